@@ -1,0 +1,158 @@
+"""Cohorts: many cases with labels, from a CSV manifest (columns in the README, "Cohort manifest")."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from LiverAILib.errors import UserError
+from LiverAILib.imaging.files import read_image
+from LiverAILib.imaging.geometry import resample
+from LiverAILib.imaging.image import Image
+
+SPLITS = ("train", "validation", "test", "")
+REQUIRED = ("case_id", "patient_id")
+
+
+@dataclass(frozen=True)
+class CohortRow:
+    """One case of a cohort, its files not yet read.
+
+    Attributes:
+        case_id: Unique in the manifest.
+        patient_id: Cases of one patient never stand on both sides of a split.
+        split: "train", "validation", "test" or "".
+        label: Stage 0-4, or 0/1 for cirrhosis; None where the manifest has none.
+        images: Role ("t2", "ct", ...) to files.
+        masks: Structure ("liver", "spleen", ...) to `file` or `file#label`.
+        covariates: The other columns.
+    """
+
+    case_id: str
+    patient_id: str
+    split: str = ""
+    label: int | None = None
+    images: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    masks: Mapping[str, str] = field(default_factory=dict)
+    covariates: Mapping[str, str] = field(default_factory=dict)
+
+    def read_image(self, role: str) -> Image:
+        """The image of `role`, its modality from the role where the file does not say."""
+        if role not in self.images:
+            raise UserError(f"case {self.case_id}: no image:{role} in the manifest. Add the column or choose another model.")
+        image = read_image(self.images[role][0])
+        modality = {"t2": "MR", "ct": "CT"}.get(role)
+        return image if image.modality else Image(**{**vars(image), "modality": modality})
+
+    def read_mask(self, structure: str, reference: Image) -> np.ndarray:
+        """The boolean mask of `structure` on the grid of `reference`."""
+        file, _, label = self.masks[structure].partition("#")
+        mask = read_image(file)
+        inside = mask.array == int(label) if label else mask.array > 0
+        binary = mask.with_array(inside.astype(np.uint8))
+        return resample(binary, reference, nearest=True).array > 0
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The cases of a manifest, in its order."""
+
+    path: Path
+    rows: tuple[CohortRow, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[CohortRow]:
+        return iter(self.rows)
+
+    def split(self, *names: str) -> tuple[CohortRow, ...]:
+        """The rows of the named splits."""
+        return tuple(row for row in self.rows if row.split in names)
+
+
+def read_cohort(path: str | os.PathLike[str]) -> Cohort:
+    """The cohort that a CSV manifest lists.
+
+    Raises:
+        UserError: One message with every fault of the manifest by line and column: a missing column, a missing file, a
+            doubled case, an unknown split, a label that is no stage, or a patient on both sides of a split.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such manifest. Give the CSV file of the cohort.")
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        table = list(csv.DictReader(stream))
+    if not table:
+        raise UserError(f"{path}: the manifest has no rows. It needs a header line and one line a case.")
+    missing = [column for column in REQUIRED if column not in table[0]]
+    if missing:
+        raise UserError(f"{path}: column {', '.join(missing)} missing. A manifest needs {', '.join(REQUIRED)}.")
+    faults: list[str] = []
+    rows = tuple(_row(line, cells, path.parent, faults) for line, cells in enumerate(table, 2))
+    _check_rows(rows, faults)
+    if faults:
+        shown = "; ".join(faults[:20]) + (f"; and {len(faults) - 20} more" if len(faults) > 20 else "")
+        raise UserError(f"{path}: {len(faults)} fault{'s' * (len(faults) > 1)}. {shown}")
+    return Cohort(path, rows)
+
+
+def _row(line: int, cells: dict[str, str], folder: Path, faults: list[str]) -> CohortRow:
+    images: dict[str, tuple[Path, ...]] = {}
+    masks: dict[str, str] = {}
+    covariates: dict[str, str] = {}
+    for column, cell in cells.items():
+        cell = (cell or "").strip()
+        if not column or not cell:
+            continue
+        kind, _, name = column.partition(":")
+        if kind == "image":
+            images[name] = tuple(folder / part.strip() for part in cell.split(";"))
+            faults += [f"line {line}, column {column}: {file} does not exist" for file in images[name] if not file.exists()]
+        elif kind == "mask":
+            file, hash_sign, label = cell.partition("#")
+            masks[name] = str(folder / file) + hash_sign + label
+            if not (folder / file).exists():
+                faults.append(f"line {line}, column {column}: {folder / file} does not exist")
+            if hash_sign and not label.isdigit():
+                faults.append(f"line {line}, column {column}: '#{label}' is no label number")
+        elif column not in ("case_id", "patient_id", "split", "label"):
+            covariates[column] = cell
+    for column in REQUIRED:
+        if not (cells[column] or "").strip():
+            faults.append(f"line {line}, column {column}: empty")
+    label = (cells.get("label") or "").strip()
+    if label and label not in ("0", "1", "2", "3", "4"):
+        faults.append(f"line {line}, column label: '{label}' is no stage 0-4")
+        label = ""
+    split = (cells.get("split") or "").strip()
+    if split not in SPLITS:
+        faults.append(f"line {line}, column split: '{split}' is none of train, validation, test")
+    return CohortRow(
+        (cells["case_id"] or "").strip(),
+        (cells["patient_id"] or "").strip(),
+        split,
+        int(label) if label else None,
+        images,
+        masks,
+        covariates,
+    )
+
+
+def _check_rows(rows: tuple[CohortRow, ...], faults: list[str]) -> None:
+    seen: set[str] = set()
+    splits: dict[str, str] = {}
+    for line, row in enumerate(rows, 2):
+        if row.case_id in seen:
+            faults.append(f"line {line}, column case_id: '{row.case_id}' stands twice")
+        seen.add(row.case_id)
+        if splits.setdefault(row.patient_id, row.split) != row.split:
+            faults.append(
+                f"line {line}, column split: patient '{row.patient_id}' stands in '{splits[row.patient_id]}' and "
+                f"'{row.split}'; a patient belongs to one split"
+            )

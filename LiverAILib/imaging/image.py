@@ -1,0 +1,75 @@
+"""The image type that every room of the library shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """A scalar 3D image and where its voxels lie in the patient.
+
+    Attributes:
+        array: Voxel values, axis order (k, j, i): slices, rows, columns, as SimpleITK and Slicer give them.
+        spacing: Distance between voxel centers in mm along (i, j, k).
+        origin: Center of voxel (0, 0, 0) in mm, LPS (DICOM and ITK convention: +x left, +y posterior, +z superior).
+        direction: 3x3 matrix, LPS; column n is the unit vector of axis n of (i, j, k).
+        modality: "MR", "CT", "US" or None where the file does not say.
+        meta: What else the file says about the image (series description, path, ...). No patient identifiers.
+    """
+
+    array: np.ndarray
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    direction: tuple[tuple[float, float, float], ...] = IDENTITY
+    modality: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.array.ndim != 3:
+            raise ValueError(f"An Image needs an array of 3 axes (k, j, i), got shape {self.array.shape}")
+        if min(self.spacing) <= 0:
+            raise ValueError(f"Spacing must be positive, got {self.spacing} mm")
+        object.__setattr__(self, "spacing", tuple(float(s) for s in self.spacing))
+        object.__setattr__(self, "origin", tuple(float(o) for o in self.origin))
+        direction = np.asarray(self.direction, dtype=float).reshape(3, 3)
+        object.__setattr__(self, "direction", tuple(tuple(float(v) for v in row) for row in direction))
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Number of voxels along (i, j, k)."""
+        k, j, i = self.array.shape
+        return i, j, k
+
+    @property
+    def voxel_volume_ml(self) -> float:
+        """Volume of one voxel in mL."""
+        return float(np.prod(self.spacing)) / 1000.0
+
+    @property
+    def index_to_lps(self) -> np.ndarray:
+        """4x4 matrix from voxel index (i, j, k, 1) to LPS mm."""
+        matrix = np.eye(4)
+        matrix[:3, :3] = np.asarray(self.direction) * np.asarray(self.spacing)
+        matrix[:3, 3] = self.origin
+        return matrix
+
+    def with_array(self, array: np.ndarray, **changes: Any) -> Image:
+        """The same place in the patient with other voxel values; the array must have this image's shape."""
+        if array.shape != self.array.shape:
+            raise ValueError(f"Expected shape {self.array.shape} of the image whose geometry is kept, got {array.shape}")
+        return replace(self, array=array, **changes)
+
+    def same_geometry(self, other: Image, *, tolerance_mm: float = 1e-3) -> bool:
+        """True where every voxel of both images lies at the same place within `tolerance_mm`."""
+        if self.array.shape != other.array.shape:
+            return False
+        corners = np.array([[i, j, k, 1] for i in (0, self.size[0]) for j in (0, self.size[1]) for k in (0, self.size[2])])
+        gap = corners @ (self.index_to_lps - other.index_to_lps).T
+        return bool(np.abs(gap).max() <= tolerance_mm)

@@ -1,0 +1,1 @@
+"""Training: schedules, the fit loop, augmentation and data sampling."""
