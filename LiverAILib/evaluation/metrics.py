@@ -1,0 +1,209 @@
+"""Binary metrics, each with an interval by a named method."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from LiverAILib.evaluation import bootstrap
+from LiverAILib.evaluation.delong import auc
+from LiverAILib.evaluation.estimate import Estimate
+from LiverAILib.evaluation.intervals import mean_of_two_proportions, proportion, ratio_of_two_proportions
+from LiverAILib.evaluation.patients import clustered_auc, clustered_proportion, require_one_row_a_patient
+from LiverAILib.evaluation.validate import binary_labels, both_classes, calls_vector, labels_and_scores, same_length
+
+
+@dataclass(frozen=True)
+class Counts:
+    """A 2x2 table: true and false positives and negatives."""
+
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+
+    @property
+    def n(self) -> int:
+        """Number of cases."""
+        return self.tp + self.fp + self.fn + self.tn
+
+
+def counts(labels: ArrayLike, calls: ArrayLike, *, positive: object | None = None) -> Counts:
+    """The 2x2 table of binary labels (n,) and calls (n,)."""
+    truth, called = binary_labels(labels, positive=positive), calls_vector(calls)
+    same_length(labels=truth, calls=called)
+    return Counts(
+        int(np.sum(truth & called)), int(np.sum(~truth & called)), int(np.sum(truth & ~called)), int(np.sum(~truth & ~called))
+    )
+
+
+def metrics_from_counts(
+    table: Counts, *, level: float = 0.95, method: str = "clopper-pearson"
+) -> dict[str, Estimate]:
+    """All metrics of a 2x2 table.
+
+    Args:
+        table: Counts of independent cases (patients).
+        level: Confidence level.
+        method: Interval of the proportions, ``"clopper-pearson"`` or ``"wilson"``.
+
+    Returns:
+        ``sensitivity, specificity, ppv, npv, accuracy, balanced_accuracy, lr_positive, lr_negative, kappa``. A metric
+        whose denominator is empty is ``nan`` with a note, never an exception.
+    """
+    positives, negatives = table.tp + table.fn, table.tn + table.fp
+    pairs = {
+        "sensitivity": (table.tp, positives),
+        "specificity": (table.tn, negatives),
+        "ppv": (table.tp, table.tp + table.fp),
+        "npv": (table.tn, table.tn + table.fn),
+        "accuracy": (table.tp + table.tn, table.n),
+    }
+    found = {name: proportion(name, *pair, level=level, method=method) for name, pair in pairs.items()}
+    found["balanced_accuracy"] = _balanced_accuracy(table, level)
+    found["lr_positive"] = _ratio("lr_positive", (table.tp, positives), (table.fp, negatives), level)
+    found["lr_negative"] = _ratio("lr_negative", (table.fn, positives), (table.tn, negatives), level)
+    found["kappa"] = kappa_from_table(np.array([[table.tn, table.fp], [table.fn, table.tp]]), level=level)
+    return found
+
+
+def binary_metrics(
+    labels: ArrayLike, calls: ArrayLike, *, level: float = 0.95, method: str = "clopper-pearson",
+    patients: ArrayLike | None = None, clustered: bool = False, positive: object | None = None,
+) -> dict[str, Estimate]:
+    """All metrics of binary calls.
+
+    Args:
+        labels: Shape (n,), binary.
+        calls: Shape (n,), 0/1.
+        level: Confidence level.
+        method: Interval of the proportions.
+        patients: Shape (n,), identifiers; then a patient with several rows is an error, unless ``clustered``.
+        clustered: Rows are images: intervals allow for images of the same patient (Rao and Scott); likelihood ratios,
+            balanced accuracy and kappa then have no interval here (use `bootstrap.resample_patients`).
+        positive: Label of the positive class where it is not 1 or True.
+
+    Raises:
+        ValueError: Images would be counted as patients, or inputs that do not fit.
+    """
+    table = counts(labels, calls, positive=positive)
+    found = metrics_from_counts(table, level=level, method=method)
+    if patients is None:
+        if clustered:
+            raise ValueError("clustered intervals need to know which images belong together; give patients=...")
+        return found
+    if not clustered:
+        require_one_row_a_patient(patients)
+        return found
+    truth, called = binary_labels(labels, positive=positive), calls_vector(calls)
+    ids = np.asarray(patients).astype(str)
+    same_length(labels=truth, patients=ids)
+    right = truth == called
+    chosen = {"sensitivity": truth, "specificity": ~truth, "ppv": called, "npv": ~called, "accuracy": truth | ~truth}
+    result = {
+        name: clustered_proportion(name, right[mask], patients=ids[mask], level=level) for name, mask in chosen.items()
+    }
+    note = "counted over images; no interval, because images of a patient are not independent"
+    for name in ("balanced_accuracy", "lr_positive", "lr_negative", "kappa"):
+        result[name] = Estimate(name, found[name].value, None, None, table.n, note)
+    return result
+
+
+def score_metrics(
+    labels: ArrayLike, scores: ArrayLike, *, level: float = 0.95, auc_method: str = "delong-logit",
+    patients: ArrayLike | None = None, clustered: bool = False, replicates: int = 2000, seed: int = 0,
+    positive: object | None = None,
+) -> dict[str, Estimate]:
+    """AUC and average precision of a score.
+
+    Average precision is scikit-learn's step sum (no interpolation); its interval is by stratified patient bootstrap. It
+    depends on the prevalence, which is why the prevalence stands in its note. Nowak 2021's AP lies below the AUC at 77 %
+    prevalence, so it was probably drawn for the control class: ``average_precision_negative`` gives that one.
+
+    Args:
+        labels: Shape (n,), binary, both classes present.
+        scores: Shape (n,), any real numbers; larger means positive.
+        level: Confidence level.
+        auc_method: Interval of the AUC, see `delong.auc`.
+        patients: Shape (n,), identifiers; several rows a patient are an error unless ``clustered``.
+        clustered: Rows are images; intervals then resample patients and use Obuchowski's clustered variance.
+        replicates: Bootstrap replicates.
+        seed: Seed of the bootstrap.
+        positive: Label of the positive class where it is not 1 or True.
+    """
+    from sklearn.metrics import average_precision_score
+
+    truth, values = labels_and_scores(labels, scores, positive=positive)
+    both_classes(truth, "an AUC")
+    if patients is not None and not clustered:
+        require_one_row_a_patient(patients)
+    if clustered and patients is None:
+        raise ValueError("clustered intervals need to know which images belong together; give patients=...")
+    area = (
+        clustered_auc(truth, values, patients=patients, level=level)
+        if clustered
+        else auc(truth, values, level=level, method=auc_method)
+    )
+
+    def both(index: np.ndarray) -> tuple[float, float]:
+        return (
+            average_precision_score(truth[index], values[index]),
+            average_precision_score(~truth[index], -values[index]),
+        )
+
+    drawn = bootstrap.resample_patients(
+        both, truth, patients=patients if clustered else None, replicates=replicates, seed=seed
+    )
+    observed = both(np.arange(truth.size))
+    share = (truth.mean(), 1 - truth.mean())
+    found = {"auc": area}
+    for i, name in enumerate(("average_precision", "average_precision_negative")):
+        note = f"prevalence {share[i]:.3f}"
+        found[name] = Estimate(name, float(observed[i]), drawn.interval(i, level=level), None, truth.size, note)
+    return found
+
+
+def kappa_from_table(table: ArrayLike, *, weights: str | None = None, level: float = 0.95) -> Estimate:
+    """Cohen's kappa of a square table (rows truth, columns calls), unweighted or ``weights="quadratic"``.
+
+    statsmodels' `cohens_kappa`, large-sample standard error of Fleiss, Cohen and Everitt (Psychol Bull 1969).
+    """
+    from statsmodels.stats.inter_rater import cohens_kappa
+
+    square = np.asarray(table, dtype=float)
+    name = "kappa" if weights is None else f"{weights}_weighted_kappa"
+    n = int(square.sum())
+    if n == 0 or len(square) < 2 or (np.count_nonzero(square.sum(0)) < 2 and np.count_nonzero(square.sum(1)) < 2):
+        return Estimate(name, math.nan, None, None, n, "undefined: truth and calls have one class only")
+    weighting = {None: None, "quadratic": "quadratic", "linear": "linear"}
+    if weights not in weighting:
+        raise ValueError(f"kappa weights {weights!r} are unknown; use None, 'linear' or 'quadratic'")
+    result = cohens_kappa(square, wt=weighting[weights])
+    value, error = float(result.kappa), float(result.std_kappa)
+    if not error > 1e-12:
+        return Estimate(name, value, None, None, n, "no interval: the large-sample variance is 0 here")
+    from LiverAILib.evaluation.intervals import normal_interval
+
+    interval = normal_interval(value, error, level=level, method="Fleiss-Cohen-Everitt", low=-1, high=1)
+    return Estimate(name, value, interval, None, n, "", error)
+
+
+def _balanced_accuracy(table: Counts, level: float) -> Estimate:
+    first, second = (table.tp, table.tp + table.fn), (table.tn, table.tn + table.fp)
+    interval = mean_of_two_proportions(first, second, level=level)
+    if interval is None:
+        return Estimate("balanced_accuracy", math.nan, None, None, table.n, "undefined: one class has no case")
+    value = (first[0] / first[1] + second[0] / second[1]) / 2
+    return Estimate("balanced_accuracy", value, interval, None, table.n)
+
+
+def _ratio(name: str, first: tuple[int, int], second: tuple[int, int], level: float) -> Estimate:
+    interval = ratio_of_two_proportions(first, second, level=level)
+    n = first[1] + second[1]
+    if interval is None:
+        return Estimate(name, math.nan, None, None, n, "undefined: 0/0, or one class has no case")
+    value = math.inf if second[0] == 0 else (first[0] / first[1]) / (second[0] / second[1])
+    return Estimate(name, value, interval, None, n, "no case in the denominator" if second[0] == 0 else "")
