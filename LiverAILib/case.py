@@ -1,0 +1,48 @@
+"""What is examined: the images of one patient at one time point."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from LiverAILib.imaging.image import Image
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """The images of one patient at one time point, by role, and what else is known.
+
+    Attributes:
+        images: Role ("t2", "ct", "gray_scale", "elastogram", ...) to image.
+        case_id: How the case is called in results.
+        masks: Structure ("liver", "spleen", ...) to a mask image; nonzero is inside. A given mask replaces the
+            segmentation network's.
+        covariates: Age, laboratory values, ... with the unit in the name (`age_years`, `ast_u_per_l`).
+    """
+
+    images: Mapping[str, Image]
+    case_id: str = "case"
+    masks: Mapping[str, Image] = field(default_factory=dict)
+    covariates: Mapping[str, float | str] = field(default_factory=dict)
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        role: str = "t2",
+        series: str | None = None,
+        liver_mask: str | os.PathLike[str] | None = None,
+    ) -> Case:
+        """A case of one image file or DICOM folder, with a liver mask file where there is one.
+
+        Raises:
+            UserError: A file is missing, unreadable, or not a single 3D scalar image.
+        """
+        from LiverAILib.imaging.files import image_name, read_image
+        from LiverAILib.segmentation.file import read_segmentation_mask
+
+        image = read_image(path, series=series)
+        masks = {} if liver_mask is None else {"liver": read_segmentation_mask(liver_mask, "liver", reference=image)}
+        return cls({role: image}, case_id=image_name(path), masks=masks)
