@@ -1,0 +1,113 @@
+"""Comparing two methods or readers on the same patients, and adjusting many p values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from LiverAILib.evaluation import bootstrap
+from LiverAILib.evaluation.estimate import Comparison, Interval
+from LiverAILib.evaluation.patients import require_one_row_a_patient
+from LiverAILib.evaluation.validate import calls_vector, finite_vector, same_length
+
+ADJUSTMENTS = {"holm": "holm", "fdr": "fdr_bh", "bonferroni": "bonferroni"}
+
+
+def mcnemar(
+    first_correct: ArrayLike, second_correct: ArrayLike, *, names: tuple[str, str] = ("first", "second"),
+    patients: ArrayLike | None = None, level: float = 0.95,
+) -> Comparison:
+    """McNemar's exact test of two proportions on the same patients, by statsmodels.
+
+    Give right/wrong of all patients to compare accuracies, of the patients with disease to compare sensitivities.
+
+    Args:
+        first_correct: Shape (n,), 0/1.
+        second_correct: Shape (n,), 0/1.
+        names: Names for the result.
+        patients: Shape (n,), identifiers; several rows a patient are an error.
+        level: Confidence level of the difference (Agresti and Min, Stat Med 2005, Wald with 0.5 added to each cell).
+    """
+    from scipy.stats import norm
+    from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
+
+    one, two = calls_vector(first_correct, "first_correct"), calls_vector(second_correct, "second_correct")
+    same_length(first_correct=one, second_correct=two)
+    if patients is not None:
+        require_one_row_a_patient(patients)
+    n = one.size
+    if n == 0:
+        raise ValueError("there are no cases; McNemar's test needs readings of the same patients")
+    b, c = int(np.sum(one & ~two)), int(np.sum(~one & two))
+    table = [[int(np.sum(one & two)), b], [c, int(np.sum(~one & ~two))]]
+    result = statsmodels_mcnemar(table, exact=True)
+    center, error = (b - c) / (n + 2), math.sqrt(b + c + 1 - (b - c) ** 2 / (n + 2)) / (n + 2)
+    half = float(norm.ppf(0.5 + level / 2)) * error
+    interval = Interval(max(-1.0, center - half), min(1.0, center + half), level, "Agresti-Min")
+    limits = f"Only the {b + c} patients in whom the two differ count; with few of them a large difference may go unseen."
+    return Comparison(
+        "McNemar, exact", *names, (b - c) / n, interval, float(b + c), "discordant pairs", None, float(result.pvalue),
+        limits, "McNemar 1947; the right test for paired readings",
+    )
+
+
+def paired_bootstrap(
+    statistic: Callable[[NDArray[np.intp]], Sequence[float]], strata: ArrayLike, *,
+    names: tuple[str, str] = ("first", "second"), patients: ArrayLike | None = None, replicates: int = 2000, seed: int = 0,
+    level: float = 0.95, metric: str = "",
+) -> Comparison:
+    """Difference of any metric of two methods on the same patients, by resampling the patients.
+
+    Args:
+        statistic: Called with row indices; returns the metric of the first and of the second method.
+        strata: Shape (n,), usually the labels.
+        names: Names for the result.
+        patients: Shape (n,), identifiers where patients have several rows.
+        replicates: Draws.
+        seed: Seed.
+        level: Confidence level.
+        metric: Name of the metric, for the result.
+    """
+    observed = statistic(np.arange(len(np.asarray(strata))))
+    difference = float(observed[0]) - float(observed[1])
+
+    def gap(index: NDArray[np.intp]) -> float:
+        first, second = statistic(index)
+        return float(first) - float(second)
+
+    drawn = bootstrap.resample_patients(gap, strata, patients=patients, replicates=replicates, seed=seed)
+    values = drawn.values[np.isfinite(drawn.values[:, 0]), 0]
+    p = math.nan
+    if values.size:
+        # One is added so that p is never 0: with R replicates nothing below 2 / (R + 1) can be said.
+        tail = min(np.sum(values <= 0), np.sum(values >= 0))
+        p = float(min(1.0, 2 * (tail + 1) / (values.size + 1)))
+    limits = f"Resolution of p is {2 / (replicates + 1):.4f} with {replicates} replicates; needs enough patients in each class."
+    title = f"paired bootstrap{f' of {metric}' if metric else ''}"
+    return Comparison(
+        title, *names, difference, drawn.interval(level=level), difference, "difference", None, p, limits,
+        "Efron and Tibshirani 1993, chapter 16",
+    )
+
+
+def adjust(p_values: ArrayLike, *, method: str = "holm") -> NDArray[np.float64]:
+    """Adjusted p values (n,) by statsmodels: ``"holm"``, ``"fdr"`` (Benjamini-Hochberg) or ``"bonferroni"``.
+
+    Undefined p values (``nan``) stay undefined and do not count as tests.
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    if method not in ADJUSTMENTS:
+        raise ValueError(f"adjustment {method!r} is unknown; use one of {', '.join(ADJUSTMENTS)}")
+    values = np.asarray(p_values, dtype=float)
+    defined = ~np.isnan(values)
+    finite_vector(values[defined], "p values")
+    if np.any((values[defined] < 0) | (values[defined] > 1)):
+        raise ValueError("p values lie between 0 and 1; check the input")
+    adjusted = np.full(values.shape, math.nan)
+    if defined.any():
+        adjusted[defined] = multipletests(values[defined], method=ADJUSTMENTS[method])[1]
+    return adjusted
