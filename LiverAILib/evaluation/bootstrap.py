@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from LiverAILib.evaluation.estimate import Interval
+from LiverAILib.evaluation.estimate import Estimate, Interval
+from LiverAILib.evaluation.intervals import logit_interval
 from LiverAILib.evaluation.validate import same_length
 
 METHOD = "stratified patient bootstrap"
@@ -29,10 +30,13 @@ class Replicates:
     seed: int
 
     def interval(self, column: int = 0, *, level: float = 0.95) -> Interval | None:
-        """Percentile interval of one statistic; None where fewer than half of the replicates are defined."""
+        """Percentile interval of one statistic.
+
+        None where fewer than half of the replicates are defined, or all are equal: then there is nothing to learn from them.
+        """
         values = self.values[:, column]
         values = values[np.isfinite(values)]
-        if values.size < max(2, self.values.shape[0] / 2):
+        if values.size < max(2, self.values.shape[0] / 2) or np.ptp(values) <= 1e-12:
             return None
         low, high = np.quantile(values, [0.5 - level / 2, 0.5 + level / 2])
         return Interval(float(low), float(high), level, METHOD)
@@ -40,6 +44,18 @@ class Replicates:
     def standard_deviation(self, column: int = 0) -> float:
         """Standard deviation of the replicates, as Byra 2021 prints it beside the AUC (tables 1 and 2)."""
         return float(np.nanstd(self.values[:, column], ddof=1))
+
+    def estimate(self, name: str, value: float, *, column: int = 0, level: float = 0.95, note: str = "") -> Estimate:
+        """An `Estimate` between 0 and 1 (AUC, average precision) with the replicates' error on the logit scale.
+
+        At 100 patients and an AUC of .95 the percentile interval covers 92 %, this one 95 % (simulated, see the tests).
+        """
+        if not 0 < value < 1 or self.interval(column) is None:
+            reason = "no interval: the value is at its bound, or all bootstrap replicates are equal"
+            return Estimate(name, value, None, None, self.n_patients, f"{note}; {reason}" if note else reason)
+        error = self.standard_deviation(column)
+        interval = logit_interval(value, error, level=level, method=f"{METHOD}, logit scale")
+        return Estimate(name, value, interval, None, self.n_patients, note, error)
 
 
 def resample_patients(

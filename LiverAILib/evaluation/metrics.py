@@ -9,9 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from LiverAILib.evaluation import bootstrap
-from LiverAILib.evaluation.delong import auc
+from LiverAILib.evaluation.delong import auc, auc_value
 from LiverAILib.evaluation.estimate import Estimate
-from LiverAILib.evaluation.intervals import mean_of_two_proportions, proportion, ratio_of_two_proportions
+from LiverAILib.evaluation.intervals import (
+    mean_of_two_proportions,
+    normal_interval,
+    proportion,
+    ratio_of_two_proportions,
+)
 from LiverAILib.evaluation.patients import clustered_auc, clustered_proportion, require_one_row_a_patient
 from LiverAILib.evaluation.validate import binary_labels, both_classes, calls_vector, labels_and_scores, same_length
 
@@ -127,7 +132,7 @@ def score_metrics(
         labels: Shape (n,), binary, both classes present.
         scores: Shape (n,), any real numbers; larger means positive.
         level: Confidence level.
-        auc_method: Interval of the AUC, see `delong.auc`.
+        auc_method: Interval of the AUC: those of `delong.auc`, or ``"bootstrap"``. Clustered AUCs take Obuchowski's.
         patients: Shape (n,), identifiers; several rows a patient are an error unless ``clustered``.
         clustered: Rows are images; intervals then resample patients and use Obuchowski's clustered variance.
         replicates: Bootstrap replicates.
@@ -142,27 +147,29 @@ def score_metrics(
         require_one_row_a_patient(patients)
     if clustered and patients is None:
         raise ValueError("clustered intervals need to know which images belong together; give patients=...")
-    area = (
-        clustered_auc(truth, values, patients=patients, level=level)
-        if clustered
-        else auc(truth, values, level=level, method=auc_method)
-    )
 
-    def both(index: np.ndarray) -> tuple[float, float]:
+    def three(index: np.ndarray) -> tuple[float, float, float]:
         return (
+            auc_value(truth[index], values[index]),
             average_precision_score(truth[index], values[index]),
             average_precision_score(~truth[index], -values[index]),
         )
 
     drawn = bootstrap.resample_patients(
-        both, truth, patients=patients if clustered else None, replicates=replicates, seed=seed
+        three, truth, patients=patients if clustered else None, replicates=replicates, seed=seed
     )
-    observed = both(np.arange(truth.size))
-    share = (truth.mean(), 1 - truth.mean())
+    observed = three(np.arange(truth.size))
+    if auc_method == "bootstrap":
+        area = drawn.estimate("AUC", observed[0], column=0, level=level)
+    elif clustered:
+        area = clustered_auc(truth, values, patients=patients, level=level)
+    else:
+        area = auc(truth, values, level=level, method=auc_method)
     found = {"auc": area}
-    for i, name in enumerate(("average_precision", "average_precision_negative")):
-        note = f"prevalence {share[i]:.3f}"
-        found[name] = Estimate(name, float(observed[i]), drawn.interval(i, level=level), None, truth.size, note)
+    shares = {"average_precision": truth.mean(), "average_precision_negative": 1 - truth.mean()}
+    for i, (name, share) in enumerate(shares.items(), start=1):
+        note = f"prevalence {share:.3f}"
+        found[name] = drawn.estimate(name, float(observed[i]), column=i, level=level, note=note)
     return found
 
 
@@ -185,8 +192,6 @@ def kappa_from_table(table: ArrayLike, *, weights: str | None = None, level: flo
     value, error = float(result.kappa), float(result.std_kappa)
     if not error > 1e-12:
         return Estimate(name, value, None, None, n, "no interval: the large-sample variance is 0 here")
-    from LiverAILib.evaluation.intervals import normal_interval
-
     interval = normal_interval(value, error, level=level, method="Fleiss-Cohen-Everitt", low=-1, high=1)
     return Estimate(name, value, interval, None, n, "", error)
 

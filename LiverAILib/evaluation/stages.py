@@ -110,7 +110,7 @@ def stage_metrics(
         lambda index: macro_micro_auc(truth[index], table[index], stages=stages), truth, replicates=replicates, seed=seed
     )
     for i, (name, value) in enumerate(zip(names, macro_micro_auc(truth, table, stages=stages), strict=True)):
-        found[name] = Estimate(name, value, drawn.interval(i, level=level), None, truth.size)
+        found[name] = drawn.estimate(name, value, column=i, level=level)
     return found
 
 
