@@ -44,7 +44,9 @@ class CohortRow:
     def read_image(self, role: str) -> Image:
         """The image of `role`, its modality from the role where the file does not say."""
         if role not in self.images:
-            raise UserError(f"case {self.case_id}: no image:{role} in the manifest. Add the column or choose another model.")
+            raise UserError(
+                f"case {self.case_id}: no image:{role} in the manifest. Add the column or choose another model."
+            )
         image = read_image(self.images[role][0])
         modality = {"t2": "MR", "ct": "CT"}.get(role)
         return image if image.modality else Image(**{**vars(image), "modality": modality})
@@ -113,7 +115,9 @@ def _row(line: int, cells: dict[str, str], folder: Path, faults: list[str]) -> C
         kind, _, name = column.partition(":")
         if kind == "image":
             images[name] = tuple(folder / part.strip() for part in cell.split(";"))
-            faults += [f"line {line}, column {column}: {file} does not exist" for file in images[name] if not file.exists()]
+            faults += [
+                f"line {line}, column {column}: {file} does not exist" for file in images[name] if not file.exists()
+            ]
         elif kind == "mask":
             file, hash_sign, label = cell.partition("#")
             masks[name] = str(folder / file) + hash_sign + label

@@ -76,7 +76,9 @@ class Model:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror}). Install the model '{self.name}' again.") from None
+            raise UserError(
+                f"{path}: cannot be read ({error.strerror}). Install the model '{self.name}' again."
+            ) from None
         if content[:2] in (b"PK", b"\x80\x02", b"\x80\x04", b"\x80\x05"):
             raise UserError(
                 f"{path}: this is a Python pickle, which can run any code, not safetensors. It is not loaded. "
@@ -119,7 +121,9 @@ def load_model(name: str | os.PathLike[str]) -> Model:
             return model
     names = ", ".join(model.name for model in installed) or "none"
     if folder.is_dir():
-        raise UserError(f"{folder}: no {CARD} in this folder. Give a model folder or one of the installed models: {names}.")
+        raise UserError(
+            f"{folder}: no {CARD} in this folder. Give a model folder or one of the installed models: {names}."
+        )
     raise UserError(f"{name}: no such model. Installed: {names}. `liverai models` describes them.")
 
 
@@ -136,7 +140,9 @@ def read_model(folder: Path) -> Model:
     return Model(folder, card)
 
 
-def save_model(folder: Path, card: Mapping[str, Any], state: Mapping[str, torch.Tensor], *, storage: str = "int8") -> Model:
+def save_model(
+    folder: Path, card: Mapping[str, Any], state: Mapping[str, torch.Tensor], *, storage: str = "int8"
+) -> Model:
     """Write a model folder; `card` gets the entry "weights" with file, checksum, size and storage.
 
     Args:
@@ -150,8 +156,15 @@ def save_model(folder: Path, card: Mapping[str, Any], state: Mapping[str, torch.
     content = save(quantize(state, storage))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / WEIGHTS).write_bytes(content)
-    weights = {"file": WEIGHTS, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "storage": storage}
-    (folder / CARD).write_text(json.dumps({**card, "weights": weights}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    weights = {
+        "file": WEIGHTS,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "storage": storage,
+    }
+    (folder / CARD).write_text(
+        json.dumps({**card, "weights": weights}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     return read_model(folder)
 
 

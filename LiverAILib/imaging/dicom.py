@@ -13,6 +13,9 @@ from LiverAILib.imaging.geometry import from_sitk
 from LiverAILib.imaging.image import Image
 
 MODALITY, DESCRIPTION, IMAGE_TYPE = "0008|0060", "0008|103e", "0008|0008"
+PIXEL_DATA = b"\xe0\x7f\x10\x00"
+SEQUENCE_END = b"\xfe\xff\xdd\xe0"
+UNDEFINED_LENGTH = 0xFFFFFFFF
 UNEVEN_SPACING_TOLERANCE = 0.05
 
 
@@ -26,7 +29,9 @@ class DicomSeries:
     files: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.modality or '?'} '{self.description or 'no description'}', {len(self.files)} files, UID {self.uid}"
+        return (
+            f"{self.modality or '?'} '{self.description or 'no description'}', {len(self.files)} files, UID {self.uid}"
+        )
 
 
 def list_dicom_series(folder: str | Path) -> list[DicomSeries]:
@@ -57,17 +62,19 @@ def choose_series(folder: Path, series: str | None) -> DicomSeries:
     """The series of `folder` that `series` names: its number (from 1), UID or description; the only one without it."""
     found = list_dicom_series(folder)
     if not found:
-        raise UserError(f"{folder}: no DICOM image series in this folder. Give an image file or a folder with DICOM files.")
+        raise UserError(
+            f"{folder}: no DICOM image series in this folder. Give an image file or a folder with DICOM files."
+        )
     listing = "; ".join(f"{number}: {one}" for number, one in enumerate(found, 1))
     if series is None:
         if len(found) > 1:
             raise UserError(f"{folder}: {len(found)} series in this folder. Choose one with --series NUMBER: {listing}")
         return found[0]
-    chosen = [
-        one for number, one in enumerate(found, 1) if series in (str(number), one.uid, one.description)
-    ]
+    chosen = [one for number, one in enumerate(found, 1) if series in (str(number), one.uid, one.description)]
     if len(chosen) != 1:
-        raise UserError(f"{folder}: --series {series} names {len(chosen)} series. Use the number of one of these: {listing}")
+        raise UserError(
+            f"{folder}: --series {series} names {len(chosen)} series. Use the number of one of these: {listing}"
+        )
     return chosen[0]
 
 
@@ -81,6 +88,8 @@ def read_dicom_series(folder: Path, *, series: str | None = None) -> Image:
     header = _header(chosen.files[0])
     if int(header.get("0028|0002", "1")) > 1:
         raise UserError(f"{folder}: series '{chosen.description}' is in color. Export the gray-scale series.")
+    for file in chosen.files:
+        _check_not_cut_off(Path(file))
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(chosen.files)
     warnings_on = sitk.ProcessObject.GetGlobalWarningDisplay()
@@ -88,7 +97,9 @@ def read_dicom_series(folder: Path, *, series: str | None = None) -> Image:
     try:
         itk = reader.Execute()
     except RuntimeError:
-        raise UserError(f"{folder}: a file of series '{chosen.description}' is damaged or cut off. Export it again.") from None
+        raise UserError(
+            f"{folder}: a file of series '{chosen.description}' is damaged or cut off. Export it again."
+        ) from None
     finally:
         sitk.ProcessObject.SetGlobalWarningDisplay(warnings_on)
     if itk.GetDimension() == 4:
@@ -98,6 +109,22 @@ def read_dicom_series(folder: Path, *, series: str | None = None) -> Image:
     if warning:
         meta["geometry_warning"] = warning
     return from_sitk(itk, modality=chosen.modality or None, meta=meta)
+
+
+def _check_not_cut_off(file: Path) -> None:
+    """Raise where the pixel data end before the length that their element states: GDCM fills the rest with zeros."""
+    content = file.read_bytes()
+    start = content.rfind(PIXEL_DATA)
+    if start < 0:
+        raise UserError(f"{file}: the DICOM file has no pixel data, it is damaged or cut off. Export the series again.")
+    explicit = content[start + 4 : start + 6] in (b"OW", b"OB")
+    at = start + (8 if explicit else 4)
+    length = int.from_bytes(content[at : at + 4], "little")
+    whole = (
+        content.rstrip(b"\0").endswith(SEQUENCE_END) if length == UNDEFINED_LENGTH else at + 4 + length <= len(content)
+    )
+    if not whole:
+        raise UserError(f"{file}: the DICOM file is damaged or cut off. Export the series again.")
 
 
 def _uneven_spacing(headers: list[dict[str, str]]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import tempfile
 import zlib
 from pathlib import Path
@@ -29,12 +30,13 @@ def image_name(path: Path) -> str:
     return name
 
 
-def read_image(path: str | os.PathLike[str], *, series: str | None = None) -> Image:
+def read_image(path: str | os.PathLike[str], *, series: str | None = None, constant_allowed: bool = False) -> Image:
     """A 3D scalar image from a NIfTI, NRRD or MetaImage file, a DICOM file or a DICOM folder.
 
     Args:
         path: File or folder.
         series: Which series of a DICOM folder, by its number in the list, its UID or its description.
+        constant_allowed: Accept one value everywhere, as a heat map without evidence has it.
 
     Raises:
         UserError: The file is missing, unreadable, cut off, in color, 4D, empty, constant or without any number.
@@ -49,7 +51,7 @@ def read_image(path: str | os.PathLike[str], *, series: str | None = None) -> Im
             raise UserError(f"{path}: the file is empty (0 bytes). Export or copy it again.")
         check_not_cut_off(path)
         image = _read_file(path)
-    check_values(image.array, path)
+    check_values(image.array, path, constant_allowed=constant_allowed)
     return image
 
 
@@ -69,12 +71,16 @@ def _read_file(path: Path) -> Image:
             "Export the gray-scale series."
         )
     if len([n for n in size if n > 1]) > 3:
-        raise UserError(f"{path}: the image is {len(size)}D, size {size}; a single 3D volume is needed. Save one time point.")
+        raise UserError(
+            f"{path}: the image is {len(size)}D, size {size}; a single 3D volume is needed. Save one time point."
+        )
     try:
         itk = reader.Execute()
     except RuntimeError as error:
         reason = "cut off" if "read" in str(error).lower() else "damaged"
-        raise UserError(f"{path}: the image data cannot be read, the file is {reason}. Export or copy it again.") from None
+        raise UserError(
+            f"{path}: the image data cannot be read, the file is {reason}. Export or copy it again."
+        ) from None
     while itk.GetDimension() > 3:
         itk = itk[(slice(None),) * (itk.GetDimension() - 1) + (0,)]
     if itk.GetDimension() == 2:
@@ -84,7 +90,7 @@ def _read_file(path: Path) -> Image:
     return from_sitk(itk, modality=modality, meta={"path": str(path)})
 
 
-def check_values(array: np.ndarray, path: Path) -> None:
+def check_values(array: np.ndarray, path: Path, *, constant_allowed: bool = False) -> None:
     """Raise where there is nothing to look at: no voxel, no finite number, or one value everywhere."""
     if array.size == 0:
         raise UserError(f"{path}: the image has no voxels. Export it again.")
@@ -95,16 +101,19 @@ def check_values(array: np.ndarray, path: Path) -> None:
         values = array[finite]
     else:
         values = array
-    if values.min() == values.max():
+    if not constant_allowed and values.min() == values.max():
         raise UserError(f"{path}: the image is constant (every voxel is {values.min():g}). Export the image again.")
 
 
 def check_not_cut_off(path: Path) -> None:
     """Raise where a compressed file ends early or a NIfTI file holds fewer bytes than its header promises.
 
-    SimpleITK reads a cut-off `.nii.gz` without complaint and leaves the missing slices empty.
+    SimpleITK reads a cut-off `.nii.gz` without complaint and leaves the missing slices empty, and a gzipped `.nrrd` as long
+    as every voxel but a few can be had.
     """
     name = path.name.lower()
+    if name.endswith(".nrrd"):
+        _check_nrrd_stream(path)
     if not name.endswith((".nii", ".nii.gz")):
         return
     opener = gzip.open if name.endswith(".gz") else open
@@ -132,6 +141,24 @@ def check_not_cut_off(path: Path) -> None:
         )
 
 
+def _check_nrrd_stream(path: Path) -> None:
+    """Raise where the gzip stream behind an NRRD header does not end as such a stream has to."""
+    with path.open("rb") as stream:
+        header = b""
+        for line in iter(stream.readline, b""):
+            header += line
+            if not line.strip():
+                break
+        if not header.startswith(b"NRRD") or not re.search(rb"^encoding:\s*(gz|gzip)\s*$", header, re.MULTILINE):
+            return
+        try:
+            with gzip.GzipFile(fileobj=stream) as data:
+                while data.read(1 << 22):
+                    pass
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            raise UserError(f"{path}: the file is cut off or damaged. Copy or export it again.") from None
+
+
 def write_image(image: Image, path: str | os.PathLike[str], *, header: dict[str, str] | None = None) -> Path:
     """Write `image` to `path` (format by ending), whole or not at all; `header` adds text fields (NRRD).
 
@@ -153,5 +180,7 @@ def write_image(image: Image, path: str | os.PathLike[str], *, header: dict[str,
             unfinished.replace(path)
     except (OSError, RuntimeError) as error:
         detail = str(error).strip().splitlines()[-1]
-        raise UserError(f"{path}: cannot be written ({detail}). Choose a folder that exists, is writable and has space.") from None
+        raise UserError(
+            f"{path}: cannot be written ({detail}). Choose a folder that exists, is writable and has space."
+        ) from None
     return path

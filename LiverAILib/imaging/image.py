@@ -63,13 +63,17 @@ class Image:
     def with_array(self, array: np.ndarray, **changes: Any) -> Image:
         """The same place in the patient with other voxel values; the array must have this image's shape."""
         if array.shape != self.array.shape:
-            raise ValueError(f"Expected shape {self.array.shape} of the image whose geometry is kept, got {array.shape}")
+            raise ValueError(
+                f"Expected shape {self.array.shape} of the image whose geometry is kept, got {array.shape}"
+            )
         return replace(self, array=array, **changes)
 
     def same_geometry(self, other: Image, *, tolerance_mm: float = 1e-3) -> bool:
         """True where every voxel of both images lies at the same place within `tolerance_mm`."""
         if self.array.shape != other.array.shape:
             return False
-        corners = np.array([[i, j, k, 1] for i in (0, self.size[0]) for j in (0, self.size[1]) for k in (0, self.size[2])])
+        corners = np.array(
+            [[i, j, k, 1] for i in (0, self.size[0]) for j in (0, self.size[1]) for k in (0, self.size[2])]
+        )
         gap = corners @ (self.index_to_lps - other.index_to_lps).T
         return bool(np.abs(gap).max() <= tolerance_mm)

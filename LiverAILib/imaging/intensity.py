@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from LiverAILib.imaging.image import Image
@@ -36,22 +38,30 @@ def scale_window(array: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.clip(np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
 
 
-def normalize(image: Image, modality: str) -> np.ndarray:
-    """Intensities of a whole volume scaled to 0..1, float32, shape of the input.
+def intensity_scale(image: Image, modality: str) -> Callable[[np.ndarray], np.ndarray]:
+    """The function that scales voxel values of `image` to 0..1, float32.
 
-    CT: `CT_WINDOW_HU`. MR: 1st and 99.5th percentile of what is not empty background, because the share of air in the
-    field of view differs between scans and would otherwise move the scale.
+    CT: `CT_WINDOW_HU`. MR: from the 1st percentile of all to the 99.5th of what is not empty background, because the share
+    of air in the field of view differs between scans and would otherwise move the scale.
     """
     if modality == "CT":
-        return scale_window(image.array, *CT_WINDOW_HU)
-    finite = np.where(np.isfinite(image.array), image.array, np.nanmin(image.array))
-    background = np.percentile(finite, 1)
+        return lambda part: scale_window(part, *CT_WINDOW_HU)
+    sample = image.array[np.isfinite(image.array)] if image.array.dtype.kind == "f" else image.array.ravel()
+    low = float(np.percentile(sample, 1))
     # Half of the mean keeps the body and drops most of the air, whose share the field of view decides.
-    body = finite > background + 0.5 * (finite.mean() - background)
-    if not body.any():
-        body = np.ones(finite.shape, bool)
-    low = min(float(background), float(np.percentile(finite, 1)))
-    return scale_window(image.array, low, float(np.percentile(finite[body], 99.5)))
+    body = sample[sample > low + 0.5 * (sample.mean() - low)]
+    high = float(np.percentile(body if body.size else sample, 99.5))
+    return lambda part: scale_window(part, low, high)
+
+
+def normalize(image: Image, modality: str) -> np.ndarray:
+    """Intensities of a whole volume scaled to 0..1 by `intensity_scale`."""
+    return intensity_scale(image, modality)(image.array)
+
+
+def modality_of(image: Image) -> str:
+    """Modality of `image`: what its file says, else what its intensities say."""
+    return image.modality or modality_from_intensities(image.array)
 
 
 def modality_from_intensities(array: np.ndarray) -> str:

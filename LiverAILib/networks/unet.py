@@ -6,7 +6,9 @@ import segmentation_models_pytorch as smp
 from torch import nn
 
 
-def build_unet(classes: int, *, in_channels: int = 3, encoder: str = "resnet34", encoder_weights: str | None = None) -> nn.Module:
+def build_unet(
+    classes: int, *, in_channels: int = 3, encoder: str = "resnet34", encoder_weights: str | None = None
+) -> nn.Module:
     """The segmentation network: (batch, in_channels, rows, columns) to logits (batch, classes, rows, columns).
 
     Args:

@@ -30,7 +30,12 @@ class SliceGrid:
 
     @classmethod
     def of(
-        cls, shape: tuple[int, int, int], spacing: tuple[float, float, float], *, pixel_mm: float = PIXEL_MM, slice_mm: float = SLICE_MM
+        cls,
+        shape: tuple[int, int, int],
+        spacing: tuple[float, float, float],
+        *,
+        pixel_mm: float = PIXEL_MM,
+        slice_mm: float = SLICE_MM,
     ) -> SliceGrid:
         """The grid with pixels nearest to `pixel_mm` and the thickest slices up to `slice_mm` (never thinner than stored)."""
         rows = max(1, round(shape[1] * spacing[1] / pixel_mm))

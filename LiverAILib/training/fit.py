@@ -153,7 +153,11 @@ class Checkpoint:
 
 def _plain(state: dict[str, Any]) -> dict[str, Any]:
     """The numbers of a scheduler's state; functions and phases are rebuilt with the scheduler."""
-    return {key: value for key, value in state.items() if isinstance(value, (int, float, list)) and not key.startswith("_sch")}
+    return {
+        key: value
+        for key, value in state.items()
+        if isinstance(value, (int, float, list)) and not key.startswith("_sch")
+    }
 
 
 def _save(tensors: dict[str, torch.Tensor], path: Path, *, metadata: dict[str, str] | None = None) -> None:

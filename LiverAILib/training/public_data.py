@@ -65,7 +65,9 @@ def write_chaos_ct_mask(folder: Path, path: Path) -> Path:
     mask = ct.with_array((np.stack(slices)[::-1] > 0).astype(np.uint8))
     liver_hu = ct.array[mask.array > 0]
     if not 80 < np.median(liver_hu) < 200:
-        raise ValueError(f"The liver of the CHAOS CT should have about 141 HU, found {np.median(liver_hu):.0f}: slice order?")
+        raise ValueError(
+            f"The liver of the CHAOS CT should have about 141 HU, found {np.median(liver_hu):.0f}: slice order?"
+        )
     return write_image(mask, path)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from LiverAILib.cohort import Cohort
+from LiverAILib.networks.device import bfloat16_pays
 from LiverAILib.networks.unet import build_unet
 from LiverAILib.segmentation.grid import adjacent_slices, pad_to_stride
 from LiverAILib.training.fit import Task, fit
@@ -17,15 +18,6 @@ from LiverAILib.training.schedule import Stage, one_stage
 from LiverAILib.training.segmentation_data import Batch, SliceSampler, TrainingVolume, load_training_volume
 
 ORGANS = ("liver", "right_kidney", "left_kidney", "spleen")
-
-
-def bf16_pays() -> bool:
-    """Whether this processor multiplies bfloat16 in hardware; elsewhere autocast would slow training down."""
-    return torch.cuda.is_available() or _has_bf16()
-
-
-def _has_bf16() -> bool:
-    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
 def train_segmentation(
@@ -50,7 +42,7 @@ def train_segmentation(
     log(f"{len(volumes)} volumes to train on, {len(validation)} to validate on")
     network = build_unet(len(ORGANS) + 1, encoder_weights=encoder_weights).to(memory_format=torch.channels_last)
     sampler = SliceSampler(volumes, batch_size=batch_size, steps=steps)
-    mixed = bf16_pays()
+    mixed = bfloat16_pays(torch.device("cpu"))
 
     def loss(network: torch.nn.Module, batch: Batch) -> torch.Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
@@ -65,8 +57,12 @@ def train_segmentation(
 
     validate.calls = 0
     task = Task(
-        network, [network.encoder, torch.nn.ModuleList([network.decoder, network.segmentation_head])],
-        sampler.epoch, steps, loss, validate,
+        network,
+        [network.encoder, torch.nn.ModuleList([network.decoder, network.segmentation_head])],
+        sampler.epoch,
+        steps,
+        loss,
+        validate,
     )
     history = fit(task, stages or one_stage(30, 1e-3), output=output, seed=seed, validate_every=5, log=log)
     return network, history

@@ -33,7 +33,9 @@ def tissue_classes(volume: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> 
         values = volume[inside].astype(np.float32).reshape(-1, 1)
         if len(values) < 10 * clusters:
             continue
-        model = MiniBatchKMeans(clusters, random_state=seed, n_init=3, batch_size=4096).fit(values[:: max(1, len(values) // 50000)])
+        model = MiniBatchKMeans(clusters, random_state=seed, n_init=3, batch_size=4096).fit(
+            values[:: max(1, len(values) // 50000)]
+        )
         rank = np.argsort(np.argsort(model.cluster_centers_.ravel()))
         offset = 0 if label == 0 else TISSUES_OUTSIDE + TISSUES_INSIDE * (int(label) - 1)
         classes[inside] = rank[model.predict(values)] + offset
@@ -52,13 +54,11 @@ def random_contrast(
         ct_like_chance: Share of samples whose organs get the means of a portal venous CT; the others get any.
     """
     batch = images.shape[0]
-    tissues = int(classes.max()) + 1
+    tissues = TISSUES_OUTSIDE + TISSUES_INSIDE * max(CT_LIKE_ORGANS)
     ct_like = torch.rand(batch, generator=generator) < ct_like_chance
     means = uniform((batch, tissues), 0.05, 0.95, generator)
     for label, (low, high) in CT_LIKE_ORGANS.items():
         first = TISSUES_OUTSIDE + TISSUES_INSIDE * (label - 1)
-        if first >= tissues:
-            continue
         organ = uniform((batch, 1), low, high, generator)
         any_mean = uniform((batch, 1), 0.1, 0.9, generator)
         center = torch.where(ct_like[:, None], organ, any_mean)

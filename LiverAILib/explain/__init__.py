@@ -1,0 +1,1 @@
+"""Explanations: class activation maps and how far they can be trusted."""

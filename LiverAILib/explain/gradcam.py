@@ -1,0 +1,52 @@
+"""Grad-CAM (Selvaraju 2017) from the one forward pass that also gives the probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+
+
+class SplitNetwork(Protocol):
+    """A network in two parts: convolutional features, and the scores computed from them."""
+
+    def features(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Feature maps (batch, channels, *spatial)."""
+
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """Class scores before softmax (batch, classes)."""
+
+
+def grad_cam(
+    network: SplitNetwork, inputs: torch.Tensor, target: int | Sequence[int] | None = None, *, relu: bool = True
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Class scores and raw Grad-CAM maps of a batch.
+
+    The gradient is taken at the features only, so that the convolutions run once, without a graph; there are no hooks and
+    no state, and samples do not influence each other (the network has to be in evaluation mode).
+
+    Args:
+        network: Gives features and scores, 2D or 3D.
+        inputs: (batch, channels, *spatial).
+        target: Class to explain: one for all, one a sample, or None for each sample's predicted class.
+        relu: Keep evidence for the class only, as published; False keeps the sign.
+
+    Returns:
+        Scores (batch, classes) and maps (batch, *feature_spatial), in units of score a feature position: not scaled.
+    """
+    if getattr(network, "training", False):
+        raise ValueError("grad_cam needs the network in evaluation mode: call network.eval() first")
+    with torch.no_grad():
+        features = network.features(inputs)
+    features = features.detach().requires_grad_()
+    with torch.enable_grad():
+        scores = network.classify(features)
+        if target is None:
+            chosen = scores.detach().argmax(1)
+        else:
+            chosen = torch.as_tensor(target, device=scores.device).expand(len(scores))
+        gradient = torch.autograd.grad(scores.gather(1, chosen[:, None]).sum(), features)[0]
+    spatial = tuple(range(2, features.ndim))
+    maps = (gradient.mean(spatial, keepdim=True) * features.detach()).sum(1)
+    return scores.detach(), maps.relu() if relu else maps

@@ -1,0 +1,47 @@
+# make demo            sets up .venv and assesses the embedded sample
+# make demo INPUT=path the same with your own image (NIfTI, NRRD, MHA or DICOM folder)
+# make test            sets up .venv and runs lint, import contract and all tests
+# make benchmarks      timings against peers, as ratios
+
+PYTHON ?= python3
+INPUT ?=
+OUTPUT ?= demo-output
+BIN := .venv/bin
+
+.PHONY: demo test lint format benchmarks clean
+
+demo: .venv/.core
+	@echo "== LiverAI demo: assessing $(or $(INPUT),the embedded sample) on this machine"
+	@$(BIN)/liverai demo $(if $(INPUT),"$(INPUT)") --output "$(OUTPUT)"
+	@echo "== open $(OUTPUT)/report.html in a browser; load $(OUTPUT)/segmentation.seg.nrrd and heatmap.nrrd in Slicer"
+
+test: .venv/.dev lint
+	@echo "== tests (LIVERAI_DATA=$${LIVERAI_DATA:-../shared/data})"
+	@$(BIN)/python -m pytest
+
+lint: .venv/.dev
+	@echo "== lint and import contract"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache
+
+format: .venv/.dev
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+benchmarks: .venv/.dev
+	@for file in benchmarks/*_benchmark.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+.venv/.core: pyproject.toml constraints.txt
+	@echo "== setting up .venv (PyTorch and friends, several GB; a few minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/.dev: .venv/.core
+	@echo "== adding test tools, Slicer's core and Qt to .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+clean:
+	rm -rf .venv demo-output build dist
