@@ -44,7 +44,12 @@ class BlandAltman:
 
 
 def bland_altman(
-    predicted: ArrayLike, reference: ArrayLike, *, share: float = 0.95, level: float = 0.95, method: str = "exact",
+    predicted: ArrayLike,
+    reference: ArrayLike,
+    *,
+    share: float = 0.95,
+    level: float = 0.95,
+    method: str = "exact",
     patients: ArrayLike | None = None,
 ) -> BlandAltman:
     """Limits of agreement ``bias +- 1.96 SD`` (Bland and Altman, Lancet 1986; Byra 2021, fig. 4).
@@ -78,7 +83,9 @@ def bland_altman(
     for sign, name in ((-1, "lower limit of agreement"), (1, "upper limit of agreement")):
         value = bias + sign * z * deviation
         if method == "exact":
-            edges = [float(nct.ppf(q, n - 1, z * math.sqrt(n))) / math.sqrt(n) for q in (0.5 - level / 2, 0.5 + level / 2)]
+            edges = [
+                float(nct.ppf(q, n - 1, z * math.sqrt(n))) / math.sqrt(n) for q in (0.5 - level / 2, 0.5 + level / 2)
+            ]
             ends = sorted(bias + sign * edge * deviation for edge in edges)
             interval = Interval(*ends, level, "Carkeet exact")
         else:

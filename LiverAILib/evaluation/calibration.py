@@ -61,8 +61,16 @@ class Calibration:
 
 
 def calibration(
-    labels: ArrayLike, scores: ArrayLike, *, n_bins: int = 10, strategy: str = "quantile", level: float = 0.95,
-    replicates: int = 2000, seed: int = 0, patients: ArrayLike | None = None, positive: object | None = None,
+    labels: ArrayLike,
+    scores: ArrayLike,
+    *,
+    n_bins: int = 10,
+    strategy: str = "quantile",
+    level: float = 0.95,
+    replicates: int = 2000,
+    seed: int = 0,
+    patients: ArrayLike | None = None,
+    positive: object | None = None,
 ) -> Calibration:
     """Calibration of probabilities against binary labels.
 
@@ -136,12 +144,16 @@ def _regressions(truth: NDArray[np.bool_], values: NDArray, level: float) -> tup
         if note and (name == "calibration_slope" or "one class" in note):
             found.append(Estimate(name, math.nan, None, None, truth.size, note))
             continue
-        design = np.ones((truth.size, 1)) if name == "calibration_intercept" else sm.add_constant(logit, has_constant="add")
+        design = (
+            np.ones((truth.size, 1)) if name == "calibration_intercept" else sm.add_constant(logit, has_constant="add")
+        )
         offset = logit if name == "calibration_intercept" else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             fit = sm.GLM(truth.astype(float), design, family=sm.families.Binomial(), offset=offset).fit()
         value, error = float(fit.params[-1]), float(fit.bse[-1])
-        interval = normal_interval(value, error, level=level, method="Wald") if math.isfinite(error) and error > 0 else None
+        interval = (
+            normal_interval(value, error, level=level, method="Wald") if math.isfinite(error) and error > 0 else None
+        )
         found.append(Estimate(name, value, interval, None, truth.size, "", error))
     return found[0], found[1]

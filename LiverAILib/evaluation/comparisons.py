@@ -17,8 +17,12 @@ ADJUSTMENTS = {"holm": "holm", "fdr": "fdr_bh", "bonferroni": "bonferroni"}
 
 
 def mcnemar(
-    first_correct: ArrayLike, second_correct: ArrayLike, *, names: tuple[str, str] = ("first", "second"),
-    patients: ArrayLike | None = None, level: float = 0.95,
+    first_correct: ArrayLike,
+    second_correct: ArrayLike,
+    *,
+    names: tuple[str, str] = ("first", "second"),
+    patients: ArrayLike | None = None,
+    level: float = 0.95,
 ) -> Comparison:
     """McNemar's exact test of two proportions on the same patients, by statsmodels.
 
@@ -47,17 +51,33 @@ def mcnemar(
     center, error = (b - c) / (n + 2), math.sqrt(b + c + 1 - (b - c) ** 2 / (n + 2)) / (n + 2)
     half = float(norm.ppf(0.5 + level / 2)) * error
     interval = Interval(max(-1.0, center - half), min(1.0, center + half), level, "Agresti-Min")
-    limits = f"Only the {b + c} patients in whom the two differ count; with few of them a large difference may go unseen."
+    limits = (
+        f"Only the {b + c} patients in whom the two differ count; with few of them a large difference may go unseen."
+    )
     return Comparison(
-        "McNemar, exact", *names, (b - c) / n, interval, float(b + c), "discordant pairs", None, float(result.pvalue),
-        limits, "McNemar 1947; the right test for paired readings",
+        "McNemar, exact",
+        *names,
+        (b - c) / n,
+        interval,
+        float(b + c),
+        "discordant pairs",
+        None,
+        float(result.pvalue),
+        limits,
+        "McNemar 1947; the right test for paired readings",
     )
 
 
 def paired_bootstrap(
-    statistic: Callable[[NDArray[np.intp]], Sequence[float]], strata: ArrayLike, *,
-    names: tuple[str, str] = ("first", "second"), patients: ArrayLike | None = None, replicates: int = 2000, seed: int = 0,
-    level: float = 0.95, metric: str = "",
+    statistic: Callable[[NDArray[np.intp]], Sequence[float]],
+    strata: ArrayLike,
+    *,
+    names: tuple[str, str] = ("first", "second"),
+    patients: ArrayLike | None = None,
+    replicates: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+    metric: str = "",
 ) -> Comparison:
     """Difference of any metric of two methods on the same patients, by resampling the patients.
 
@@ -88,7 +108,15 @@ def paired_bootstrap(
     limits = f"Resolution of p is {2 / (replicates + 1):.4f} with {replicates} replicates; needs enough patients in each class."
     title = f"paired bootstrap{f' of {metric}' if metric else ''}"
     return Comparison(
-        title, *names, difference, drawn.interval(level=level), difference, "difference", None, p, limits,
+        title,
+        *names,
+        difference,
+        drawn.interval(level=level),
+        difference,
+        "difference",
+        None,
+        p,
+        limits,
         "Efron and Tibshirani 1993, chapter 16",
     )
 

@@ -36,7 +36,12 @@ def correlation(x: ArrayLike, y: ArrayLike, *, kind: str = "pearson", level: flo
 
 
 def meng(
-    r_first: float, r_second: float, *, r_between: float, n: int, names: tuple[str, str] = ("first", "second"),
+    r_first: float,
+    r_second: float,
+    *,
+    r_between: float,
+    n: int,
+    names: tuple[str, str] = ("first", "second"),
     level: float = 0.95,
 ) -> Comparison:
     """Meng's test of two dependent correlations with one variable in common.
@@ -60,12 +65,26 @@ def meng(
     z, p, interval = _normal_test(z_gap, error, level, "Meng, difference of Fisher's z")
     limits = "Assumes bivariate normal values; for Spearman's correlations it is an approximation."
     return Comparison(
-        "Meng", *names, r_first - r_second, interval, z, "Z", None, p, limits, "Meng, Rosenthal and Rubin 1992; Byra 2021"
+        "Meng",
+        *names,
+        r_first - r_second,
+        interval,
+        z,
+        "Z",
+        None,
+        p,
+        limits,
+        "Meng, Rosenthal and Rubin 1992; Byra 2021",
     )
 
 
 def steiger(
-    r_first: float, r_second: float, *, r_between: float, n: int, names: tuple[str, str] = ("first", "second"),
+    r_first: float,
+    r_second: float,
+    *,
+    r_between: float,
+    n: int,
+    names: tuple[str, str] = ("first", "second"),
     level: float = 0.95,
 ) -> Comparison:
     """Steiger's test of two dependent correlations with one variable in common.
@@ -81,17 +100,27 @@ def steiger(
     error = math.sqrt(max(0.0, 2 - 2 * covariance) / (n - 3))
     z, p, interval = _normal_test(z_gap, error, level, "Steiger, difference of Fisher's z")
     limits = "Assumes multivariate normal values; for Spearman's correlations it is an approximation."
-    return Comparison("Steiger", *names, r_first - r_second, interval, z, "Z", None, p, limits, "Steiger 1980, equation 14")
+    return Comparison(
+        "Steiger", *names, r_first - r_second, interval, z, "Z", None, p, limits, "Steiger 1980, equation 14"
+    )
 
 
 def compare_correlations(
-    reference: ArrayLike, first: ArrayLike, *, second: ArrayLike, kind: str = "pearson", test: str = "meng",
-    names: tuple[str, str] = ("first", "second"), level: float = 0.95,
+    reference: ArrayLike,
+    first: ArrayLike,
+    *,
+    second: ArrayLike,
+    kind: str = "pearson",
+    test: str = "meng",
+    names: tuple[str, str] = ("first", "second"),
+    level: float = 0.95,
 ) -> Comparison:
     """`meng` or `steiger` from the values of the same patients, each of shape (n,); ``kind`` as in `correlation`."""
     if test not in ("meng", "steiger"):
         raise ValueError(f"test {test!r} is unknown; use 'meng' or 'steiger'")
-    columns = [finite_vector(values, name) for values, name in ((reference, "reference"), (first, "first"), (second, "second"))]
+    columns = [
+        finite_vector(values, name) for values, name in ((reference, "reference"), (first, "first"), (second, "second"))
+    ]
     same_length(reference=columns[0], first=columns[1], second=columns[2])
     if any(np.ptp(column) == 0 for column in columns):
         raise ValueError("one of the three is constant, so it has no correlation; leave it out of the comparison")

@@ -37,8 +37,15 @@ class Curve:
 
 
 def curve(
-    labels: ArrayLike, scores: ArrayLike, *, kind: str = "roc", replicates: int = 500, seed: int = 0, level: float = 0.95,
-    patients: ArrayLike | None = None, positive: object | None = None,
+    labels: ArrayLike,
+    scores: ArrayLike,
+    *,
+    kind: str = "roc",
+    replicates: int = 500,
+    seed: int = 0,
+    level: float = 0.95,
+    patients: ArrayLike | None = None,
+    positive: object | None = None,
 ) -> Curve:
     """ROC or precision-recall curve by scikit-learn, with a stratified bootstrap band at fixed x.
 
@@ -61,8 +68,11 @@ def curve(
     low = high = grid
     if replicates:
         drawn = bootstrap.resample_patients(
-            lambda index: _at(grid, *_points(truth[index], values[index], kind), kind), truth, patients=patients,
-            replicates=replicates, seed=seed,
+            lambda index: _at(grid, *_points(truth[index], values[index], kind), kind),
+            truth,
+            patients=patients,
+            replicates=replicates,
+            seed=seed,
         ).values
         low, high = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2], axis=0)
     return Curve(kind, x, y, grid, low, high, level, float(truth.mean()))

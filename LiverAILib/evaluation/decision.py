@@ -34,8 +34,15 @@ class DecisionCurve:
 
 
 def decision_curve(
-    labels: ArrayLike, scores: ArrayLike, *, thresholds: ArrayLike | None = None, replicates: int = 500, seed: int = 0,
-    level: float = 0.95, patients: ArrayLike | None = None, positive: object | None = None,
+    labels: ArrayLike,
+    scores: ArrayLike,
+    *,
+    thresholds: ArrayLike | None = None,
+    replicates: int = 500,
+    seed: int = 0,
+    level: float = 0.95,
+    patients: ArrayLike | None = None,
+    positive: object | None = None,
 ) -> DecisionCurve:
     """Net benefit (Vickers and Elkin, Med Decis Making 2006;26:565-574) with a stratified bootstrap band.
 

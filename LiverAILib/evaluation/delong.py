@@ -88,7 +88,11 @@ def delong(labels: ArrayLike, scores: ArrayLike, *, positive: object | None = No
 
 
 def auc(
-    labels: ArrayLike, scores: ArrayLike, *, level: float = 0.95, method: str = "delong-logit",
+    labels: ArrayLike,
+    scores: ArrayLike,
+    *,
+    level: float = 0.95,
+    method: str = "delong-logit",
     positive: object | None = None,
 ) -> Estimate:
     """AUC with its interval.
@@ -124,8 +128,13 @@ def auc(
 
 
 def compare_paired(
-    labels: ArrayLike, first: ArrayLike, *, second: ArrayLike, names: tuple[str, str] = ("first", "second"),
-    level: float = 0.95, positive: object | None = None,
+    labels: ArrayLike,
+    first: ArrayLike,
+    *,
+    second: ArrayLike,
+    names: tuple[str, str] = ("first", "second"),
+    level: float = 0.95,
+    positive: object | None = None,
 ) -> Comparison:
     """DeLong's test of two AUCs on the same cases."""
     result = delong(labels, np.column_stack([finite_vector(first), finite_vector(second)]), positive=positive)
@@ -144,8 +153,11 @@ def compare_paired(
 
 
 def compare_unpaired(
-    first: tuple[ArrayLike, ArrayLike], second: tuple[ArrayLike, ArrayLike], *,
-    names: tuple[str, str] = ("first", "second"), level: float = 0.95,
+    first: tuple[ArrayLike, ArrayLike],
+    second: tuple[ArrayLike, ArrayLike],
+    *,
+    names: tuple[str, str] = ("first", "second"),
+    level: float = 0.95,
 ) -> Comparison:
     """DeLong's test of two AUCs on different cases: t distribution with Welch's degrees of freedom, as pROC does.
 
@@ -198,7 +210,16 @@ def compare_several(
     label = list(names) if names is not None else [f"score {i + 1}" for i in range(k)]
     limits = "Says that some AUC differs, not which one; go on with pairs and adjust their p values (Holm)."
     return Comparison(
-        "DeLong, several curves", label[0], ", ".join(label[1:]), math.nan, None, statistic, "chi-square", df, p, limits,
+        "DeLong, several curves",
+        label[0],
+        ", ".join(label[1:]),
+        math.nan,
+        None,
+        statistic,
+        "chi-square",
+        df,
+        p,
+        limits,
         SOURCE,
     )
 

@@ -53,7 +53,12 @@ def proportion(
 
 
 def normal_interval(
-    value: float, standard_error: float, *, level: float = 0.95, method: str = "normal", low: float = -math.inf,
+    value: float,
+    standard_error: float,
+    *,
+    level: float = 0.95,
+    method: str = "normal",
+    low: float = -math.inf,
     high: float = math.inf,
 ) -> Interval:
     """Wald interval ``value +- z * standard_error``, cut at ``low`` and ``high``."""
@@ -77,9 +82,7 @@ def _expit(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
-def mean_of_two_proportions(
-    first: tuple[int, int], second: tuple[int, int], *, level: float = 0.95
-) -> Interval | None:
+def mean_of_two_proportions(first: tuple[int, int], second: tuple[int, int], *, level: float = 0.95) -> Interval | None:
     """Interval of ``(p1 + p2) / 2``, as for balanced accuracy: square-and-add from two Wilson intervals.
 
     Newcombe, Stat Med 1998;17:873-890, method 10, written for a sum. Unlike a bootstrap it does not collapse when one of

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from LiverAILib.evaluation import bootstrap
 from LiverAILib.evaluation.delong import auc, auc_value
@@ -41,13 +41,14 @@ def counts(labels: ArrayLike, calls: ArrayLike, *, positive: object | None = Non
     truth, called = binary_labels(labels, positive=positive), calls_vector(calls)
     same_length(labels=truth, calls=called)
     return Counts(
-        int(np.sum(truth & called)), int(np.sum(~truth & called)), int(np.sum(truth & ~called)), int(np.sum(~truth & ~called))
+        int(np.sum(truth & called)),
+        int(np.sum(~truth & called)),
+        int(np.sum(truth & ~called)),
+        int(np.sum(~truth & ~called)),
     )
 
 
-def metrics_from_counts(
-    table: Counts, *, level: float = 0.95, method: str = "clopper-pearson"
-) -> dict[str, Estimate]:
+def metrics_from_counts(table: Counts, *, level: float = 0.95, method: str = "clopper-pearson") -> dict[str, Estimate]:
     """All metrics of a 2x2 table.
 
     Args:
@@ -76,8 +77,14 @@ def metrics_from_counts(
 
 
 def binary_metrics(
-    labels: ArrayLike, calls: ArrayLike, *, level: float = 0.95, method: str = "clopper-pearson",
-    patients: ArrayLike | None = None, clustered: bool = False, positive: object | None = None,
+    labels: ArrayLike,
+    calls: ArrayLike,
+    *,
+    level: float = 0.95,
+    method: str = "clopper-pearson",
+    patients: ArrayLike | None = None,
+    clustered: bool = False,
+    positive: object | None = None,
 ) -> dict[str, Estimate]:
     """All metrics of binary calls.
 
@@ -118,13 +125,20 @@ def binary_metrics(
 
 
 def score_metrics(
-    labels: ArrayLike, scores: ArrayLike, *, level: float = 0.95, auc_method: str = "delong-logit",
-    patients: ArrayLike | None = None, clustered: bool = False, replicates: int = 2000, seed: int = 0,
+    labels: ArrayLike,
+    scores: ArrayLike,
+    *,
+    level: float = 0.95,
+    auc_method: str = "delong-logit",
+    patients: ArrayLike | None = None,
+    clustered: bool = False,
+    replicates: int = 2000,
+    seed: int = 0,
     positive: object | None = None,
 ) -> dict[str, Estimate]:
     """AUC and average precision of a score.
 
-    Average precision is scikit-learn's step sum (no interpolation); its interval is by stratified patient bootstrap. It
+    Average precision is the step sum of scikit-learn (no interpolation); its interval is by stratified patient bootstrap. It
     depends on the prevalence, which is why the prevalence stands in its note. Nowak 2021's AP lies below the AUC at 77 %
     prevalence, so it was probably drawn for the control class: ``average_precision_negative`` gives that one.
 
@@ -139,8 +153,6 @@ def score_metrics(
         seed: Seed of the bootstrap.
         positive: Label of the positive class where it is not 1 or True.
     """
-    from sklearn.metrics import average_precision_score
-
     truth, values = labels_and_scores(labels, scores, positive=positive)
     both_classes(truth, "an AUC")
     if patients is not None and not clustered:
@@ -151,8 +163,8 @@ def score_metrics(
     def three(index: np.ndarray) -> tuple[float, float, float]:
         return (
             auc_value(truth[index], values[index]),
-            average_precision_score(truth[index], values[index]),
-            average_precision_score(~truth[index], -values[index]),
+            average_precision_value(truth[index], values[index]),
+            average_precision_value(~truth[index], -values[index]),
         )
 
     drawn = bootstrap.resample_patients(
@@ -173,6 +185,16 @@ def score_metrics(
     return found
 
 
+def average_precision_value(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
+    """Average precision as scikit-learn's `average_precision_score`, without its checks: ten times faster in a bootstrap."""
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(labels[order])
+    if hits.size == 0 or hits[-1] == 0:
+        return math.nan
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), hits.size - 1)
+    return float(np.sum(np.diff(hits[ends], prepend=0) * hits[ends] / (ends + 1)) / hits[-1])
+
+
 def kappa_from_table(table: ArrayLike, *, weights: str | None = None, level: float = 0.95) -> Estimate:
     """Cohen's kappa of a square table (rows truth, columns calls), unweighted or ``weights="quadratic"``.
 
@@ -188,7 +210,8 @@ def kappa_from_table(table: ArrayLike, *, weights: str | None = None, level: flo
     weighting = {None: None, "quadratic": "quadratic", "linear": "linear"}
     if weights not in weighting:
         raise ValueError(f"kappa weights {weights!r} are unknown; use None, 'linear' or 'quadratic'")
-    result = cohens_kappa(square, wt=weighting[weights])
+    with np.errstate(all="ignore"):  # a perfect table has no variance; that is handled below
+        result = cohens_kappa(square, wt=weighting[weights])
     value, error = float(result.kappa), float(result.std_kappa)
     if not error > 1e-12:
         return Estimate(name, value, None, None, n, "no interval: the large-sample variance is 0 here")

@@ -30,7 +30,9 @@ def newcombe_interval(auc: float, n_positive: int, n_negative: int, *, level: fl
         level: Confidence level.
     """
     if not 0 <= auc <= 1 or min(n_positive, n_negative) < 1:
-        raise ValueError(f"AUC {auc} of {n_positive} and {n_negative} cases is impossible; it needs 0..1 and both classes")
+        raise ValueError(
+            f"AUC {auc} of {n_positive} and {n_negative} cases is impossible; it needs 0..1 and both classes"
+        )
     z = float(norm.ppf(0.5 + level / 2))
     half = (n_positive + n_negative) / 2 - 1
 

@@ -26,8 +26,13 @@ def linear_penalty(n_stages: int) -> NDArray[np.float64]:
 
 
 def obuchowski_index(
-    stages: ArrayLike, scores: ArrayLike, *, order: Sequence[int] | None = None,
-    prevalence: Sequence[float] | None = None, penalty: ArrayLike | None = None, level: float = 0.95,
+    stages: ArrayLike,
+    scores: ArrayLike,
+    *,
+    order: Sequence[int] | None = None,
+    prevalence: Sequence[float] | None = None,
+    penalty: ArrayLike | None = None,
+    level: float = 0.95,
 ) -> Estimate:
     """``1 - sum over pairs of weight * penalty * (1 - AUC of the pair)``.
 
@@ -51,7 +56,9 @@ def obuchowski_index(
         raise ValueError(f"stage {unknown[0]:g} is not in the order {order}; add it or leave these cases out")
     cost = linear_penalty(len(order)) if penalty is None else np.asarray(penalty, dtype=float)
     if cost.shape != (len(order), len(order)) or cost.min() < 0 or cost.max() > 1:
-        raise ValueError(f"penalty has shape {cost.shape}; give ({len(order)}, {len(order)}) with costs between 0 and 1")
+        raise ValueError(
+            f"penalty has shape {cost.shape}; give ({len(order)}, {len(order)}) with costs between 0 and 1"
+        )
     share = np.array([np.mean(truth == stage) for stage in order]) if prevalence is None else finite_vector(prevalence)
     same_length(order=order, prevalence=share)
     present = [i for i, stage in enumerate(order) if np.any(truth == stage)]

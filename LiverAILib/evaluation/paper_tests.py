@@ -79,7 +79,19 @@ def welch_bonferroni(replicates: Mapping[str, ArrayLike]) -> list[Comparison]:
         )
         source = "Byra 2021, Statistical Analysis"
         found.append(
-            Comparison("Welch t-test on bootstrap AUCs, Bonferroni", first, second, difference, None, statistic, "t", df, p,
-                       limits, source, True)
+            Comparison(
+                "Welch t-test on bootstrap AUCs, Bonferroni",
+                first,
+                second,
+                difference,
+                None,
+                statistic,
+                "t",
+                df,
+                p,
+                limits,
+                source,
+                True,
+            )
         )
     return found

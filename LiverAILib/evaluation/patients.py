@@ -58,9 +58,7 @@ def require_one_row_a_patient(patients: ArrayLike) -> None:
         )
 
 
-def aggregate(
-    patients: ArrayLike, labels: ArrayLike, *, scores: ArrayLike, how: str = "mean"
-) -> PatientScores:
+def aggregate(patients: ArrayLike, labels: ArrayLike, *, scores: ArrayLike, how: str = "mean") -> PatientScores:
     """One score a patient, as Xue 2020 is evaluated (the mean of a patient's five images, a stated default).
 
     Args:
@@ -90,9 +88,7 @@ def aggregate(
     return PatientScores(ids[first][order], truth[first][order], reduced, counts, how)
 
 
-def clustered_proportion(
-    name: str, successes: ArrayLike, *, patients: ArrayLike, level: float = 0.95
-) -> Estimate:
+def clustered_proportion(name: str, successes: ArrayLike, *, patients: ArrayLike, level: float = 0.95) -> Estimate:
     """A proportion over images with an interval that allows for images of the same patient.
 
     Rao and Scott, Biometrics 1992;48:577-585: the ratio estimator's variance gives a design effect, by which the number of
@@ -125,7 +121,9 @@ def clustered_proportion(
     z = float(norm.ppf(0.5 + level / 2))
     center = (p + z**2 / (2 * effective)) / (1 + z**2 / effective)
     half = z / (1 + z**2 / effective) * math.sqrt(p * (1 - p) / effective + z**2 / (4 * effective**2))
-    interval = Interval(max(0.0, float(center - half)), min(1.0, float(center + half)), level, "Wilson, Rao-Scott clustered")
+    interval = Interval(
+        max(0.0, float(center - half)), min(1.0, float(center + half)), level, "Wilson, Rao-Scott clustered"
+    )
     return Estimate(name, float(p), interval, int(hits.sum()), n, f"{note}, design effect {effect:.2f}")
 
 

@@ -33,7 +33,9 @@ def check_stages(
     truth = finite_vector(labels, "stages")
     odd = np.flatnonzero(~np.isin(truth, stages))
     if odd.size:
-        raise ValueError(f"stage {truth[odd[0]]:g} at index {odd[0]} is none of {list(stages)}; correct it or name all stages")
+        raise ValueError(
+            f"stage {truth[odd[0]]:g} at index {odd[0]} is none of {list(stages)}; correct it or name all stages"
+        )
     table = np.asarray(probabilities, dtype=float)
     if table.ndim != 2 or table.shape[1] != len(stages):
         raise ValueError(f"probabilities have shape {table.shape}; give (n, {len(stages)}), one column a stage")
@@ -50,9 +52,7 @@ def check_stages(
     return truth.astype(np.int64), table
 
 
-def probability_at_least(
-    probabilities: ArrayLike, cut: int, *, stages: Sequence[int] = METAVIR
-) -> NDArray[np.float64]:
+def probability_at_least(probabilities: ArrayLike, cut: int, *, stages: Sequence[int] = METAVIR) -> NDArray[np.float64]:
     """Probability of stage >= cut: the sum of the stages' probabilities (Yin 2021, Evaluation). Shape (n,)."""
     table = np.asarray(probabilities, dtype=float)
     return np.clip(table[:, np.asarray(stages) >= cut].sum(axis=1), 0, 1)
@@ -71,8 +71,14 @@ def confusion(labels: ArrayLike, predicted: ArrayLike, *, stages: Sequence[int] 
 
 
 def stage_metrics(
-    labels: ArrayLike, probabilities: ArrayLike, *, stages: Sequence[int] = METAVIR, level: float = 0.95,
-    method: str = "clopper-pearson", replicates: int = 2000, seed: int = 0,
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    *,
+    stages: Sequence[int] = METAVIR,
+    level: float = 0.95,
+    method: str = "clopper-pearson",
+    replicates: int = 2000,
+    seed: int = 0,
 ) -> dict[str, Estimate]:
     """Metrics over all stages, for one row a patient.
 
@@ -107,7 +113,10 @@ def stage_metrics(
     found["obuchowski_index"] = obuchowski_index(truth, expected_stage(table, stages=stages), order=stages, level=level)
     names = ("macro_auc", "micro_auc")
     drawn = bootstrap.resample_patients(
-        lambda index: macro_micro_auc(truth[index], table[index], stages=stages), truth, replicates=replicates, seed=seed
+        lambda index: macro_micro_auc(truth[index], table[index], stages=stages),
+        truth,
+        replicates=replicates,
+        seed=seed,
     )
     for i, (name, value) in enumerate(zip(names, macro_micro_auc(truth, table, stages=stages), strict=True)):
         found[name] = drawn.estimate(name, value, column=i, level=level)

@@ -42,8 +42,15 @@ class Subgroup:
 
 
 def subgroup_table(
-    labels: ArrayLike, scores: ArrayLike, *, groups: ArrayLike, variable: str = "group", calls: ArrayLike | None = None,
-    level: float = 0.95, patients: ArrayLike | None = None, positive: object | None = None,
+    labels: ArrayLike,
+    scores: ArrayLike,
+    *,
+    groups: ArrayLike,
+    variable: str = "group",
+    calls: ArrayLike | None = None,
+    level: float = 0.95,
+    patients: ArrayLike | None = None,
+    positive: object | None = None,
 ) -> list[Subgroup]:
     """AUC, sensitivity and specificity in each subgroup.
 
@@ -78,6 +85,8 @@ def subgroup_table(
         elif min(hits, n - hits) < FEW:
             note = f"fewer than {FEW} patients in a class: hardly any information"
         table.append(
-            Subgroup(variable, name or "(missing)", n, hits, area, found.get("sensitivity"), found.get("specificity"), note)
+            Subgroup(
+                variable, name or "(missing)", n, hits, area, found.get("sensitivity"), found.get("specificity"), note
+            )
         )
     return table

@@ -34,7 +34,9 @@ class Rule:
         if self.name not in RULES:
             raise ValueError(f"threshold rule {self.name!r} is unknown; use one of {', '.join(RULES)}")
         if (self.name in ("fixed", "sensitivity")) != (self.value is not None):
-            raise ValueError(f"threshold rule {self.name!r} {'needs a value' if self.value is None else 'takes no value'}")
+            raise ValueError(
+                f"threshold rule {self.name!r} {'needs a value' if self.value is None else 'takes no value'}"
+            )
         if self.name == "sensitivity" and not 0 < self.value <= 1:
             raise ValueError(f"target sensitivity {self.value} is impossible; give a number above 0 and up to 1")
 
@@ -78,9 +80,7 @@ class Calls:
     in_sample: bool
 
 
-def choose_threshold(
-    labels: ArrayLike, scores: ArrayLike, *, rule: Rule, positive: object | None = None
-) -> float:
+def choose_threshold(labels: ArrayLike, scores: ArrayLike, *, rule: Rule, positive: object | None = None) -> float:
     """Threshold by a rule; a case is called positive where its score >= threshold.
 
     Candidates lie midway between neighbouring scores, and at -inf and inf. Among equally good ones the lowest is taken, the
@@ -121,8 +121,15 @@ def in_sample_calls(labels: ArrayLike, scores: ArrayLike, *, rule: Rule, positiv
 
 
 def cross_fitted_calls(
-    labels: ArrayLike, scores: ArrayLike, *, rule: Rule, folds: ArrayLike | None = None,
-    patients: ArrayLike | None = None, n_folds: int = 5, seed: int = 0, positive: object | None = None,
+    labels: ArrayLike,
+    scores: ArrayLike,
+    *,
+    rule: Rule,
+    folds: ArrayLike | None = None,
+    patients: ArrayLike | None = None,
+    n_folds: int = 5,
+    seed: int = 0,
+    positive: object | None = None,
 ) -> Calls:
     """Calls where each case's threshold was chosen on the other folds.
 
@@ -147,7 +154,9 @@ def cross_fitted_calls(
         same_length(labels=truth, folds=np.asarray(folds))
         names, fold_of_case = np.unique(np.asarray(folds).astype(str), return_inverse=True)
         if names.size < 2:
-            raise ValueError("there is one fold only; cross-fitting needs two, so leave the folds out or ask for in-sample")
+            raise ValueError(
+                "there is one fold only; cross-fitting needs two, so leave the folds out or ask for in-sample"
+            )
         origin = f"the {names.size} folds of the predictions"
     else:
         fold_of_case = _draw_folds(truth, patients, n_folds, seed)
@@ -157,7 +166,9 @@ def cross_fitted_calls(
     for fold in range(fold_of_case.max() + 1):
         own, others = fold_of_case == fold, fold_of_case != fold
         if truth[others].all() or not truth[others].any():
-            raise ValueError("without one of the folds there is only one class left; use fewer folds, or ask for in-sample")
+            raise ValueError(
+                "without one of the folds there is only one class left; use fewer folds, or ask for in-sample"
+            )
         thresholds.append(choose_threshold(truth[others], values[others], rule=rule))
         called[own] = values[own] >= thresholds[-1]
     note = f"cross-fitted: each case is called with a threshold chosen on the other cases, over {origin}"

@@ -63,11 +63,15 @@ def binary_labels(labels: ArrayLike, *, positive: object | None = None) -> NDArr
     if array.dtype.kind == "f":
         bad = np.flatnonzero(~np.isfinite(array))
         if bad.size:
-            raise ValueError(f"labels have a missing value at index {bad[0]}; remove cases without a reference standard")
+            raise ValueError(
+                f"labels have a missing value at index {bad[0]}; remove cases without a reference standard"
+            )
     text = np.array([_label_text(value) for value in array.tolist()])
     classes = sorted(set(text.tolist()))
     if "" in classes:
-        raise ValueError(f"labels have a missing value at index {int(np.flatnonzero(text == '')[0])}; remove such cases")
+        raise ValueError(
+            f"labels have a missing value at index {int(np.flatnonzero(text == '')[0])}; remove such cases"
+        )
     if len(classes) > 2:
         raise ValueError(f"labels have {len(classes)} classes ({', '.join(classes[:6])}); binary metrics need two")
     if positive is None:

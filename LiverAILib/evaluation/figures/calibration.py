@@ -9,7 +9,16 @@ import numpy as np
 
 from LiverAILib.evaluation.calibration import Calibration
 from LiverAILib.evaluation.decision import DecisionCurve
-from LiverAILib.evaluation.figures.style import NEUTRAL, ONE_COLUMN, color, line, marker, new_figure, styled, unit_square
+from LiverAILib.evaluation.figures.style import (
+    NEUTRAL,
+    ONE_COLUMN,
+    color,
+    line,
+    marker,
+    new_figure,
+    styled,
+    unit_square,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,8 +42,18 @@ def reliability_figure(results: Mapping[str, Calibration], *, title: str = "") -
         low = y - np.array([one.interval.low for one in result.bins])
         high = np.array([one.interval.high for one in result.bins]) - y
         axes.errorbar(
-            x, y, yerr=np.clip([low, high], 0, None), fmt=marker(i), color=color(i), linestyle=line(i), linewidth=1,
-            elinewidth=0.8, label=name, markeredgecolor="white", markeredgewidth=0.6, clip_on=False,
+            x,
+            y,
+            yerr=np.clip([low, high], 0, None),
+            fmt=marker(i),
+            color=color(i),
+            linestyle=line(i),
+            linewidth=1,
+            elinewidth=0.8,
+            label=name,
+            markeredgecolor="white",
+            markeredgewidth=0.6,
+            clip_on=False,
         )
         n = np.array([one.n for one in result.bins])
         below.vlines(x + 0.008 * i, 0, n, color=color(i), linewidth=2.5)
@@ -59,7 +78,9 @@ def decision_figure(curves: Mapping[str, DecisionCurve], *, title: str = "") -> 
     top = 0.05
     for i, (name, curve) in enumerate(curves.items()):
         if i == 0:
-            axes.plot(curve.thresholds, curve.treat_all, color=NEUTRAL, linestyle="--", linewidth=0.9, label="act on all")
+            axes.plot(
+                curve.thresholds, curve.treat_all, color=NEUTRAL, linestyle="--", linewidth=0.9, label="act on all"
+            )
             axes.axhline(0, color=NEUTRAL, linewidth=0.9, linestyle=":", label="act on none")
         axes.fill_between(curve.thresholds, curve.low, curve.high, color=color(i), alpha=0.15, linewidth=0)
         axes.plot(curve.thresholds, curve.net_benefit, color=color(i), linestyle=line(i), label=name)

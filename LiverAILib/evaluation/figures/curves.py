@@ -44,7 +44,10 @@ class Reader:
 
 @styled
 def roc_figure(
-    curves: Mapping[str, Curve], *, labels: Mapping[str, str] | None = None, readers: Sequence[Reader] = (),
+    curves: Mapping[str, Curve],
+    *,
+    labels: Mapping[str, str] | None = None,
+    readers: Sequence[Reader] = (),
     title: str = "",
 ) -> Figure:
     """ROC curves of one or several methods, bands where a curve has one, and readers as points with crosshairs.
@@ -62,7 +65,10 @@ def roc_figure(
 
 @styled
 def pr_figure(
-    curves: Mapping[str, Curve], *, labels: Mapping[str, str] | None = None, readers: Sequence[Reader] = (),
+    curves: Mapping[str, Curve],
+    *,
+    labels: Mapping[str, str] | None = None,
+    readers: Sequence[Reader] = (),
     title: str = "",
 ) -> Figure:
     """Precision-recall curves, with the prevalence as the line of no skill; arguments as in `roc_figure`."""
@@ -84,15 +90,22 @@ def roc_panels(
     width = TWO_COLUMNS if len(panels) > 1 else ONE_COLUMN
     most = max(len(curves) for curves in panels.values())
     figure = new_figure(width, width / len(panels) * _height(most))
-    for i, (axes, (title, curves)) in enumerate(zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True)):
+    for i, (axes, (title, curves)) in enumerate(
+        zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True)
+    ):
         letter = f"{chr(97 + i)}  " if len(panels) > 1 else ""
         draw_roc(axes, curves, labels=(labels or {}).get(title), title=f"{letter}{title}", first=i == 0)
     return figure
 
 
 def draw_roc(
-    axes: Axes, curves: Mapping[str, Curve], *, labels: Mapping[str, str] | None = None, readers: Sequence[Reader] = (),
-    title: str = "", first: bool = True,
+    axes: Axes,
+    curves: Mapping[str, Curve],
+    *,
+    labels: Mapping[str, str] | None = None,
+    readers: Sequence[Reader] = (),
+    title: str = "",
+    first: bool = True,
 ) -> None:
     """Draw ROC curves into given axes; ``first`` False leaves out the label of the y axis."""
     axes.plot([0, 1], [0, 1], color=NEUTRAL, linewidth=0.8, linestyle=(0, (1, 3)))
@@ -109,7 +122,11 @@ def draw_roc(
 
 
 def draw_pr(
-    axes: Axes, curves: Mapping[str, Curve], *, labels: Mapping[str, str] | None = None, readers: Sequence[Reader] = (),
+    axes: Axes,
+    curves: Mapping[str, Curve],
+    *,
+    labels: Mapping[str, str] | None = None,
+    readers: Sequence[Reader] = (),
     title: str = "",
 ) -> None:
     """Draw precision-recall curves into given axes as steps, because a straight line between points flatters."""
@@ -141,8 +158,18 @@ def _crosshair(
 ) -> None:
     x_error, y_error = ([[pair[0]], [pair[1]]] for pair in reach)
     axes.errorbar(
-        [at[0]], [at[1]], xerr=x_error, yerr=y_error, fmt=marker(i), color=color(i), label=name, elinewidth=0.8,
-        markeredgecolor="white", markeredgewidth=0.6, zorder=5, clip_on=False,
+        [at[0]],
+        [at[1]],
+        xerr=x_error,
+        yerr=y_error,
+        fmt=marker(i),
+        color=color(i),
+        label=name,
+        elinewidth=0.8,
+        markeredgecolor="white",
+        markeredgewidth=0.6,
+        zorder=5,
+        clip_on=False,
     )
 
 

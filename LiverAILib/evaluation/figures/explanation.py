@@ -46,7 +46,11 @@ class Panel:
 
 @styled
 def explanation_figure(
-    rows: Sequence[tuple[str, Sequence[Panel]]], *, signed: bool = False, shared_scale: bool = True, label: str = "",
+    rows: Sequence[tuple[str, Sequence[Panel]]],
+    *,
+    signed: bool = False,
+    shared_scale: bool = True,
+    label: str = "",
     with_image: bool = True,
 ) -> Figure:
     """Rows of panels, each row with a title, above each map the plain image; one color scale stands at the side.
@@ -86,7 +90,13 @@ def explanation_figure(
         if title:
             lift = 14 if any(panel.title for panel in panels) else 3
             grid[lines_per_row * r][0].annotate(
-                title, (0, 1), xytext=(0, lift), xycoords="axes fraction", textcoords="offset points", fontsize=8, fontweight="bold"
+                title,
+                (0, 1),
+                xytext=(0, lift),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                fontsize=8,
+                fontweight="bold",
             )
     bar = figure.colorbar(shown, ax=grid, shrink=0.6, aspect=30)
     bar.set_label(label if shared_scale else f"{label}\nscaled to each panel's maximum", fontsize=6.5)
@@ -97,16 +107,23 @@ def explanation_figure(
 
 def _draw_image(axes: Axes, panel: Panel) -> None:
     low, high = np.nanpercentile(panel.image, [1, 99])
-    axes.imshow(panel.image, cmap="gray", vmin=low, vmax=max(high, low + 1e-9), aspect=panel.spacing, interpolation="nearest")
+    axes.imshow(
+        panel.image, cmap="gray", vmin=low, vmax=max(high, low + 1e-9), aspect=panel.spacing, interpolation="nearest"
+    )
     if panel.mask is not None and np.any(panel.mask):
         axes.contour(np.asarray(panel.mask, dtype=float), levels=[0.5], colors="white", linewidths=0.7)
 
 
-def _draw_heat(axes: Axes, panel: Panel, signed: bool, top: float):  # noqa: ANN202 - matplotlib's AxesImage
+def _draw_heat(axes: Axes, panel: Panel, signed: bool, top: float):
     _draw_image(axes, panel)
     # Opacity follows the strength, so that 0 (nothing found, or nothing computed) leaves the image as it is.
     alpha = np.clip(np.abs(panel.heat) / top, 0, 1) * 0.75
     return axes.imshow(
-        panel.heat, cmap="RdBu_r" if signed else "inferno", vmin=-top if signed else 0, vmax=top, alpha=alpha,
-        aspect=panel.spacing, interpolation="nearest",
+        panel.heat,
+        cmap="RdBu_r" if signed else "inferno",
+        vmin=-top if signed else 0,
+        vmax=top,
+        alpha=alpha,
+        aspect=panel.spacing,
+        interpolation="nearest",
     )

@@ -28,8 +28,12 @@ NOWAK_GROUPS = (
 
 @styled
 def nowak2021_figure3(
-    roc: Mapping[str, Curve], pr: Mapping[str, Curve], *, readers: Sequence[Reader] = (),
-    roc_labels: Mapping[str, str] | None = None, pr_labels: Mapping[str, str] | None = None,
+    roc: Mapping[str, Curve],
+    pr: Mapping[str, Curve],
+    *,
+    readers: Sequence[Reader] = (),
+    roc_labels: Mapping[str, str] | None = None,
+    pr_labels: Mapping[str, str] | None = None,
 ) -> Figure:
     """Nowak 2021, figure 3: ROC and precision-recall curves side by side, with the readers' points."""
     figure = new_figure(TWO_COLUMNS, TWO_COLUMNS / 2 * (1.05 + 0.055 * (len(roc) + len(readers))))
@@ -41,12 +45,17 @@ def nowak2021_figure3(
 
 def nowak2021_figure4(groups: Mapping[str, Sequence[Panel]]) -> Figure:
     """Nowak 2021, figure 4: Grad-CAM overlays grouped by who was right; keys are the groups' titles (`NOWAK_GROUPS`)."""
-    return explanation_figure(list(groups.items()), label="Grad-CAM\n(0 = no influence or not computed)", with_image=False)
+    return explanation_figure(
+        list(groups.items()), label="Grad-CAM\n(0 = no influence or not computed)", with_image=False
+    )
 
 
 @styled
 def yin2021_figure3(
-    cuts: Mapping[str, Curve], averages: Mapping[str, Curve], *, cut_labels: Mapping[str, str] | None = None,
+    cuts: Mapping[str, Curve],
+    averages: Mapping[str, Curve],
+    *,
+    cut_labels: Mapping[str, str] | None = None,
     average_labels: Mapping[str, str] | None = None,
 ) -> Figure:
     """Yin 2021, figure 3: (a) ROC of >=F2, >=F3 and F4, (b) macro- and micro-averaged ROC."""
@@ -57,7 +66,9 @@ def yin2021_figure3(
     return figure
 
 
-def yin2021_figure5(groups: Mapping[str, ArrayLike], *, p_text: str = "", label: str = "mean weight in the liver") -> Figure:
+def yin2021_figure5(
+    groups: Mapping[str, ArrayLike], *, p_text: str = "", label: str = "mean weight in the liver"
+) -> Figure:
     """Yin 2021, figure 5: mean Grad-CAM weight in the liver by predicted stage (raw maps, no unit)."""
     return box_figure(groups, label=label, p_text=p_text)
 

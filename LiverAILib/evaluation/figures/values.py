@@ -63,18 +63,24 @@ def draw_bland_altman(axes: Axes, result: BlandAltman, *, quantity: str, unit: s
     suffix = f" ({unit})" if unit else ""
     axes.scatter(result.mean, result.difference, s=12, color=color(0), alpha=0.6, linewidths=0)
     lines: list[tuple[Estimate, str, str]] = [
-        (result.upper, "upper limit", "--"), (result.bias, "bias", "-"), (result.lower, "lower limit", "--")
+        (result.upper, "upper limit", "--"),
+        (result.bias, "bias", "-"),
+        (result.lower, "lower limit", "--"),
     ]
     for estimate, name, style in lines:
         axes.axhline(estimate.value, color="black", linestyle=style, linewidth=1)
         axes.axhspan(estimate.interval.low, estimate.interval.high, color=NEUTRAL, alpha=0.18, linewidth=0)
         axes.annotate(
-            f"{name}\n{estimate.value:.2f}", (1.01, estimate.value), xycoords=("axes fraction", "data"), va="center",
+            f"{name}\n{estimate.value:.2f}",
+            (1.01, estimate.value),
+            xycoords=("axes fraction", "data"),
+            va="center",
             fontsize=6.5,
         )
     reach = max(abs(result.lower.interval.low), abs(result.upper.interval.high), float(np.abs(result.difference).max()))
     axes.set(
-        ylim=(-1.1 * reach, 1.1 * reach), xlabel=f"mean of predicted and reference {quantity}{suffix}",
+        ylim=(-1.1 * reach, 1.1 * reach),
+        xlabel=f"mean of predicted and reference {quantity}{suffix}",
         ylabel=f"predicted - reference{suffix}",
     )
     axes.set_title(title)
@@ -92,8 +98,11 @@ def draw_scatter(
     air = 0.04 * (high - low or 1)
     axes.plot([low, high], [low, high], color=NEUTRAL, linestyle="--", linewidth=0.9, label="identity")
     axes.set(
-        xlim=(low - air, high + air), ylim=(low - air, high + air), xlabel=f"reference {quantity}{suffix}",
-        ylabel=f"predicted {quantity}{suffix}", aspect="equal",
+        xlim=(low - air, high + air),
+        ylim=(low - air, high + air),
+        xlabel=f"reference {quantity}{suffix}",
+        ylabel=f"predicted {quantity}{suffix}",
+        aspect="equal",
     )
     axes.legend(loc="upper left")
     axes.set_title(title)
@@ -109,12 +118,23 @@ def draw_boxes(axes: Axes, groups: Mapping[str, ArrayLike], *, label: str, title
         if not array.size:
             continue
         axes.boxplot(
-            [array], positions=[i], widths=0.55, showfliers=False, patch_artist=True,
-            boxprops={"facecolor": color(i), "alpha": 0.25, "edgecolor": color(i)}, medianprops={"color": "black"},
-            whiskerprops={"color": color(i)}, capprops={"color": color(i)},
+            [array],
+            positions=[i],
+            widths=0.55,
+            showfliers=False,
+            patch_artist=True,
+            boxprops={"facecolor": color(i), "alpha": 0.25, "edgecolor": color(i)},
+            medianprops={"color": "black"},
+            whiskerprops={"color": color(i)},
+            capprops={"color": color(i)},
         )
         axes.scatter(
-            i + generator.uniform(-0.16, 0.16, array.size), array, s=9, marker=marker(i), color=color(i), alpha=0.6,
+            i + generator.uniform(-0.16, 0.16, array.size),
+            array,
+            s=9,
+            marker=marker(i),
+            color=color(i),
+            alpha=0.6,
             linewidths=0,
         )
     axes.set_xticks(range(len(names)), names)

@@ -1,0 +1,151 @@
+"""``liverai evaluate``: a predictions CSV of any software in, a report folder out.
+
+Importing this module loads nothing heavy; the work is imported when it starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from LiverAILib.errors import UserError
+
+DESCRIPTION = """Evaluate predictions of any software: numbers with intervals, tests, figures, CLAIM 2024 checklist, model card.
+
+The CSV has the columns case_id, patient_id, label, and score (or score:<class>). Optional: fold, and score:<name> for other
+methods or readers to compare with (0/1 or stages are readers' calls)."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``liverai evaluate`` to a parser."""
+    parser.description = DESCRIPTION
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add = parser.add_argument
+    add("--predictions", required=True, metavar="CSV", help="the predictions")
+    add("--output", required=True, metavar="DIR", help="folder to make for the report")
+    add("--overwrite", action="store_true", help="replace the output folder if it is not empty")
+    add("--positive", metavar="LABEL", help="label of the positive class, where the labels are not 0 and 1")
+    add("--task", default="auto", help="auto, binary, stages or values (default: by the labels)")
+    add("--method-name", default="method", metavar="NAME", help="name of the evaluated method in the report")
+    add("--title", default="", help="title of the report")
+    add("--paper", default="", help="add this paper's own tests and figures: nowak2021, yin2021, xue2020 or byra2021")
+    add(
+        "--threshold",
+        default="youden",
+        metavar="RULE",
+        help="youden, nearest-corner, sensitivity:0.95, fixed:0.5 or a number (default: youden)",
+    )
+    add(
+        "--in-sample",
+        action="store_true",
+        help="choose thresholds on the same cases, as the papers did (flatters the method)",
+    )
+    add(
+        "--folds",
+        type=int,
+        default=5,
+        help="folds for cross-fitted thresholds where the file has no fold column (default: 5)",
+    )
+    add(
+        "--images",
+        default="",
+        metavar="HOW",
+        help="several rows a patient: mean, median, max, min (one score a patient) or clustered (default: an error)",
+    )
+    add("--interval", default="clopper-pearson", help="interval of proportions: clopper-pearson (default) or wilson")
+    add(
+        "--auc-interval",
+        default="delong-logit",
+        help="interval of AUCs: delong-logit (default), delong (as in the papers), newcombe or bootstrap",
+    )
+    add("--level", type=float, default=0.95, help="confidence level (default: 0.95)")
+    add("--bootstrap", type=int, default=2000, metavar="N", help="bootstrap replicates (default: 2000)")
+    add("--seed", type=int, default=0, help="seed of everything random (default: 0)")
+    add("--subgroup", action="append", default=[], metavar="COLUMN", help="report by this column too; may be repeated")
+    add(
+        "--cutoff",
+        action="append",
+        type=float,
+        default=[],
+        metavar="VALUE",
+        help="measured values: report diagnosis at this cut-off too; may be repeated (byra2021: 5 and 10)",
+    )
+    add("--quantity", default="value", help="measured values: what was measured, such as PDFF")
+    add("--unit", default="", help="measured values: the unit, such as %%")
+    add("--record", metavar="JSON", help="what is known of model and data, for the model card and the checklist")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate and write the report; prints where it is.
+
+    Returns:
+        0 when the report was written.
+
+    Raises:
+        UserError: Something given cannot be used; one line says what and how to mend it.
+    """
+    from LiverAILib.evaluation.report.evaluate import check_before, evaluate, write_report
+    from LiverAILib.evaluation.report.options import Options
+    from LiverAILib.evaluation.report.predictions import read_predictions
+    from LiverAILib.evaluation.thresholds import parse_rule
+
+    check_before(args.output, overwrite=args.overwrite)
+    try:
+        rule = parse_rule(args.threshold)
+    except ValueError as error:
+        raise UserError(f"--threshold: {error}") from None
+    cutoffs = tuple(args.cutoff) or ((5.0, 10.0) if args.paper == "byra2021" else ())
+    options = Options(
+        title=args.title,
+        method_name=args.method_name,
+        paper=args.paper,
+        rule=rule,
+        in_sample=args.in_sample,
+        folds=args.folds,
+        images=args.images,
+        interval=args.interval,
+        auc_interval=args.auc_interval,
+        level=args.level,
+        replicates=args.bootstrap,
+        seed=args.seed,
+        cutoffs=cutoffs,
+        quantity=args.quantity,
+        unit=args.unit,
+        card=read_record(args.record) if args.record else {},
+    )
+    predictions = read_predictions(
+        args.predictions,
+        positive=args.positive,
+        method_name=args.method_name,
+        task=args.task,
+        subgroups=tuple(args.subgroup),
+    )
+    evaluation = evaluate(predictions, options)
+    folder = write_report(evaluation, args.output, options=options, overwrite=args.overwrite)
+    for name, text in evaluation.headline:
+        print(f"{name}: {text}")
+    for warning in evaluation.warnings:
+        print(f"note: {warning}")
+    print(f"report: {folder / 'report.html'}")
+    return 0
+
+
+def read_record(path: Path | str) -> dict:
+    """The user's record of model and data (a model's ``model.json`` will do): one JSON object.
+
+    Raises:
+        UserError: No such file, no JSON, or no object.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; --record needs a JSON file")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UserError(f"{path.name}: is no JSON ({error}); correct it, or leave --record out") from None
+    if not isinstance(record, dict):
+        raise UserError(
+            f"{path.name}: holds a {type(record).__name__}; --record needs one JSON object with named entries"
+        )
+    return record

@@ -1,0 +1,240 @@
+"""Evaluate predictions and write the report folder: the one function behind ``liverai evaluate``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from LiverAILib.errors import UserError
+from LiverAILib.evaluation.figures.style import TWO_COLUMNS, save
+from LiverAILib.evaluation.patients import require_one_row_a_patient
+from LiverAILib.evaluation.report.card import model_card, open_items
+from LiverAILib.evaluation.report.checklist import answers_of_run, checklist
+from LiverAILib.evaluation.report.content import Evaluation, Table, plain
+from LiverAILib.evaluation.report.folder import check_target, whole_folder
+from LiverAILib.evaluation.report.options import Options
+from LiverAILib.evaluation.report.page import page
+from LiverAILib.evaluation.report.paper import paper_section
+from LiverAILib.evaluation.report.predictions import Predictions
+from LiverAILib.evaluation.report.tasks import Result, run_task
+
+FORMAT = "liverai-evaluation/1"
+PACKAGES = ("numpy", "scipy", "scikit-learn", "statsmodels", "matplotlib")
+SMALL = 20
+
+
+def evaluate(predictions: Predictions, options: Options) -> Evaluation:
+    """All numbers, tables and figures.
+
+    Args:
+        predictions: Checked predictions (see `read_predictions`).
+        options: Settings.
+
+    Raises:
+        UserError: Images would be counted as patients, a class is missing, or a paper does not fit.
+    """
+    predictions = _rows_of_analysis(predictions, options)
+    result = run_task(predictions, options)
+    sections = list(result.sections)
+    record: dict[str, Any] = {
+        "format": FORMAT,
+        "run": _run(options),
+        "data": _data(predictions, options),
+        "results": result.record,
+    }
+    if options.paper:
+        section, numbers = paper_section(predictions, options, result)
+        sections.append(section)
+        record["as_in_the_paper"] = numbers
+    warnings = _warnings(predictions, options, result)
+    record["warnings"] = list(warnings)
+    title = options.title or f"Evaluation of {options.method_name}"
+    return Evaluation(title, predictions.task, tuple(result.headline), tuple(sections), record, warnings)
+
+
+def write_report(evaluation: Evaluation, folder: Path | str, *, options: Options, overwrite: bool = False) -> Path:
+    """Write report.html, metrics.json, tables/, figures/, claim_checklist.csv and model_card.md; whole or not at all.
+
+    Args:
+        evaluation: What `evaluate` returned.
+        folder: The folder to make.
+        options: The same settings.
+        overwrite: Replace a folder that is not empty.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: The folder cannot be used.
+    """
+    target = Path(folder)
+    run, data = evaluation.record["run"], evaluation.record["data"]
+    claim = checklist(options.card, answers_of_run(run, data))
+    card = model_card(
+        options.card, run=run, data=data, headline=list(evaluation.headline), thresholds=_thresholds(evaluation)
+    )
+    open_claim = sum(row[3] == "open" for row in claim.rows)
+    record = {**evaluation.record, "open_items": {"claim_checklist": open_claim, "model_card": open_items(card)}}
+    with whole_folder(target, overwrite=overwrite) as work:
+        (work / "figures").mkdir()
+        (work / "tables").mkdir()
+        svgs, wide = {}, []
+        for section in evaluation.sections:
+            for picture in section.pictures:
+                save(picture.figure, work / "figures", picture.name)
+                svgs[picture.name] = (work / "figures" / f"{picture.name}.svg").read_bytes()
+                if picture.figure.get_size_inches()[0] > TWO_COLUMNS * 0.8:
+                    wide.append(picture.name)
+            for table in section.tables:
+                _write_table(work / "tables" / f"{table.name}.csv", table)
+        _write_table(work / "claim_checklist.csv", claim)
+        (work / "model_card.md").write_text(card, encoding="utf-8")
+        text = json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False)
+        (work / "metrics.json").write_text(text + "\n", encoding="utf-8")
+        html = page(evaluation, svgs=svgs, wide=wide, checklist=claim, card=card, provenance=_provenance(run, data))
+        (work / "report.html").write_text(html, encoding="utf-8")
+    return target
+
+
+def check_before(folder: Path | str, *, overwrite: bool = False) -> None:
+    """Fail early where the output folder cannot be used."""
+    check_target(Path(folder).absolute(), overwrite=overwrite)
+
+
+def _rows_of_analysis(predictions: Predictions, options: Options) -> Predictions:
+    """Patients, unless clustered intervals were asked for."""
+    if options.clustered:
+        return predictions
+    if options.images:
+        return predictions.per_patient(options.images)
+    try:
+        require_one_row_a_patient(predictions.patient_ids)
+    except ValueError as error:
+        raise UserError(f"{predictions.path.name}: {error} (--images mean, median, max, min or clustered)") from None
+    return predictions
+
+
+def _run(options: Options) -> dict[str, Any]:
+    software = {"Python": platform.python_version()}
+    for name in PACKAGES:
+        software[name] = version(name)
+    try:
+        software = {"LiverAI": version("liverai"), **software}
+    except PackageNotFoundError:
+        from LiverAILib import __version__
+
+        software = {"LiverAI": __version__, **software}
+    return {
+        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "method_name": options.method_name,
+        "paper": options.paper,
+        "threshold": str(options.rule),
+        "threshold_in_sample": options.in_sample,
+        "folds": options.folds,
+        "images": options.images,
+        "interval": options.interval,
+        "auc_interval": options.auc_interval,
+        "level": options.level,
+        "replicates": options.replicates,
+        "seed": options.seed,
+        "cutoffs": list(options.cutoffs),
+        "software": software,
+        "card": plain(options.card),
+    }
+
+
+def _data(predictions: Predictions, options: Options) -> dict[str, Any]:
+    truth = predictions.truth
+    if predictions.task == "binary":
+        names = dict(zip((False, True), predictions.classes, strict=True))
+        labels = ", ".join(f"{names[side]} {int((truth == side).sum())}" for side in (False, True))
+    elif predictions.task == "stages":
+        labels = ", ".join(f"F{stage} {int((truth == stage).sum())}" for stage in predictions.stages)
+    else:
+        labels = f"{options.quantity} from {truth.min():g} to {truth.max():g} {options.unit}".strip()
+    return {
+        "file": predictions.path.name,
+        "sha256": predictions.sha256,
+        "task": predictions.task,
+        "rows": predictions.images,
+        "patients": predictions.n_patients,
+        "labels": labels,
+        "aggregate": predictions.aggregate,
+        "clustered": options.clustered,
+        "folds": 0 if predictions.folds is None else len(set(predictions.folds.tolist())),
+        "scores": list(predictions.scores),
+        "readers": list(predictions.readers),
+        "subgroups": list(predictions.subgroups),
+        "level": options.level,
+    }
+
+
+def _warnings(predictions: Predictions, options: Options, result: Result) -> tuple[str, ...]:
+    found = [*predictions.notes, *result.notes]
+    if options.in_sample and options.rule.name != "fixed":
+        found.append(
+            "Thresholds were chosen on the cases they are judged on, as in the papers: results at thresholds flatter the method."
+        )
+    for diagnosis in result.diagnoses.values():
+        truth = diagnosis.question.truth
+        least = int(min(truth.sum(), (~truth).sum()))
+        if least < SMALL:
+            found.append(
+                f"{diagnosis.question.title}: the smaller class has {least} cases; intervals are wide and approximations rough."
+            )
+    if predictions.aggregate:
+        found.append(
+            f"{predictions.images} rows of {predictions.n} patients: the {predictions.aggregate} of a patient's scores was evaluated."
+        )
+    if options.clustered:
+        found.append(
+            f"{predictions.n} rows of {predictions.n_patients} patients were evaluated as images, with intervals clustered by patient."
+        )
+    return tuple(found)
+
+
+def _thresholds(evaluation: Evaluation) -> list[str]:
+    """One sentence for each binary question, from the record."""
+    results = evaluation.record["results"]
+    blocks = [results[key] for key in ("diagnosis",) if key in results]
+    blocks += [*results.get("cuts", {}).values(), *results.get("cutoffs", {}).values()]
+    method = evaluation.record["run"]["method_name"]
+    sentences = []
+    for block in blocks:
+        own = block["thresholds"][method]
+        values = ", ".join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in own["values"])
+        sentences.append(f"{block['title']}: {own['rule']}, {values} ({own['note']})")
+    return sentences
+
+
+def _provenance(run: dict[str, Any], data: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = [("created", run["created"]), ("predictions", data["file"]), ("sha256", data["sha256"])]
+    rows += [(name, str(data[name])) for name in ("task", "rows", "patients", "labels")]
+    rows += [
+        (name.replace("_", " "), str(run[name]))
+        for name in (
+            "threshold",
+            "threshold_in_sample",
+            "folds",
+            "images",
+            "interval",
+            "auc_interval",
+            "level",
+            "replicates",
+            "seed",
+        )
+    ]
+    rows.append(("software", ", ".join(f"{name} {number}" for name, number in run["software"].items())))
+    return [(name, text or "none") for name, text in rows]
+
+
+def _write_table(path: Path, table: Table) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(table.columns)
+        writer.writerows(table.rows)

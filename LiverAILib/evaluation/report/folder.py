@@ -1,0 +1,69 @@
+"""An output folder that is there whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from LiverAILib.errors import UserError
+
+
+def check_target(target: Path, *, overwrite: bool = False) -> None:
+    """Error where the folder cannot become the output; called before any work is done.
+
+    Raises:
+        UserError: A file is there, or a folder that is not empty and may not be overwritten.
+    """
+    if target.exists() and not target.is_dir():
+        raise UserError(f"{target}: is a file; --output needs the name of a folder")
+    if target.is_dir() and any(target.iterdir()) and not overwrite:
+        raise UserError(
+            f"{target}: the folder is not empty; give a new one with --output, or allow it with --overwrite"
+        )
+
+
+@contextmanager
+def whole_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """A temporary folder beside the target that takes the target's place when everything went well.
+
+    On any error the temporary folder is removed and the target is as it was. With ``overwrite`` an old folder is replaced as a
+    whole, so that no file of an earlier run stays.
+
+    Args:
+        target: The folder to make.
+        overwrite: Replace a folder that is not empty.
+
+    Yields:
+        The folder to write into.
+
+    Raises:
+        UserError: The target cannot be used, or its parent cannot be written.
+    """
+    target = target.absolute()
+    check_target(target, overwrite=overwrite)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written ({error.strerror}); choose another --output") from error
+    old = None
+    try:
+        work.chmod(0o755)
+        yield work
+        if target.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+            target.rename(old / target.name)
+        try:
+            work.rename(target)
+        except OSError:
+            if old is not None:
+                (old / target.name).rename(target)
+            raise
+    finally:
+        if work.exists():
+            shutil.rmtree(work, ignore_errors=True)
+        if old is not None:
+            shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,79 @@
+"""What a person may choose for an evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from LiverAILib.errors import UserError
+from LiverAILib.evaluation.delong import AUC_METHODS
+from LiverAILib.evaluation.intervals import PROPORTION_METHODS
+from LiverAILib.evaluation.patients import AGGREGATES
+from LiverAILib.evaluation.thresholds import Rule
+
+PAPERS = ("nowak2021", "yin2021", "xue2020", "byra2021")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of an evaluation; all stand in the record.
+
+    Attributes:
+        title: Title of the report; empty: made from the method's name.
+        method_name: Name of the evaluated method.
+        paper: A paper whose tests and figures are added, or empty.
+        rule: How thresholds are chosen.
+        in_sample: Choose and judge thresholds on the same cases, "as in the paper".
+        folds: Number of folds for cross-fitted thresholds where the file has none.
+        images: What to do with several rows a patient: ``""`` (error), an aggregate, or ``"clustered"``.
+        interval: Interval of proportions.
+        auc_interval: Interval of AUCs.
+        level: Confidence level.
+        replicates: Bootstrap replicates.
+        seed: Seed of everything random.
+        cutoffs: For values: report diagnosis at these cut-offs too.
+        quantity: For values: what was measured.
+        unit: For values: its unit.
+        card: What the user's record says about model and data, for the model card and the checklist.
+    """
+
+    title: str = ""
+    method_name: str = "method"
+    paper: str = ""
+    rule: Rule = field(default_factory=lambda: Rule("youden"))
+    in_sample: bool = False
+    folds: int = 5
+    images: str = ""
+    interval: str = "clopper-pearson"
+    auc_interval: str = "delong-logit"
+    level: float = 0.95
+    replicates: int = 2000
+    seed: int = 0
+    cutoffs: tuple[float, ...] = ()
+    quantity: str = "value"
+    unit: str = ""
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _one_of("--paper", self.paper, ("", *PAPERS))
+        _one_of("--images", self.images, ("", *AGGREGATES, "clustered"))
+        _one_of("--interval", self.interval, tuple(PROPORTION_METHODS))
+        _one_of("--auc-interval", self.auc_interval, (*AUC_METHODS, "bootstrap"))
+        if not 0.5 <= self.level < 1:
+            raise UserError(
+                f"--level {self.level:g} is no confidence level; give a number from 0.5 to below 1, such as 0.95"
+            )
+        if self.replicates < 100:
+            raise UserError(f"--bootstrap {self.replicates} is too few for an interval; use at least 100, better 2000")
+        if self.folds < 2:
+            raise UserError(f"--folds {self.folds} cannot be cross-fitted; use at least 2")
+
+    @property
+    def clustered(self) -> bool:
+        """True where rows stay images and intervals allow for it."""
+        return self.images == "clustered"
+
+
+def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise UserError(f"{option} {value!r} is unknown; use one of {', '.join(one for one in allowed if one)}")

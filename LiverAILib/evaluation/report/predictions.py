@@ -1,0 +1,387 @@
+"""Reading the predictions CSV: ``case_id, patient_id, label, score`` or ``score:<class>``, optional ``fold``, ``score:<other>``.
+
+Every fault is named by row (the header is row 1) and column.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from LiverAILib.errors import UserError
+from LiverAILib.evaluation.patients import aggregate
+from LiverAILib.evaluation.validate import binary_labels
+
+REQUIRED = ("case_id", "patient_id", "label")
+TASKS = ("binary", "stages", "values")
+STAGE = re.compile(r"^[FS]?([0-4])$", re.IGNORECASE)
+MISSING = {"", "na", "n/a", "nan", "none", "null"}
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Checked predictions, one entry a row of the file (or a patient, after `per_patient`).
+
+    Attributes:
+        path: The file.
+        sha256: Its checksum.
+        task: ``"binary"``, ``"stages"`` or ``"values"``.
+        case_ids: Shape (n,).
+        patient_ids: Shape (n,).
+        truth: Shape (n,): bool, integer stage, or float.
+        scores: The method first, then the methods it is compared with; each shape (n,).
+        probabilities: Shape (n, k) for stages given by ``score:<class>`` columns, otherwise None.
+        stages: The k stages; empty for other tasks.
+        readers: Calls of readers, each shape (n,): bool, or integer stages.
+        folds: Shape (n,), or None.
+        subgroups: Further columns asked for, each shape (n,) text.
+        classes: Names of the negative and the positive class; empty unless binary.
+        notes: What a reader of the report has to know about the file.
+        images: Rows before aggregation.
+        aggregate: How rows were aggregated to patients; empty if they were not.
+    """
+
+    path: Path
+    sha256: str
+    task: str
+    case_ids: NDArray
+    patient_ids: NDArray
+    truth: NDArray
+    scores: dict[str, NDArray]
+    probabilities: NDArray | None
+    stages: tuple[int, ...]
+    readers: dict[str, NDArray]
+    folds: NDArray | None
+    subgroups: dict[str, NDArray]
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    images: int = 0
+    aggregate: str = ""
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.case_ids)
+
+    @property
+    def n_patients(self) -> int:
+        """Number of different patients."""
+        return len(set(self.patient_ids.tolist()))
+
+    def per_patient(self, how: str) -> Predictions:
+        """One row a patient: scores aggregated, everything else equal within the patient.
+
+        Raises:
+            UserError: Labels or a reader's calls differ within a patient.
+        """
+        names = list(self.scores)
+        columns = [self.scores[name] for name in names]
+        if self.probabilities is not None:
+            columns += list(self.probabilities.T)
+        try:
+            reduced = aggregate(self.patient_ids, self.truth, scores=np.column_stack(columns), how=how)
+        except ValueError as error:
+            raise UserError(f"{self.path.name}: {error}") from None
+        rows = {patient: np.flatnonzero(self.patient_ids == patient) for patient in reduced.patients.tolist()}
+        first = np.array([own[0] for own in rows.values()])
+        for name, calls in self.readers.items():
+            for patient, own in rows.items():
+                if len(set(calls[own].tolist())) > 1:
+                    raise UserError(
+                        f"{self.path.name}: column 'score:{name}': the calls differ between images of patient {patient!r}; "
+                        "give the reader's one call for the patient in all its rows"
+                    )
+        groups = {
+            name: np.array(
+                [values[own[0]] if len(set(values[own].tolist())) == 1 else "(mixed)" for own in rows.values()]
+            )
+            for name, values in self.subgroups.items()
+        }
+        table = None
+        if self.probabilities is not None:
+            table = reduced.scores[:, len(names) :]
+            table = table / table.sum(axis=1, keepdims=True)  # medians and maxima no longer add up to 1
+        return replace(
+            self,
+            case_ids=reduced.patients,
+            patient_ids=reduced.patients,
+            truth=reduced.labels,
+            scores={name: reduced.scores[:, i] for i, name in enumerate(names)},
+            probabilities=table,
+            readers={name: calls[first] for name, calls in self.readers.items()},
+            folds=None if self.folds is None else self.folds[first],
+            subgroups=groups,
+            images=self.n,
+            aggregate=how,
+        )
+
+
+@dataclass
+class _Rows:
+    """Raw text of the file, and the faults found so far."""
+
+    path: Path
+    columns: list[str]
+    cells: list[list[str]]
+    faults: list[str] = field(default_factory=list)
+
+    def column(self, name: str) -> list[str]:
+        place = self.columns.index(name)
+        return [row[place].strip() for row in self.cells]
+
+    def fault(self, row: int, name: str, text: str) -> None:
+        self.faults.append(f"row {row + 2}, column {name!r}: {text}")
+
+    def stop(self) -> None:
+        if self.faults:
+            more = f" (and {len(self.faults) - 1} more faults)" if len(self.faults) > 1 else ""
+            raise UserError(f"{self.path.name}: {self.faults[0]}{more}")
+
+
+def read_predictions(
+    path: Path | str,
+    *,
+    positive: str | None = None,
+    method_name: str = "method",
+    task: str = "auto",
+    subgroups: tuple[str, ...] = (),
+) -> Predictions:
+    """Read and check a predictions CSV.
+
+    A ``score:<name>`` column is a class when there is no ``score`` column and the name is a label (or a stage 0-4); otherwise
+    it is another method, or a reader when it holds calls only (0 and 1, or stages).
+
+    Args:
+        path: The CSV, UTF-8, commas.
+        positive: Label of the positive class; needed where the two labels are not 0 and 1.
+        method_name: Name of the evaluated method in the report.
+        task: ``"auto"``, ``"binary"``, ``"stages"`` (0-4, F0-F4, S0-S4) or ``"values"`` (such as PDFF in percent).
+        subgroups: Further columns to report by.
+
+    Raises:
+        UserError: Names the file, row, column, rule and fix.
+    """
+    path = Path(path)
+    rows, digest = _load(path)
+    _check_ids(rows)
+    labels = rows.column("label")
+    for i, label in enumerate(labels):
+        if label.lower() in MISSING:
+            rows.fault(i, "label", "is empty; remove cases without a reference standard")
+    rows.stop()
+    task = _task(rows, labels, task, positive)
+    truth, classes, stages = _truth(rows, labels, task, positive)
+    main, table, names = _main_scores(rows, task, labels, classes, stages)
+    folds = np.array(rows.column("fold")) if "fold" in rows.columns else None
+    if folds is not None:
+        _check_folds(rows, folds)
+    scores, readers = {method_name: main}, {}
+    for name in names:
+        column = f"score:{name}"
+        values = _numbers(rows, column)
+        if name == method_name:
+            rows.faults.append(f"column {column!r} has the name of the method; rename one of them (--method-name)")
+        if task == "binary" and np.isin(values, (0, 1)).all():
+            readers[name] = values == 1
+        elif task == "stages" and np.isin(values, stages).all():
+            readers[name] = values.astype(np.int64)
+        else:
+            scores[name] = values
+    groups = {}
+    for name in subgroups:
+        if name not in rows.columns:
+            rows.faults.append(f"has no column {name!r} to report by; its columns are {', '.join(rows.columns)}")
+        else:
+            groups[name] = np.array(rows.column(name))
+    rows.stop()
+    known = {*REQUIRED, "score", "fold", *subgroups}
+    unused = [name for name in rows.columns if name not in known and not name.startswith("score:")]
+    notes = (f"Columns not used: {', '.join(unused)}.",) if unused else ()
+    return Predictions(
+        path,
+        digest,
+        task,
+        np.array(rows.column("case_id")),
+        np.array(rows.column("patient_id")),
+        truth,
+        scores,
+        table,
+        stages,
+        readers,
+        folds,
+        groups,
+        classes,
+        notes,
+        len(labels),
+    )
+
+
+def _load(path: Path) -> tuple[_Rows, str]:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give the predictions as a CSV file")
+    raw = path.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"{path.name}: is not UTF-8 text; save it as 'CSV UTF-8'") from None
+    lines = list(csv.reader(text.splitlines()))
+    lines = [line for line in lines if line]
+    if not lines:
+        raise UserError(f"{path.name}: is empty; the first row names the columns ({', '.join(REQUIRED)}, score)")
+    columns = [name.strip() for name in lines[0]]
+    if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
+        raise UserError(f"{path.name}: row 1: columns are not separated by commas; save it with commas")
+    for name in REQUIRED:
+        if name not in columns:
+            raise UserError(
+                f"{path.name}: row 1: column {name!r} is missing; needed are {', '.join(REQUIRED)} and score"
+            )
+    twice = [name for name in columns if columns.count(name) > 1]
+    if twice:
+        raise UserError(f"{path.name}: row 1: column {twice[0]!r} appears twice; rename or remove one")
+    rows = _Rows(path, columns, lines[1:])
+    for i, cells in enumerate(rows.cells):
+        if len(cells) != len(columns):
+            rows.faults.append(
+                f"row {i + 2}: has {len(cells)} cells for {len(columns)} columns; check commas and quotes"
+            )
+    rows.stop()
+    if not rows.cells:
+        raise UserError(f"{path.name}: has no rows below the header; there is nothing to evaluate")
+    return rows, hashlib.sha256(raw).hexdigest()
+
+
+def _check_ids(rows: _Rows) -> None:
+    seen: dict[str, int] = {}
+    for i, case in enumerate(rows.column("case_id")):
+        if not case:
+            rows.fault(i, "case_id", "is empty; every row needs its own identifier")
+        elif case in seen:
+            rows.fault(i, "case_id", f"{case!r} is already in row {seen[case] + 2}; every row needs its own identifier")
+        seen.setdefault(case, i)
+    for i, patient in enumerate(rows.column("patient_id")):
+        if not patient:
+            rows.fault(i, "patient_id", "is empty; repeat the case_id where each case is another patient")
+
+
+def _check_folds(rows: _Rows, folds: NDArray) -> None:
+    seen: dict[str, tuple[str, int]] = {}
+    for i, (patient, fold) in enumerate(zip(rows.column("patient_id"), folds.tolist(), strict=True)):
+        if not fold:
+            rows.fault(i, "fold", "is empty; give every row its fold, or leave the column out")
+        elif seen.setdefault(patient, (fold, i))[0] != fold:
+            other, row = seen[patient]
+            text = f"patient {patient!r} is in fold {fold} here and in fold {other} in row {row + 2}; group folds by patient"
+            rows.fault(i, "fold", text)
+
+
+def _task(rows: _Rows, labels: list[str], task: str, positive: str | None) -> str:
+    if task != "auto":
+        if task not in TASKS:
+            raise UserError(f"task {task!r} is unknown; use auto, {', '.join(TASKS)}")
+        return task
+    different = set(labels)
+    of_stage = [name for name in rows.columns if name.startswith("score:") and STAGE.match(name.removeprefix("score:"))]
+    if len(of_stage) > 2 and positive is None and all(STAGE.match(label) for label in different):
+        return "stages"  # also where a small cohort holds only two of the stages
+    if len(different) <= 2 or positive is not None:
+        return "binary"
+    if all(STAGE.match(label) for label in different):
+        return "stages"
+    if all(_number(label) is not None for label in different):
+        return "values"
+    i = next(i for i, label in enumerate(labels) if _number(label) is None and not STAGE.match(label))
+    raise UserError(
+        f"{rows.path.name}: row {i + 2}, column 'label': {labels[i]!r} is one of {len(different)} labels that are neither two "
+        "classes, stages 0-4 nor numbers; correct it, or name the positive class (--positive)"
+    )
+
+
+def _truth(
+    rows: _Rows, labels: list[str], task: str, positive: str | None
+) -> tuple[NDArray, tuple[str, ...], tuple[int, ...]]:
+    if task == "binary":
+        try:
+            if positive is not None and len(set(labels)) > 2 and positive in labels:
+                return np.array(labels) == positive, (f"not {positive}", positive), ()
+            truth = binary_labels(labels, positive=positive)
+        except ValueError as error:
+            raise UserError(f"{rows.path.name}: column 'label': {error} (--positive)") from None
+        array = np.array(labels)
+        return (
+            truth,
+            tuple(array[np.argmax(truth == side)] if np.any(truth == side) else "" for side in (False, True)),
+            (),
+        )
+    for i, label in enumerate(labels):
+        if task == "stages" and not STAGE.match(label):
+            rows.fault(i, "label", f"{label!r} is no stage; use 0-4, F0-F4 or S0-S4")
+        if task == "values" and _number(label) is None:
+            rows.fault(i, "label", f"{label!r} is no number; use a decimal point")
+    rows.stop()
+    if task == "stages":
+        return np.array([int(STAGE.match(label).group(1)) for label in labels]), (), (0, 1, 2, 3, 4)
+    return np.array([_number(label) for label in labels]), (), ()
+
+
+def _main_scores(
+    rows: _Rows, task: str, labels: list[str], classes: tuple[str, ...], stages: tuple[int, ...]
+) -> tuple[NDArray, NDArray | None, list[str]]:
+    """Score of the method, its probabilities (stages only), and the names of the other ``score:`` columns."""
+    named = [name.removeprefix("score:") for name in rows.columns if name.startswith("score:")]
+    if "score" in rows.columns:
+        return _numbers(rows, "score"), None, named
+    if task == "stages":
+        of_stage = {int(STAGE.match(name).group(1)): name for name in named if STAGE.match(name)}
+        lacking = [stage for stage in stages if stage not in of_stage and stage in _stages_present(labels)]
+        if not of_stage or lacking:
+            raise UserError(
+                f"{rows.path.name}: row 1: there is no column 'score' and no 'score:{(lacking or [0])[0]}'; give one score, or the "
+                "probability of every stage (score:0 ... score:4)"
+            )
+        columns = [_numbers(rows, f"score:{of_stage[s]}") if s in of_stage else np.zeros(len(labels)) for s in stages]
+        table = np.column_stack(columns)
+        for i in np.flatnonzero((np.abs(table.sum(axis=1) - 1) > 1e-3) | (table.min(axis=1) < 0)):
+            text = f"the probabilities of the stages add up to {table[i].sum():.4f} or are negative; they have to add up to 1"
+            rows.fault(int(i), "score:<class>", text)
+        rows.stop()
+        return table @ np.array(stages, dtype=float), table, [name for name in named if name not in of_stage.values()]
+    if task == "binary" and classes[1] in named:
+        others = [name for name in named if name not in classes]
+        return _numbers(rows, f"score:{classes[1]}"), None, others
+    wanted = f"'score' or 'score:{classes[1]}'" if task == "binary" else "'score'"
+    raise UserError(f"{rows.path.name}: row 1: column {wanted} is missing; give the score of the evaluated method")
+
+
+def _stages_present(labels: list[str]) -> set[int]:
+    return {int(STAGE.match(label).group(1)) for label in labels}
+
+
+def _numbers(rows: _Rows, name: str) -> NDArray[np.float64]:
+    values = []
+    for i, cell in enumerate(rows.column(name)):
+        number = _number(cell)
+        if number is None:
+            if cell.lower() in MISSING:
+                text = "is empty; give a score for every case, or leave the case out and report it as a failure"
+            else:
+                text = f"{cell!r} is no finite number; use a decimal point"
+            rows.fault(i, name, text)
+            number = math.nan
+        values.append(number)
+    return np.array(values)
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
