@@ -1,0 +1,127 @@
+"""The parts of an assessment as VTK data, before anything of it is in the scene."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import slicer
+import slicer.util
+import vtk
+from vtk.util import numpy_support
+
+from LiverAILib.assessment import Assessment, Segmentation
+from LiverAILib.segmentation.structures import LIVER
+from LiverAISlicer.nodes import BINARY_LABELMAP
+
+COLUMNS = ("Section", "Item", "Value", "Unit", "Explanation")
+
+
+def imageDataFromArray(array: np.ndarray, imageData=None):
+    """vtkImageData (or `imageData`, filled) with a copy of `array`, (k, j, i), as its scalars."""
+    imageData = vtk.vtkImageData() if imageData is None else imageData
+    imageData.SetDimensions(tuple(reversed(array.shape)))
+    scalars = numpy_support.numpy_to_vtk(np.ascontiguousarray(array).ravel(), deep=True)
+    scalars.SetName("ImageScalars")
+    imageData.GetPointData().SetScalars(scalars)
+    return imageData
+
+
+def buildSegmentation(segmentation: Segmentation, volumeNode):
+    """vtkSegmentation with one named, colored, terminology-coded segment for every structure found.
+
+    All segments share one labelmap in the volume's own (untransformed) geometry. The liver is always there; a structure
+    that the model can find but did not find here gets no empty segment.
+    """
+    matrix = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASMatrix(matrix)
+    labels = np.asarray(segmentation.image.array, dtype=np.uint8)
+    labelmap = imageDataFromArray(labels, slicer.vtkOrientedImageData())
+    labelmap.SetImageToWorldMatrix(matrix)
+    present = set(np.unique(labels).tolist())
+    result = slicer.vtkSegmentation()
+    setSourceRepresentation(result)
+    for structure in segmentation.structures:
+        if structure.label not in present and structure.name != LIVER.name:
+            continue
+        segment = slicer.vtkSegment()
+        segment.SetName(structure.title)
+        segment.SetColor([channel / 255 for channel in structure.color])
+        segment.SetLabelValue(structure.label)
+        segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), structure.terminology_entry)
+        segment.AddRepresentation(BINARY_LABELMAP, labelmap)
+        result.AddSegment(segment, structure.name)
+    return result
+
+
+def setSourceRepresentation(segmentation) -> None:
+    """Binary labelmap is what the segments are edited in; Slicer before 5.4 calls the source representation master."""
+    setter = getattr(segmentation, "SetSourceRepresentationName", None) or segmentation.SetMasterRepresentationName
+    setter(BINARY_LABELMAP)
+
+
+def fingerprint(masks: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of named masks: tells whether a person changed a segmentation since it was written."""
+    digest = hashlib.sha256()
+    for name in sorted(masks):
+        digest.update(f"{name}:{masks[name].shape}".encode())
+        digest.update(np.packbits(np.ascontiguousarray(masks[name], dtype=bool)).tobytes())
+    return digest.hexdigest()
+
+
+def buildTable(assessment: Assessment):
+    """vtkTable with the whole result as text, one row an item: Section, Item, Value, Unit, Explanation."""
+    table = vtk.vtkTable()
+    rows = tableRows(assessment)
+    for index, name in enumerate(COLUMNS):
+        column = vtk.vtkStringArray()
+        column.SetName(name)
+        for row in rows:
+            column.InsertNextValue(_oneLine(row[index]))
+        table.AddColumn(column)
+    return table
+
+
+def tableRows(assessment: Assessment) -> list[tuple[str, str, str, str, str]]:
+    """The rows of `buildTable`: what has to be known first comes first."""
+    rows = [("Note", "", note, "", "") for note in assessment.notes]
+    rows += [("Warning", warning.code, warning.text, "", "") for warning in assessment.warnings]
+    for name, result in sorted(assessment.pipelines.items(), key=lambda item: item[0] != assessment.primary):
+        where = f"pipeline {name}" + (" (headline)" if name == assessment.primary else "")
+        rows.append(("Result", f"{name}: predicted class", result.predicted, "", where))
+        rows += [
+            ("Probability", f"{name}: {className}", f"{value:.4f}", "", where)
+            for className, value in result.probabilities.items()
+        ]
+        heatmap = result.heatmap
+        rows.append(("Heat map", f"{name}: {heatmap.method}", heatmap.target, "", f"{heatmap.scale} 0: {heatmap.zero}"))
+    for measurement in assessment.measurements:
+        interval = "" if measurement.interval is None else " [{:.6g}, {:.6g}]".format(*measurement.interval)
+        value = f"{measurement.value:.6g}{interval}"
+        rows.append(("Measurement", measurement.name, value, measurement.unit, measurement.how))
+    if assessment.chosen_slice is not None:
+        chosen = assessment.chosen_slice
+        axis = "ijk"[chosen.axis]
+        rows.append(("Slice", f"index along {axis}", str(chosen.index), "", f"counted from 0; {chosen.source}"))
+    rows.append(("Segmentation", "source", assessment.segmentation.source, "", ""))
+    rows.append(("Provenance", "model", assessment.model, "", f"method {assessment.method}"))
+    rows += [("Provenance", key, value, "", "") for key, value in _flat(assessment.provenance)]
+    rows += [("Time", step, f"{value:.2f}", "s", "") for step, value in assessment.seconds.items()]
+    return rows
+
+
+def _flat(value: Any, prefix: str = "") -> list[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        return [
+            pair for key, inner in value.items() for pair in _flat(inner, f"{prefix}.{key}" if prefix else str(key))
+        ]
+    if isinstance(value, (list, tuple)):
+        return [(prefix, ", ".join(str(part) for part in value))]
+    return [(prefix, "" if value is None else str(value))]
+
+
+def _oneLine(text: str) -> str:
+    """Tables are saved as tab-separated lines."""
+    return " ".join(str(text).split())

@@ -1,0 +1,123 @@
+"""The Python packages that the networks need: what is missing, and installing it after the user agreed."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import slicer.util
+
+from LiverAILib.errors import UserError
+
+REQUIREMENTS = Path(__file__).resolve().parent.parent / "Resources" / "requirements.txt"
+KEEP = ["numpy", "SimpleITK", "requests"]
+"""Packages of Slicer itself, which pip must never replace."""
+PYTORCH = ("torch", "torchvision")
+
+
+def missingRequirements() -> list[str]:
+    """The lines of requirements.txt that the installed packages do not meet; nothing is imported."""
+    try:
+        from slicer.packaging import load_requirements, pip_check
+    except ImportError:  # Slicer before 5.12, or its libraries without the application.
+        lines = [line.strip() for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines()]
+        return [line for line in lines if line and not line.startswith("#") and not _isMet(line)]
+    return [str(requirement) for requirement in load_requirements(REQUIREMENTS) if not pip_check(requirement)]
+
+
+def checkDependencies() -> None:
+    """For use without a window: raise UserError with the command that installs what is missing."""
+    missing = missingRequirements()
+    if missing:
+        raise UserError(
+            f"Python packages are missing: {', '.join(missing)}. Open the LiverAI module and press Apply once, or run: "
+            f"PythonSlicer -m pip install -r {REQUIREMENTS}"
+        )
+
+
+def installDependencies(ask: Callable[[str], bool]) -> bool:
+    """Install what is missing.
+
+    Args:
+        ask: Shows a question, returns True where the user agrees.
+
+    Returns:
+        False where the user did not agree.
+
+    Raises:
+        UserError: Something could not be installed; the message says what and why.
+    """
+    missing = missingRequirements()
+    if not missing:
+        return True
+    if not ask(", ".join(missing)):
+        return False
+    try:
+        if any(_name(line) in PYTORCH for line in missing):
+            _installPyTorch()
+        _pipInstall(missingRequirements())
+    except UserError:
+        raise
+    except Exception as error:  # pip and the PyTorch module raise whatever they like; the cause has to be seen.
+        raise UserError(
+            f"{', '.join(missing)} could not be installed: {error}. Check the internet connection or proxy and the "
+            "free disk space; the Python console shows pip's whole output."
+        ) from error
+    importlib.invalidate_caches()
+    still = missingRequirements()
+    if still:
+        raise UserError(
+            f"After the installation these are still missing: {', '.join(still)}. Restart Slicer and press Apply."
+        )
+    return True
+
+
+def _installPyTorch() -> None:
+    """Through the extension PyTorch where it is there: it picks the build that fits the graphics card."""
+    try:
+        import PyTorchUtils
+    except ImportError:
+        return
+    logic = PyTorchUtils.PyTorchUtilsLogic()
+    if logic.installTorch(askConfirmation=False) is None:
+        raise UserError("PyTorch could not be installed. Open the module PyTorch Util, which shows the cause.")
+
+
+def _pipInstall(missing: list[str]) -> None:
+    if not missing:
+        return
+    try:
+        from slicer.packaging import pip_ensure
+    except ImportError:
+        for line in missing:
+            slicer.util.pip_install(line)
+        return
+    pip_ensure(
+        missing,
+        skip_packages=KEEP,
+        prompt_install=False,
+        prompt_restart=False,
+        requester="LiverAI",
+        skip_in_testing=False,
+    )
+
+
+def _name(requirement: str) -> str:
+    return re.match(r"[A-Za-z0-9._-]+", requirement).group()
+
+
+def _isMet(requirement: str) -> bool:
+    """Whether a line `name` or `name>=version` is met."""
+    try:
+        installed = metadata.version(_name(requirement))
+    except metadata.PackageNotFoundError:
+        return False
+    minimum = re.search(r">=\s*([0-9.]+)", requirement)
+    return minimum is None or _numbers(installed) >= _numbers(minimum.group(1))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version.split("+")[0])[:3])

@@ -1,0 +1,82 @@
+"""What the panel hands to the background process and what comes back, as files: no pickle, no rounding.
+
+A job is a folder with `job.json`, `image.npy` and, where the user gave a mask, `liver.npy`; its result is the folder
+`result` that `LiverAILib.assessment_files` writes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from LiverAILib.imaging.image import Image
+
+JOB, IMAGE, LIVER_MASK, RESULT = "job.json", "image.npy", "liver.npy", "result"
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One assessment to do.
+
+    Attributes:
+        caseId: How the case is called in the result.
+        image: The input.
+        liverMask: Mask on the image's grid, or None.
+        model: Name or folder of the model.
+        sliceIndex: Slice number along the input's own slice axis, or None.
+        targetClass: Class that the heat map explains, or None.
+        device: "auto", "cpu", "cuda" or "mps".
+    """
+
+    caseId: str
+    image: Image
+    model: str
+    liverMask: Image | None = None
+    sliceIndex: int | None = None
+    targetClass: str | None = None
+    device: str = "auto"
+
+
+def writeJob(job: Job, folder: Path) -> None:
+    """Write a job to `folder`, which must not exist; it appears there whole."""
+    unfinished = folder.with_name(folder.name + ".tmp")
+    unfinished.mkdir(parents=True)
+    np.save(unfinished / IMAGE, job.image.array, allow_pickle=False)
+    if job.liverMask is not None:
+        np.save(unfinished / LIVER_MASK, job.liverMask.array, allow_pickle=False)
+    description = {
+        "caseId": job.caseId,
+        "model": str(job.model),
+        "sliceIndex": job.sliceIndex,
+        "targetClass": job.targetClass,
+        "device": job.device,
+        "spacing": job.image.spacing,
+        "origin": job.image.origin,
+        "direction": job.image.direction,
+        "modality": job.image.modality,
+        "meta": {key: str(value) for key, value in job.image.meta.items()},
+    }
+    (unfinished / JOB).write_text(json.dumps(description), encoding="utf-8")
+    unfinished.rename(folder)
+
+
+def readJob(folder: Path) -> Job:
+    """The job that `writeJob` wrote."""
+    description = json.loads((folder / JOB).read_text(encoding="utf-8"))
+    image = Image(
+        np.load(folder / IMAGE, allow_pickle=False),
+        description["spacing"],
+        description["origin"],
+        description["direction"],
+        description["modality"],
+        description["meta"],
+    )
+    maskFile = folder / LIVER_MASK
+    mask = None
+    if maskFile.exists():
+        mask = image.with_array(np.load(maskFile, allow_pickle=False), modality=None)
+    fields = {key: description[key] for key in ("caseId", "model", "sliceIndex", "targetClass", "device")}
+    return Job(image=image, liverMask=mask, **fields)

@@ -1,0 +1,181 @@
+"""MRML volumes and segments as the library's `Image`, under their parent transforms. MRML is RAS, the library LPS."""
+
+from __future__ import annotations
+
+import numpy as np
+import slicer
+import slicer.util
+import vtk
+from vtk.util import numpy_support
+
+from LiverAILib.errors import UserError
+from LiverAILib.imaging.image import Image
+from LiverAILib.segmentation.structures import LIVER, Structure
+
+RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+BINARY_LABELMAP = "Binary labelmap"
+SHEAR_TOLERANCE = 1e-3
+
+
+def imageFromVolumeNode(volumeNode) -> Image:
+    """The library's image of a scalar volume node: a copy of its voxels, placed in the world.
+
+    Args:
+        volumeNode: vtkMRMLScalarVolumeNode. Linear parent transforms are composed into the geometry.
+
+    Returns:
+        Image with array (k, j, i) of the node's type, LPS geometry in mm, modality where the scene knows it.
+
+    Raises:
+        UserError: No voxels, more than one value a voxel, a label map, or a transform that is not linear or shears.
+    """
+    checkVolumeNode(volumeNode)
+    matrix = RAS_TO_LPS @ ijkToWorld(volumeNode)
+    spacing = np.linalg.norm(matrix[:3, :3], axis=0)
+    direction = matrix[:3, :3] / spacing
+    if np.abs(direction.T @ direction - np.eye(3)).max() > SHEAR_TOLERANCE:
+        raise UserError(
+            f"{volumeNode.GetName()}: the axes of the volume are not perpendicular (sheared by its transform, or "
+            "gantry tilt). Harden the transform, resample the volume (module Resample Scalar/Vector/DWI Volume) and use "
+            "the result."
+        )
+    return Image(
+        array=np.array(slicer.util.arrayFromVolume(volumeNode)),
+        spacing=tuple(spacing),
+        origin=tuple(matrix[:3, 3]),
+        direction=direction,
+        modality=modalityOf(volumeNode),
+        meta={"name": volumeNode.GetName()},
+    )
+
+
+def checkVolumeNode(volumeNode) -> None:
+    """Raise UserError unless the node is a gray-scale volume with voxels."""
+    if volumeNode is None:
+        raise UserError("No input volume. Load an image and choose it.")
+    name = volumeNode.GetName()
+    if not volumeNode.IsA("vtkMRMLScalarVolumeNode") or volumeNode.IsA("vtkMRMLLabelMapVolumeNode"):
+        raise UserError(
+            f"{name}: this is a {volumeNode.GetNodeTagName()}, a gray-scale volume is needed. Choose the image."
+        )
+    imageData = volumeNode.GetImageData()
+    if imageData is None or imageData.GetNumberOfPoints() == 0:
+        raise UserError(f"{name}: the volume has no voxels. Load the image again.")
+    if imageData.GetNumberOfScalarComponents() != 1 or volumeNode.IsA("vtkMRMLVectorVolumeNode"):
+        raise UserError(f"{name}: a color or vector volume; one value a voxel is needed. Load the gray-scale series.")
+
+
+def ijkToWorld(volumeNode) -> np.ndarray:
+    """4x4 matrix from voxel index (i, j, k, 1) to world RAS mm, through all parent transforms.
+
+    Raises:
+        UserError: A parent transform is not linear.
+    """
+    matrix = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASMatrix(matrix)
+    return nodeToWorld(volumeNode) @ slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def nodeToWorld(node) -> np.ndarray:
+    """4x4 matrix from the coordinates of a transformable node to the world, RAS mm; UserError where there is none."""
+    transformNode = node.GetParentTransformNode()
+    if transformNode is None:
+        return np.eye(4)
+    if not transformNode.IsTransformToWorldLinear():
+        raise UserError(
+            f"{node.GetName()}: it lies under a transform that is not linear ({transformNode.GetName()}). "
+            "Harden the transform (right-click the node in the Data module), then try again."
+        )
+    matrix = vtk.vtkMatrix4x4()
+    transformNode.GetMatrixTransformToWorld(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def modalityOf(volumeNode) -> str | None:
+    """DICOM modality ("MR", "CT", "US") where the subject hierarchy or the voxel units say it, else None."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(volumeNode.GetScene())
+    item = hierarchy.GetItemByDataNode(volumeNode) if hierarchy else 0
+    if item:
+        name = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMSeriesModalityAttributeName()
+        modality = hierarchy.GetItemAttribute(item, name)
+        if modality:
+            return modality
+    units = volumeNode.GetVoxelValueUnits()
+    return "CT" if units is not None and "hounsfield" in str(units.GetCodeMeaning()).lower() else None
+
+
+def maskFromSegmentationNode(segmentationNode, segmentId: str, volumeNode) -> Image:
+    """One segment on the grid of a volume.
+
+    Args:
+        segmentationNode: vtkMRMLSegmentationNode with a binary labelmap; it may lie under another linear transform.
+        segmentId: Which segment.
+        volumeNode: Volume whose grid the mask gets (nearest neighbor).
+
+    Returns:
+        Image with array (k, j, i) uint8, 1 inside, and the geometry of `imageFromVolumeNode(volumeNode)`.
+
+    Raises:
+        UserError: No such segment, no binary labelmap, or a transform that is not linear.
+    """
+    labelmap = segmentLabelmap(segmentationNode, segmentId)
+    reference = slicer.vtkOrientedImageData()
+    reference.SetDimensions(volumeNode.GetImageData().GetDimensions())
+    reference.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    gridToSegmentation = np.linalg.inv(nodeToWorld(segmentationNode)) @ ijkToWorld(volumeNode)
+    reference.SetImageToWorldMatrix(slicer.util.vtkMatrixFromArray(gridToSegmentation))
+    resampled = slicer.vtkOrientedImageData()
+    slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
+        labelmap, reference, resampled, False
+    )
+    scalars = resampled.GetPointData().GetScalars()
+    array = numpy_support.vtk_to_numpy(scalars).reshape(tuple(reversed(resampled.GetDimensions())))
+    image = imageFromVolumeNode(volumeNode)
+    return image.with_array((array > 0).astype(np.uint8), modality=None)
+
+
+def segmentLabelmap(segmentationNode, segmentId: str):
+    """A segment as vtkOrientedImageData with its own labels only; UserError where it cannot be had."""
+    segmentation = segmentationNode.GetSegmentation()
+    if segmentation.GetSegment(segmentId) is None:
+        raise UserError(
+            f"{segmentationNode.GetName()}: no segment '{segmentId}'. It has {_segmentNames(segmentation)}."
+        )
+    if not segmentation.ContainsRepresentation(BINARY_LABELMAP):
+        raise UserError(
+            f"{segmentationNode.GetName()}: no binary labelmap. Create it in the module Segmentations, "
+            "section Representations."
+        )
+    labelmap = slicer.vtkOrientedImageData()
+    segmentationNode.GetBinaryLabelmapRepresentation(segmentId, labelmap)
+    return labelmap
+
+
+def segmentFor(segmentationNode, structure: Structure = LIVER) -> str:
+    """ID of the segment that holds a structure: by SNOMED CT code, then by name, then the only one there is.
+
+    Raises:
+        UserError: None or several fit; the text lists the segments.
+    """
+    segmentation = segmentationNode.GetSegmentation()
+    segmentIds = list(segmentation.GetSegmentIDs())
+    tag = slicer.vtkSegment.GetTerminologyEntryTagName()
+    byCode = [s for s in segmentIds if f"SCT^{structure.code}^" in _tag(segmentation.GetSegment(s), tag)]
+    byName = [s for s in segmentIds if structure.name in segmentation.GetSegment(s).GetName().lower()]
+    for found in (byCode, byName, segmentIds):
+        if len(found) == 1:
+            return found[0]
+    raise UserError(
+        f"{segmentationNode.GetName()}: which segment is the {structure.title.lower()}? "
+        f"It has {_segmentNames(segmentation)}. Call one '{structure.title}'."
+    )
+
+
+def _tag(segment, name: str) -> str:
+    value = vtk.reference("")
+    return str(value) if segment.GetTag(name, value) else ""
+
+
+def _segmentNames(segmentation) -> str:
+    names = [segmentation.GetSegment(s).GetName() for s in segmentation.GetSegmentIDs()]
+    return ", ".join(names) if names else "no segment"

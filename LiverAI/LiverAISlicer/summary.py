@@ -1,0 +1,66 @@
+"""A result in words for the panel, as rich text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+Translate = Callable[[str], str]
+
+
+def resultHtml(record: Mapping[str, Any], tr: Translate, *, hidden: tuple[str, ...] = ()) -> str:
+    """The result of `assessment.json`: headline, notes, warnings, probabilities of every pipeline, measurements.
+
+    Args:
+        record: What `Assessment.record()` gives.
+        tr: Translates a sentence.
+        hidden: Notes that the panel says elsewhere.
+    """
+    primary = record["primary_pipeline"]
+    probability = record["probabilities"][record["predicted"]]
+    parts = [
+        f"<p><b style='font-size:large'>{escape(record['predicted'])}</b> "
+        + escape(tr("probability {value}, pipeline {pipeline}").format(value=f"{probability:.3f}", pipeline=primary))
+        + "</p>"
+    ]
+    parts += [f"<p><b>{escape(note)}</b></p>" for note in record["notes"] if note not in hidden]
+    if record["warnings"]:
+        items = "".join(f"<li>{escape(warning['text'])}</li>" for warning in record["warnings"])
+        parts.append(f"<p>{escape(tr('Warnings'))}</p><ul>{items}</ul>")
+    parts.append(_probabilities(record, tr))
+    parts.append(_measurements(record["measurements"]))
+    chosen = record["slice"]
+    if chosen is not None:
+        text = tr("Slice {index} ({source})").format(index=chosen["index"], source=chosen["source"])
+        parts.append(f"<p>{escape(text)}</p>")
+    return "".join(parts)
+
+
+def _probabilities(record: Mapping[str, Any], tr: Translate) -> str:
+    classes = list(record["probabilities"])
+    head = "".join(f"<th align='right'>{escape(name)}</th>" for name in classes)
+    rows = []
+    for name, result in record["pipelines"].items():
+        cells = "".join(f"<td align='right'>{result['probabilities'][label]:.3f}</td>" for label in classes)
+        shown = f"<b>{escape(name)}</b>" if name == record["primary_pipeline"] else escape(name)
+        rows.append(f"<tr><td>{shown}</td>{cells}</tr>")
+    title = escape(tr("Pipeline"))
+    return f"<table cellpadding='4'><tr><th align='left'>{title}</th>{head}</tr>{''.join(rows)}</table>"
+
+
+def _measurements(measurements: list[Mapping[str, Any]]) -> str:
+    rows = []
+    for item in measurements:
+        interval = "" if item["interval"] is None else " [{:.4g}, {:.4g}]".format(*item["interval"])
+        value = f"{item['value']:.4g}{interval} {item['unit']}".strip()
+        rows.append(f"<tr><td>{escape(item['name'])}</td><td align='right'>{escape(value)}</td></tr>")
+    return f"<table cellpadding='4'>{''.join(rows)}</table>" if rows else ""
+
+
+def modelHtml(card: Mapping[str, Any], cardUrl: str, tr: Translate) -> str:
+    """What a model is, with a link to its card."""
+    simulated = f" <b>{escape(tr('Trained on simulated cases.'))}</b>" if card.get("simulated") else ""
+    link = f"<a href='{escape(cardUrl, quote=True)}'>{escape(tr('Model card'))}</a>"
+    license_ = escape(tr("License: {license}").format(license=card["license"]))
+    return f"{escape(card['description'])}{simulated}<br>{license_} · {link}"

@@ -1,0 +1,51 @@
+"""What the slice views show: image, heat map over it, and the slice that was looked at. The layout stays the user's."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from LiverAILib.assessment import ChosenSlice
+from LiverAISlicer.nodes import ijkToWorld
+from LiverAISlicer.transaction import SceneTransaction
+
+DEFAULT_OPACITY = 0.5
+
+
+def nodesOfClass(scene, className: str) -> list:
+    """The scene's nodes of a class, in their order."""
+    return [scene.GetNthNodeByClass(i, className) for i in range(scene.GetNumberOfNodesByClass(className))]
+
+
+def sliceCenter(volumeNode, index: int, axis: int) -> np.ndarray:
+    """World position, RAS mm, of the center of slice `index` (from 0) along `axis` (0..2 for i, j, k) of a volume."""
+    center = [(n - 1) / 2 for n in volumeNode.GetImageData().GetDimensions()]
+    center[axis] = index
+    return (ijkToWorld(volumeNode) @ [*center, 1.0])[:3]
+
+
+def showFusion(volumeNode, heatMapNode, transaction: SceneTransaction, opacity: float = DEFAULT_OPACITY) -> None:
+    """In every slice view: the image in the background, the heat map in the foreground."""
+    for composite in nodesOfClass(transaction.scene, "vtkMRMLSliceCompositeNode"):
+        transaction.setValue(composite, "BackgroundVolumeID", volumeNode.GetID())
+        transaction.setValue(composite, "ForegroundVolumeID", heatMapNode.GetID())
+        transaction.setValue(composite, "ForegroundOpacity", opacity)
+
+
+def jumpToSlice(volumeNode, chosen: ChosenSlice | None, transaction: SceneTransaction) -> None:
+    """Move the slice views to the center of the slice that was looked at; orientation and zoom stay."""
+    if chosen is None:
+        return
+    position = sliceCenter(volumeNode, chosen.index, chosen.axis)
+    for node in nodesOfClass(transaction.scene, "vtkMRMLSliceNode"):
+        offset = node.GetSliceOffset()
+        transaction.change(
+            lambda n=node: n.JumpSliceByOffsetting(*position), lambda n=node, o=offset: n.SetSliceOffset(o)
+        )
+
+
+def setHeatMapOpacity(scene, heatMapNodes, opacity: float) -> None:
+    """Opacity of the foreground, 0..1, where it is one of the heat maps."""
+    nodeIds = {node.GetID() for node in heatMapNodes}
+    for composite in nodesOfClass(scene, "vtkMRMLSliceCompositeNode"):
+        if composite.GetForegroundVolumeID() in nodeIds:
+            composite.SetForegroundOpacity(opacity)

@@ -1,0 +1,93 @@
+"""Background process of the panel: takes jobs from a folder, keeps the networks loaded between them.
+
+Usage: PythonSlicer liverai_worker.py FOLDER LIBRARY_ROOT
+
+Jobs appear as FOLDER/job-N (see LiverAISlicer/jobs.py); each ends in an event "done" or "error". Events are lines of
+JSON after a mark on standard output; other output belongs to the log. The process ends when FOLDER/stop appears or
+FOLDER is gone (so that it ends even where only a launcher in between was killed), when its parent ends, or after a
+while without a job.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+MARK = "@liverai "
+STOP = "stop"
+POLL_SECONDS = 0.1
+IDLE_SECONDS = 600.0
+
+
+def emit(event: str, **fields: object) -> None:
+    """Tell the panel something."""
+    print(MARK + json.dumps({"event": event, **fields}), flush=True)
+
+
+def watch(folder: Path) -> None:
+    """End the process, even in the middle of a job, when the panel does not want it any more."""
+    parent = os.getppid()
+    while folder.is_dir() and not (folder / STOP).exists() and os.getppid() == parent:
+        time.sleep(POLL_SECONDS)
+    os._exit(3)
+
+
+def run(folder: Path, assessors: dict) -> None:
+    """Do one job."""
+    from LiverAISlicer.jobs import RESULT, readJob
+
+    job = readJob(folder)
+    emit("progress", share=0.0, text="Loading the networks' libraries")
+    from LiverAILib import Assessor, Case
+    from LiverAILib.assessment_files import write_assessment
+    from LiverAILib.methods import method_of
+    from LiverAILib.model import load_model
+
+    model = load_model(job.model)
+    key = (job.model, job.device, model.checksum)
+    if key not in assessors:
+        report = lambda share, text: emit("progress", share=share, text=text)  # noqa: E731
+        assessors[key] = Assessor(model, device=job.device, progress=report)
+    masks = {} if job.liverMask is None else {"liver": job.liverMask}
+    case = Case({method_of(model).role: job.image}, case_id=job.caseId, masks=masks)
+    assessment = assessors[key].assess(case, slice_index=job.sliceIndex, target_class=job.targetClass)
+    emit("progress", share=1.0, text="Writing the result")
+    write_assessment(assessment, folder / RESULT)
+
+
+def main(arguments: list[str]) -> int:
+    """Take jobs until there is no more need."""
+    folder, root = Path(arguments[0]), arguments[1]
+    sys.path[:0] = [root, str(Path(__file__).resolve().parent.parent)]
+    from LiverAILib.errors import UserError
+
+    threading.Thread(target=watch, args=(folder,), daemon=True).start()
+    emit("ready", pid=os.getpid())
+    assessors: dict = {}
+    done: set[str] = set()
+    lastJob = time.monotonic()
+    while time.monotonic() - lastJob < IDLE_SECONDS:
+        waiting = [path for path in folder.glob("job-*") if path.suffix != ".tmp" and path.name not in done]
+        if not waiting:
+            time.sleep(POLL_SECONDS)
+            continue
+        job = waiting[0]
+        done.add(job.name)
+        try:
+            run(job, assessors)
+            emit("done", job=job.name)
+        except UserError as error:
+            emit("error", job=job.name, text=str(error), details="")
+        except Exception as error:  # Whatever it is, the panel has to show its cause.
+            emit("error", job=job.name, text=f"{type(error).__name__}: {error}", details=traceback.format_exc())
+        lastJob = time.monotonic()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
