@@ -1,7 +1,7 @@
 """Evaluation: arrays in, numbers with intervals out.
 
-The room needs numpy, scipy, scikit-learn and statsmodels, and matplotlib for figures; it knows nothing of images, networks
-or torch, so it can be used on predictions of any software. Import the module that holds the concept:
+The room needs numpy, scipy, scikit-learn and statsmodels, and matplotlib for figures; it knows nothing of images,
+networks or torch, so it can be used on predictions of any software. Import the module that holds the concept:
 
 =====================  =========================================================================================
 module                 what it holds

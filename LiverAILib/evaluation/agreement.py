@@ -59,8 +59,9 @@ def bland_altman(
         reference: Shape (n,), same unit.
         share: Share of the differences between the limits.
         level: Confidence level.
-        method: Interval of the limits: ``"exact"`` by the noncentral t distribution (Carkeet, Optom Vis Sci 2015;92:e71-e80),
-            right in small samples, or ``"approximate"`` (Bland and Altman, Stat Methods Med Res 1999, section 2.1).
+        method: Interval of the limits: ``"exact"`` by the noncentral t distribution (Carkeet, Optom Vis Sci
+            2015;92:e71-e80), right in small samples, or ``"approximate"`` (Bland and Altman, Stat Methods Med Res 1999,
+            section 2.1).
         patients: Shape (n,), identifiers; several rows a patient are an error, as they narrow the limits.
 
     Raises:
@@ -110,8 +111,8 @@ def _slope(mean: NDArray, difference: NDArray, level: float) -> tuple[Estimate, 
 def icc(ratings: ArrayLike, *, form: str = "ICC(2,1)", level: float = 0.95) -> Estimate:
     """Intraclass correlation of single ratings.
 
-    Shrout and Fleiss, Psychol Bull 1979;86:420-428; the interval of ICC(2,1) by their equation with Satterthwaite's degrees
-    of freedom, as McGraw and Wong, Psychol Methods 1996;1:30-46.
+    Shrout and Fleiss, Psychol Bull 1979;86:420-428; the interval of ICC(2,1) by their equation with Satterthwaite's
+    degrees of freedom, as McGraw and Wong, Psychol Methods 1996;1:30-46.
 
     Args:
         ratings: Shape (patients, raters), no missing values.

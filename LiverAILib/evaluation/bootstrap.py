@@ -32,7 +32,8 @@ class Replicates:
     def interval(self, column: int = 0, *, level: float = 0.95) -> Interval | None:
         """Percentile interval of one statistic.
 
-        None where fewer than half of the replicates are defined, or all are equal: then there is nothing to learn from them.
+        None where fewer than half of the replicates are defined, or all are equal: then there is nothing to learn from
+        them.
         """
         values = self.values[:, column]
         values = values[np.isfinite(values)]
@@ -68,11 +69,12 @@ def resample_patients(
 ) -> Replicates:
     """Draw patients with replacement inside each stratum and compute a statistic of their rows each time.
 
-    Stratifying by class keeps the class sizes of the study, so that a replicate never lacks a class (Efron and Tibshirani,
-    An Introduction to the Bootstrap, 1993; pROC's default).
+    Stratifying by class keeps the class sizes of the study, so that a replicate never lacks a class (Efron and
+    Tibshirani, An Introduction to the Bootstrap, 1993; pROC's default).
 
     Args:
-        statistic: Called with the drawn row indices (with repeats); returns one or several numbers, ``nan`` if undefined.
+        statistic: Called with the drawn row indices (with repeats); returns one or several numbers, ``nan`` if
+            undefined.
         strata: Shape (n,), usually the labels. A patient whose rows have several labels forms a stratum with its like.
         patients: Shape (n,), patient identifiers; None when every row is another patient.
         replicates: Number of draws, at least 2.

@@ -74,7 +74,8 @@ def calibration(
 ) -> Calibration:
     """Calibration of probabilities against binary labels.
 
-    Van Calster et al., BMC Med 2019;17:230, for the levels of calibration; Brier score by scikit-learn, regressions by statsmodels.
+    Van Calster et al., BMC Med 2019;17:230, for the levels of calibration; Brier score by scikit-learn, regressions by
+    statsmodels.
 
     Args:
         labels: Shape (n,), binary.

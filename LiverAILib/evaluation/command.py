@@ -11,10 +11,11 @@ from pathlib import Path
 
 from LiverAILib.errors import UserError
 
-DESCRIPTION = """Evaluate predictions of any software: numbers with intervals, tests, figures, CLAIM 2024 checklist, model card.
+DESCRIPTION = """Evaluate predictions of any software: numbers with intervals, tests, figures, CLAIM 2024 checklist and
+model card.
 
-The CSV has the columns case_id, patient_id, label, and score (or score:<class>). Optional: fold, and score:<name> for other
-methods or readers to compare with (0/1 or stages are readers' calls)."""
+The CSV has the columns case_id, patient_id, label, and score (or score:<class>). Optional: fold, and score:<name> for
+other methods or readers to compare with (0/1 or stages are readers' calls)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

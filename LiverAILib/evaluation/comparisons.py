@@ -51,9 +51,7 @@ def mcnemar(
     center, error = (b - c) / (n + 2), math.sqrt(b + c + 1 - (b - c) ** 2 / (n + 2)) / (n + 2)
     half = float(norm.ppf(0.5 + level / 2)) * error
     interval = Interval(max(-1.0, center - half), min(1.0, center + half), level, "Agresti-Min")
-    limits = (
-        f"Only the {b + c} patients in whom the two differ count; with few of them a large difference may go unseen."
-    )
+    limits = "Only patients in whom the two differ count; with few of them a large difference may go unseen."
     return Comparison(
         "McNemar, exact",
         *names,
@@ -105,7 +103,8 @@ def paired_bootstrap(
         # One is added so that p is never 0: with R replicates nothing below 2 / (R + 1) can be said.
         tail = min(np.sum(values <= 0), np.sum(values >= 0))
         p = float(min(1.0, 2 * (tail + 1) / (values.size + 1)))
-    limits = f"Resolution of p is {2 / (replicates + 1):.4f} with {replicates} replicates; needs enough patients in each class."
+    finest = 2 / (replicates + 1)
+    limits = f"With {replicates} replicates no p below {finest:.4f} can be seen; needs enough patients in each class."
     title = f"paired bootstrap{f' of {metric}' if metric else ''}"
     return Comparison(
         title,

@@ -15,8 +15,8 @@ from LiverAILib.evaluation.validate import finite_vector, same_length
 def correlation(x: ArrayLike, y: ArrayLike, *, kind: str = "pearson", level: float = 0.95) -> Estimate:
     """Pearson's or Spearman's correlation of two vectors (n,), with Fisher's interval.
 
-    For Spearman the standard error is that of Bonett and Wright (Psychometrika 2000), ``sqrt((1 + r^2 / 2) / (n - 3))``.
-    Constant input gives ``nan`` with a note. Byra 2021, Statistical Analysis, reports both (PCC, SCC).
+    For Spearman the standard error is that of Bonett and Wright (Psychometrika 2000), ``sqrt((1 + r^2 / 2) / (n -
+    3))``. Constant input gives ``nan`` with a note. Byra 2021, Statistical Analysis, reports both (PCC, SCC).
     """
     if kind not in ("pearson", "spearman"):
         raise ValueError(f"correlation {kind!r} is unknown; use 'pearson' or 'spearman'")
@@ -54,7 +54,7 @@ def meng(
         r_between: Correlation of the two predictions with each other.
         n: Number of patients, at least 4.
         names: Names for the result.
-        level: Confidence level of the difference of Fisher's z.
+        level: Confidence level of the difference, which is given on the scale of r by `zou_interval`.
     """
     _check_triple(r_first, r_second, r_between, n)
     z_gap = math.atanh(r_first) - math.atanh(r_second)
@@ -62,7 +62,8 @@ def meng(
     f = min(1.0, (1 - r_between) / (2 * (1 - squares)))
     h = (1 - f * squares) / (1 - squares)
     error = math.sqrt(2 * (1 - r_between) * h / (n - 3))
-    z, p, interval = _normal_test(z_gap, error, level, "Meng, difference of Fisher's z")
+    z, p = _normal_test(z_gap, error)
+    interval = zou_interval(r_first, r_second, r_between=r_between, n=n, level=level)
     limits = "Assumes bivariate normal values; for Spearman's correlations it is an approximation."
     return Comparison(
         "Meng",
@@ -89,8 +90,8 @@ def steiger(
 ) -> Comparison:
     """Steiger's test of two dependent correlations with one variable in common.
 
-    Steiger, Psychol Bull 1980;87:245-251, equation 14: Fisher's z with the covariance at the pooled correlation. Arguments
-    as in `meng`.
+    Steiger, Psychol Bull 1980;87:245-251, equation 14: Fisher's z with the covariance at the pooled correlation.
+    Arguments as in `meng`.
     """
     _check_triple(r_first, r_second, r_between, n)
     z_gap = math.atanh(r_first) - math.atanh(r_second)
@@ -98,11 +99,30 @@ def steiger(
     psi = r_between * (1 - 2 * pooled**2) - pooled**2 * (1 - 2 * pooled**2 - r_between**2) / 2
     covariance = psi / (1 - pooled**2) ** 2
     error = math.sqrt(max(0.0, 2 - 2 * covariance) / (n - 3))
-    z, p, interval = _normal_test(z_gap, error, level, "Steiger, difference of Fisher's z")
+    z, p = _normal_test(z_gap, error)
+    interval = zou_interval(r_first, r_second, r_between=r_between, n=n, level=level)
     limits = "Assumes multivariate normal values; for Spearman's correlations it is an approximation."
     return Comparison(
         "Steiger", *names, r_first - r_second, interval, z, "Z", None, p, limits, "Steiger 1980, equation 14"
     )
+
+
+def zou_interval(r_first: float, r_second: float, *, r_between: float, n: int, level: float = 0.95) -> Interval:
+    """Interval of the difference of two dependent correlations with one variable in common.
+
+    Zou, Psychol Methods 2007;12:399-413, equations 13 to 15. Arguments as in `meng`.
+    """
+    _check_triple(r_first, r_second, r_between, n)
+    half = float(norm.ppf(0.5 + level / 2)) / math.sqrt(n - 3)
+    (l1, u1), (l2, u2) = (
+        (math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)) for r in (r_first, r_second)
+    )
+    shared = (r_between - r_first * r_second / 2) * (1 - r_first**2 - r_second**2 - r_between**2) + r_between**3
+    c = shared / ((1 - r_first**2) * (1 - r_second**2))
+    gap = r_first - r_second
+    below = (r_first - l1) ** 2 + (u2 - r_second) ** 2 - 2 * c * (r_first - l1) * (u2 - r_second)
+    above = (u1 - r_first) ** 2 + (r_second - l2) ** 2 - 2 * c * (u1 - r_first) * (r_second - l2)
+    return Interval(gap - math.sqrt(max(0.0, below)), gap + math.sqrt(max(0.0, above)), level, "Zou")
 
 
 def compare_correlations(
@@ -143,8 +163,7 @@ def _check_triple(r_first: float, r_second: float, r_between: float, n: int) -> 
         raise ValueError(f"correlations {r_first}, {r_second}, {r_between} cannot occur together; check their order")
 
 
-def _normal_test(gap: float, error: float, level: float, method: str) -> tuple[float, float, Interval | None]:
+def _normal_test(gap: float, error: float) -> tuple[float, float]:
     if error <= 1e-12:
-        return (0.0, 1.0, None) if abs(gap) <= 1e-12 else (math.nan, math.nan, None)
-    z, half = gap / error, float(norm.ppf(0.5 + level / 2)) * error
-    return float(z), float(2 * norm.sf(abs(z))), Interval(float(gap - half), float(gap + half), level, method)
+        return (0.0, 1.0) if abs(gap) <= 1e-12 else (math.nan, math.nan)
+    return float(gap / error), float(2 * norm.sf(abs(gap / error)))

@@ -89,7 +89,7 @@ def _points(truth: NDArray[np.bool_], values: NDArray[np.float64], kind: str) ->
 
 
 def _at(grid: NDArray, x: NDArray, y: NDArray, kind: str) -> NDArray[np.float64]:
-    """Height of a curve at the grid: ROC between its points by the straight line, PR by the next point (Davis, 2006)."""
+    """Height of a curve at the grid: ROC along the straight line between points, PR at the next point."""
     if kind == "roc":
         # At a vertical step the upper end counts, so that the curve starts where its first vertical rise ends.
         last = np.searchsorted(x, np.unique(x), side="right") - 1

@@ -46,8 +46,8 @@ def decision_curve(
 ) -> DecisionCurve:
     """Net benefit (Vickers and Elkin, Med Decis Making 2006;26:565-574) with a stratified bootstrap band.
 
-    The study's prevalence is used as it is: where cases were sampled by outcome, as in Nowak 2021, net benefit does not carry
-    over to practice.
+    The study's prevalence is used as it is: where cases were sampled by outcome, as in Nowak 2021, net benefit does not
+    carry over to practice.
 
     Args:
         labels: Shape (n,), binary.

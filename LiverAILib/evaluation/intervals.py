@@ -18,7 +18,8 @@ def proportion_interval(
     """Interval of a binomial proportion.
 
     Clopper-Pearson (Clopper and Pearson, Biometrika 1934; used by Nowak 2021, Materials and methods) holds at least its
-    level always and is wide; Wilson (Wilson, J Am Stat Assoc 1927) holds it on average. Both from `scipy.stats.binomtest`.
+    level always and is wide; Wilson (Wilson, J Am Stat Assoc 1927) holds it on average. Both from
+    `scipy.stats.binomtest`.
 
     Args:
         successes: Number of successes, 0..trials.
@@ -85,8 +86,8 @@ def _expit(x: float) -> float:
 def mean_of_two_proportions(first: tuple[int, int], second: tuple[int, int], *, level: float = 0.95) -> Interval | None:
     """Interval of ``(p1 + p2) / 2``, as for balanced accuracy: square-and-add from two Wilson intervals.
 
-    Newcombe, Stat Med 1998;17:873-890, method 10, written for a sum. Unlike a bootstrap it does not collapse when one of
-    the proportions is 1, as Nowak 2021's sensitivity of 80/80 is.
+    Newcombe, Stat Med 1998;17:873-890, method 10, written for a sum. Unlike a bootstrap it does not collapse when one
+    of the proportions is 1, as Nowak 2021's sensitivity of 80/80 is.
 
     Args:
         first: Successes and trials.
@@ -108,8 +109,8 @@ def ratio_of_two_proportions(
 ) -> Interval | None:
     """Interval of ``p1 / p2``, as for likelihood ratios: MOVER-R from two Wilson intervals.
 
-    Donner and Zou, Stat Methods Med Res 2012;21:347-359. Unlike the usual log method it is defined when a cell is empty:
-    then the upper limit may be infinite and the lower one is still informative.
+    Donner and Zou, Stat Methods Med Res 2012;21:347-359. Unlike the usual log method it is defined when a cell is
+    empty: then the upper limit may be infinite and the lower one is still informative.
 
     Args:
         first: Successes and trials of the numerator.

@@ -138,9 +138,10 @@ def score_metrics(
 ) -> dict[str, Estimate]:
     """AUC and average precision of a score.
 
-    Average precision is the step sum of scikit-learn (no interpolation); its interval is by stratified patient bootstrap. It
-    depends on the prevalence, which is why the prevalence stands in its note. Nowak 2021's AP lies below the AUC at 77 %
-    prevalence, so it was probably drawn for the control class: ``average_precision_negative`` gives that one.
+    Average precision is the step sum of scikit-learn (no interpolation); its interval is by stratified patient
+    bootstrap. It depends on the prevalence, which is why the prevalence stands in its note. Nowak 2021's AP lies below
+    the AUC at 77 % prevalence, so it was probably drawn for the control class: ``average_precision_negative`` gives
+    that one.
 
     Args:
         labels: Shape (n,), binary, both classes present.
@@ -186,7 +187,7 @@ def score_metrics(
 
 
 def average_precision_value(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
-    """Average precision as scikit-learn's `average_precision_score`, without its checks: ten times faster in a bootstrap."""
+    """Average precision as scikit-learn's `average_precision_score`, but ten times faster, for use in a bootstrap."""
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(labels[order])
     if hits.size == 0 or hits[-1] == 0:

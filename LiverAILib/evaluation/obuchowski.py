@@ -1,7 +1,7 @@
 """The Obuchowski index: one accuracy for an ordinal reference standard such as fibrosis stages F0 to F4.
 
-Obuchowski, Acad Radiol 2005;12:1198-1204, as used for liver fibrosis by Lambert et al., Clin Chem 2008;54:1372-1378: the
-AUCs of all pairs of stages, weighted by how common the pair is and by how far the stages are apart.
+Obuchowski, Acad Radiol 2005;12:1198-1204, as used for liver fibrosis by Lambert et al., Clin Chem 2008;54:1372-1378:
+the AUCs of all pairs of stages, weighted by how common the pair is and by how far the stages are apart.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from LiverAILib.evaluation.validate import finite_vector, same_length
 
 
 def linear_penalty(n_stages: int) -> NDArray[np.float64]:
-    """Penalty |i - j| / (n_stages - 1): .25 for neighbors, 1 for F0 against F4 (Lambert 2008). Shape (n_stages, n_stages)."""
+    """Penalty |i - j| / (n_stages - 1), shape (n_stages, n_stages): .25 for neighbors, 1 for F0 against F4."""
     stage = np.arange(n_stages)
     return np.abs(stage[:, None] - stage[None, :]) / (n_stages - 1)
 
@@ -39,8 +39,8 @@ def obuchowski_index(
     Args:
         stages: Shape (n,), integer stages.
         scores: Shape (n,), larger means a higher stage (for probabilities: the expected stage).
-        order: All possible stages in order; None: the stages that occur. A stage without a case has no pair and so no weight,
-            but keeps its place in the penalty.
+        order: All possible stages in order; None: the stages that occur. A stage without a case has no pair and so no
+            weight, but keeps its place in the penalty.
         prevalence: Share of each stage of ``order`` in the population to speak about; None: the shares in the data.
         penalty: Shape (k, k), cost between 0 and 1 of confusing two stages; None: `linear_penalty`.
         level: Confidence level. The interval takes DeLong's components of all pairs, the weights held fixed.

@@ -1,4 +1,4 @@
-"""The tests as the papers ran them, to reproduce their p values; each says what it does not show, and what to use instead."""
+"""The tests as the papers ran them, to reproduce their p values; each says what it does not show."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def goodness_of_fit(
 ) -> Comparison:
     """Nowak 2021's "chi-square test": the reader's right and wrong counts against the network's as expected counts.
 
-    It reproduces the printed p values (table 1), which a 2x2 chi-square test does not. Not a test of two paired readings:
-    it takes the network's counts as if they were known without error.
+    It reproduces the printed p values (table 1), which a 2x2 chi-square test does not. Not a test of two paired
+    readings: it takes the network's counts as if they were known without error.
 
     Args:
         reader_correct: Cases the reader got right.
@@ -35,7 +35,8 @@ def goodness_of_fit(
         if not 0 <= count <= n:
             raise ValueError(f"{count} right of {n} cases is impossible; counts go from 0 to {n}")
     limits = (
-        "The paper's test: it treats the network's counts as exact and ignores that both read the same patients, so its p is "
+        "The paper's test: it treats the network's counts as exact and ignores that both read the same patients, "
+        "so its p is "
         "too small; McNemar's test is the right one."
     )
     source = "Nowak 2021, Materials and methods and table 1"
@@ -74,7 +75,8 @@ def welch_bonferroni(replicates: Mapping[str, ArrayLike]) -> list[Comparison]:
             statistic, df = float(result.statistic), float(result.df)
             p = min(1.0, float(result.pvalue) * len(pairs))
         limits = (
-            f"The paper's test: replicates are not patients, so p shrinks as more are drawn ({np.size(one)} here) and can be "
+            f"The paper's test: replicates are not patients, so p shrinks as more are drawn ({np.size(one)} here) "
+            "and can be "
             "made as small as one likes; DeLong's test is the right one."
         )
         source = "Byra 2021, Statistical Analysis"

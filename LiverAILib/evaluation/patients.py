@@ -1,7 +1,7 @@
 """Several images a patient: one score a patient, or intervals that know which images belong together.
 
-Images of a patient resemble each other. Counting them as independent cases makes every interval too short and every p value
-too small, so the functions here either reduce to patients or widen the interval, and refuse to count silently.
+Images of a patient resemble each other. Counting them as independent cases makes every interval too short and every p
+value too small, so the functions here either reduce to patients or widen the interval, and refuse to count silently.
 """
 
 from __future__ import annotations
@@ -50,10 +50,12 @@ def require_one_row_a_patient(patients: ArrayLike) -> None:
     names, counts = np.unique(np.asarray(patients).astype(str), return_counts=True)
     repeated = np.flatnonzero(counts > 1)
     if repeated.size:
-        first = names[repeated[0]]
+        first = str(names[repeated[0]])
         raise ValueError(
-            f"{repeated.size} of {names.size} patients have several rows (patient {first!r} has {counts[repeated[0]]}): "
-            "images would be counted as patients. Aggregate to one score a patient (mean, median, max, min), or ask for "
+            f"{repeated.size} of {names.size} patients have several rows (patient {first!r} has "
+            f"{counts[repeated[0]]}): "
+            "images would be counted as patients. Aggregate to one score a patient (mean, median, max, min), or "
+            "ask for "
             "clustered intervals"
         )
 
@@ -77,9 +79,10 @@ def aggregate(patients: ArrayLike, labels: ArrayLike, *, scores: ArrayLike, how:
     _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
     differing = np.flatnonzero(truth != truth[first][inverse])
     if differing.size:
-        patient = ids[differing[0]]
+        patient = str(ids[differing[0]])
         raise ValueError(
-            f"patient {patient!r} has different labels, so there is no one score for this patient; give each time point its "
+            f"patient {patient!r} has different labels, so there is no one score for this patient; give each time "
+            "point its "
             "own patient_id if they are different livers, or ask for clustered intervals"
         )
     order = np.argsort(first)
@@ -91,8 +94,9 @@ def aggregate(patients: ArrayLike, labels: ArrayLike, *, scores: ArrayLike, how:
 def clustered_proportion(name: str, successes: ArrayLike, *, patients: ArrayLike, level: float = 0.95) -> Estimate:
     """A proportion over images with an interval that allows for images of the same patient.
 
-    Rao and Scott, Biometrics 1992;48:577-585: the ratio estimator's variance gives a design effect, by which the number of
-    images is divided; Wilson's interval is then taken of the effective counts. The design effect is not allowed below 1.
+    Rao and Scott, Biometrics 1992;48:577-585: the ratio estimator's variance gives a design effect, by which the number
+    of images is divided; Wilson's interval is then taken of the effective counts. The design effect is not allowed
+    below 1.
 
     Args:
         name: Name of the metric.
@@ -132,8 +136,8 @@ def clustered_auc(
 ) -> Estimate:
     """AUC over images with a variance that allows for images of the same patient.
 
-    Obuchowski, Biometrics 1997;53:567-578. A patient may have images of both classes. The interval is on the logit scale.
-    With one image a patient it nearly equals DeLong's (up to the factor of the number of clusters).
+    Obuchowski, Biometrics 1997;53:567-578. A patient may have images of both classes. The interval is on the logit
+    scale. With one image a patient it nearly equals DeLong's (up to the factor of the number of clusters).
     """
     truth, values = labels_and_scores(labels, scores, positive=positive)
     both_classes(truth, "an AUC")

@@ -47,7 +47,8 @@ def check_stages(
     off = np.flatnonzero(np.abs(table.sum(axis=1) - 1) > 1e-3)
     if off.size:
         raise ValueError(
-            f"the probabilities of row {off[0]} add up to {table[off[0]].sum():.4f} instead of 1; pass the logits through a softmax"
+            f"the probabilities of row {off[0]} add up to {table[off[0]].sum():.4f} instead of 1; pass the logits "
+            "through a softmax"
         )
     return truth.astype(np.int64), table
 
@@ -93,7 +94,8 @@ def stage_metrics(
 
     Returns:
         ``accuracy, kappa, quadratic_weighted_kappa, obuchowski_index, macro_auc, micro_auc``. Macro: the mean of the
-        one-against-rest AUCs of the stages that occur; micro: all (case, stage) decisions in one curve (Yin 2021, fig. 3).
+        one-against-rest AUCs of the stages that occur; micro: all (case, stage) decisions in one curve (Yin 2021, fig.
+        3).
     """
     truth, table = check_stages(labels, probabilities, stages)
     predicted = np.asarray(stages)[table.argmax(axis=1)]

@@ -1,7 +1,8 @@
 """From scores to calls: which threshold, and on which cases it was chosen.
 
-A threshold chosen on the cases it is judged on flatters the method. So the default is to cross-fit: every case is called with
-a threshold chosen on the other folds. The papers chose theirs in-sample; that is there on request and says so.
+A threshold chosen on the cases it is judged on flatters the method. So the default is to cross-fit: every case is
+called with a threshold chosen on the other folds. The papers chose theirs in-sample; that is there on request and says
+so.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def parse_rule(text: str) -> Rule:
     except ValueError as error:
         if "could not convert" in str(error):
             raise ValueError(
-                f"threshold {text!r} is not understood; use youden, nearest-corner, fixed:0.5, sensitivity:0.95 or a number"
+                f"threshold {text!r} is not understood; use youden, nearest-corner, fixed:0.5, sensitivity:0.95 "
+                "or a number"
             ) from None
         raise
 
@@ -83,8 +85,8 @@ class Calls:
 def choose_threshold(labels: ArrayLike, scores: ArrayLike, *, rule: Rule, positive: object | None = None) -> float:
     """Threshold by a rule; a case is called positive where its score >= threshold.
 
-    Candidates lie midway between neighbouring scores, and at -inf and inf. Among equally good ones the lowest is taken, the
-    one with the highest sensitivity. Youden: largest sensitivity + specificity - 1 (Xue 2020, a stated default);
+    Candidates lie midway between neighbouring scores, and at -inf and inf. Among equally good ones the lowest is taken,
+    the one with the highest sensitivity. Youden: largest sensitivity + specificity - 1 (Xue 2020, a stated default);
     nearest corner: least distance to (0, 1) (Byra 2021, Statistical Analysis).
 
     Raises:
@@ -104,10 +106,8 @@ def choose_threshold(labels: ArrayLike, scores: ArrayLike, *, rule: Rule, positi
     if rule.name == "sensitivity":
         # The highest threshold that still reaches the target; -inf always does.
         return float(candidates[np.flatnonzero(sensitivity >= rule.value - 1e-12)[-1]])
-    if rule.name == "youden":
-        gain = sensitivity + specificity
-    else:
-        gain = -np.hypot(1 - sensitivity, 1 - specificity)
+    corner = -np.hypot(1 - sensitivity, 1 - specificity)
+    gain = sensitivity + specificity if rule.name == "youden" else corner
     return float(candidates[np.flatnonzero(gain >= gain.max() - 1e-12)[0]])
 
 
@@ -184,7 +184,8 @@ def _draw_folds(truth: NDArray[np.bool_], patients: ArrayLike | None, n_folds: i
     least = min(np.unique(groups[truth]).size, np.unique(groups[~truth]).size)
     if least < 2:
         raise ValueError(
-            "a class has a single patient, so no threshold can be cross-fitted; use a fixed threshold, or ask for in-sample"
+            "a class has a single patient, so no threshold can be cross-fitted; use a fixed threshold, or ask "
+            "for in-sample"
         )
     splitter = StratifiedGroupKFold(min(n_folds, least), shuffle=True, random_state=seed)
     folds = np.zeros(truth.size, dtype=np.int64)

@@ -37,7 +37,8 @@ def probabilities(values: ArrayLike, name: str = "scores") -> NDArray[np.float64
     bad = np.flatnonzero((array < 0) | (array > 1))
     if bad.size:
         raise ValueError(
-            f"{name} have {bad.size} values outside 0..1, the first ({array[bad[0]]:g}) at index {bad[0]}; calibration and "
+            f"{name} have {bad.size} values outside 0..1, the first ({array[bad[0]]:g}) at index {bad[0]}; "
+            "calibration and "
             "decision curves need probabilities: pass the logits through a sigmoid, or leave these analyses out"
         )
     return array
@@ -135,6 +136,7 @@ def calls_vector(calls: ArrayLike, name: str = "calls") -> NDArray[np.bool_]:
     bad = np.flatnonzero((values != 0) & (values != 1))
     if bad.size:
         raise ValueError(
-            f"{name} have {values[bad[0]]:g} at index {bad[0]}; calls are 0 or 1: apply a threshold first (see thresholds)"
+            f"{name} have {values[bad[0]]:g} at index {bad[0]}; calls are 0 or 1: apply a threshold first (see "
+            "thresholds)"
         )
     return values == 1

@@ -37,7 +37,8 @@ class Panel:
     def __post_init__(self) -> None:
         if np.ndim(self.image) != 2 or np.shape(self.heat) != np.shape(self.image):
             raise ValueError(
-                f"panel {self.title!r}: image {np.shape(self.image)} and heat map {np.shape(self.heat)} differ or are not 2D; "
+                f"panel {self.title!r}: image {np.shape(self.image)} and heat map {np.shape(self.heat)} differ or "
+                "are not 2D; "
                 "resample the map to the image and pick a slice first"
             )
         if self.mask is not None and np.shape(self.mask) != np.shape(self.image):
@@ -56,7 +57,8 @@ def explanation_figure(
     """Rows of panels, each row with a title, above each map the plain image; one color scale stands at the side.
 
     Args:
-        rows: Title of each row and its panels, for example Nowak 2021's figure 4 (who was right) or Byra 2021's figure 5 (views).
+        rows: Title of each row and its panels, for example Nowak 2021's figure 4 (who was right) or Byra 2021's figure
+            5 (views).
         signed: Signed maps (CAM): red positive, blue negative, 0 transparent. Otherwise maps from 0 up.
         shared_scale: One scale for all panels, so that colors can be compared; False: each panel to its own maximum.
         label: What the color means, with what 0 means.

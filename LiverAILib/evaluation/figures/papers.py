@@ -44,7 +44,7 @@ def nowak2021_figure3(
 
 
 def nowak2021_figure4(groups: Mapping[str, Sequence[Panel]]) -> Figure:
-    """Nowak 2021, figure 4: Grad-CAM overlays grouped by who was right; keys are the groups' titles (`NOWAK_GROUPS`)."""
+    """Nowak 2021, figure 4: Grad-CAM overlays grouped by who was right; keys are titles (`NOWAK_GROUPS`)."""
     return explanation_figure(
         list(groups.items()), label="Grad-CAM\n(0 = no influence or not computed)", with_image=False
     )

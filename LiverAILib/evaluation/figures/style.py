@@ -1,7 +1,7 @@
 """The one style of all figures, and saving them.
 
-Colors are those of Okabe and Ito (2008), made for color-blind readers; no figure tells things apart by color alone: line
-styles and markers change with it. Widths are those of a journal: 85 mm for one column, 174 mm for two.
+Colors are those of Okabe and Ito (2008), made for color-blind readers; no figure tells things apart by color alone:
+line styles and markers change with it. Widths are those of a journal: 85 mm for one column, 174 mm for two.
 """
 
 from __future__ import annotations

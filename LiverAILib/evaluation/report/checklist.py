@@ -1,8 +1,9 @@
 """The CLAIM 2024 checklist, filled as far as the run's record goes.
 
-Topics are in our own words and follow the numbering of: Tejani AS, Klontzas ME, Gatti AA, Mongan JT, Moy L, Park SH, Kahn CE Jr.
-Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 Update. Radiol Artif Intell 2024;6(4):e240300. The
-wording there is what counts. An item that neither the numbers nor the user's record can answer is open.
+Topics are in our own words and follow the numbering of: Tejani AS, Klontzas ME, Gatti AA, Mongan JT, Moy L, Park SH,
+Kahn CE Jr. Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 Update. Radiol Artif Intell
+2024;6(4):e240300. The wording there is what counts. An item that neither the numbers nor the user's record can answer
+is open.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 from LiverAILib.evaluation.report.content import Table
 
 CITATION = (
-    "Tejani AS, Klontzas ME, Gatti AA, et al. Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 Update. "
+    "Tejani AS, Klontzas ME, Gatti AA, et al. Checklist for Artificial Intelligence in Medical Imaging (CLAIM): "
+    "2024 Update. "
     "Radiol Artif Intell 2024;6(4):e240300."
 )
 REPORTED, PARTLY, RECORD, OPEN = "reported here", "partly reported here", "from the record", "open"

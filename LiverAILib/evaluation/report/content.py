@@ -41,6 +41,7 @@ class Table:
         columns: Column names.
         rows: Cells as text, one tuple a row.
         note: Text below; empty if none.
+        compact: The same for the page: fewer columns, what repeats said once below. None: shown as it is.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+    compact: Table | None = None
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,35 @@ def estimates_table(
                 interval = (*limits, f"{100 * one.interval.level:g} % {one.interval.method}")
             count = f"{one.numerator}/{one.denominator}" if one.numerator is not None else f"n = {one.denominator}"
             rows.append((method, PRETTY.get(key, key), format_number(one.value, digits), *interval, count, one.note))
-    return Table(
-        name, title, ("method", "metric", "value", "low", "high", "interval", "count", "note"), tuple(rows), note
-    )
+    columns = ("method", "metric", "value", "low", "high", "interval", "count", "note")
+    return Table(name, title, columns, tuple(rows), note, _compact_estimates(name, title, estimates, note, digits))
+
+
+def _compact_estimates(
+    name: str, title: str, estimates: Mapping[str, Mapping[str, Estimate]], note: str, digits: int
+) -> Table:
+    """One row a metric, one column a method; the intervals' methods and the notes once below."""
+    keys = list(dict.fromkeys(key for found in estimates.values() for key in found))
+    rows, intervals, notes, levels = [], {}, {}, set()
+    for key in keys:
+        label = PRETTY.get(key, key)
+        rows.append((label, *(found[key].text(digits) if key in found else "" for found in estimates.values())))
+        for method, found in estimates.items():
+            one = found.get(key)
+            if one is not None and one.interval is not None:
+                intervals.setdefault(one.interval.method, []).append(label)
+                levels.add(one.interval.level)
+            if one is not None and one.note:
+                notes.setdefault((label, one.note), []).append(method)
+    below = [note] if note else []
+    if intervals:
+        level = " and ".join(f"{100 * value:g} %" for value in sorted(levels))
+        listed = "; ".join(f"{way} ({', '.join(dict.fromkeys(labels))})" for way, labels in intervals.items())
+        below.append(f"Intervals, {level}: {listed}.")
+    for (label, text), methods in notes.items():
+        who = "" if len(methods) == len(estimates) else f" ({', '.join(methods)})"
+        below.append(f"{label[0].upper()}{label[1:]}{who}: {text}.")
+    return Table(name, title, ("metric", *estimates), tuple(rows), " ".join(below))
 
 
 def comparisons_table(
@@ -120,19 +148,30 @@ def comparisons_table(
     """Tests, one a row, with adjusted p values and the limits of each test."""
     adjusted = dict(adjusted or {})
     columns = ["compared", "first", "second", "difference", "low", "high", "test", "statistic", "df", "p"]
-    columns += [f"p ({key})" for key in adjusted] + ["limits of the test"]
-    rows = []
+    columns += [f"p ({key})" for key in adjusted] + ["limits of the test", "source"]
+    short_columns = ["compared", "against", "difference", "p", *(f"p ({key})" for key in adjusted), "test", "statistic"]
+    rows, short, limits = [], [], {}
     for i, one in enumerate(comparisons):
-        limits = ("", "")
+        ends = ("", "")
         if one.interval is not None:
-            limits = (format_number(one.interval.low), format_number(one.interval.high))
-        label = f"{one.test} (as in the paper)" if one.as_in_paper else one.test
+            ends = (format_number(one.interval.low), format_number(one.interval.high))
+        test = f"{one.test} (as in the paper)" if one.as_in_paper else one.test
         gap = "" if one.difference != one.difference else format_number(one.difference)
-        row = [what[i] if what else "", one.first, one.second, gap, *limits, label]
-        row += [f"{one.statistic_name} = {format_number(one.statistic)}", "" if one.df is None else f"{one.df:.4g}"]
-        row += [format_p(one.p_value)] + [format_p(float(values[i])) for values in adjusted.values()] + [one.limits]
-        rows.append(tuple(row))
-    return Table(name, title, tuple(columns), tuple(rows), note)
+        statistic = f"{one.statistic_name} = {one.statistic:.4g}"
+        df = "" if one.df is None else f"{one.df:.4g}"
+        p_values = [format_p(one.p_value)] + [format_p(float(values[i])) for values in adjusted.values()]
+        subject = what[i] if what else ""
+        rows.append(
+            (subject, one.first, one.second, gap, *ends, test, statistic, df, *p_values, one.limits, one.source)
+        )
+        wide = f"{gap} ({ends[0]} to {ends[1]})" if ends[0] else gap
+        both = f"{one.first} - {one.second}"
+        short.append((subject, both, wide, *p_values, test, statistic + (f", df {df}" if df else "")))
+        limits.setdefault(test, one.limits)
+    below = [note] if note else []
+    below += [f"{test[0].upper()}{test[1:]}: {text}" for test, text in limits.items()]
+    compact = Table(name, title, tuple(short_columns), tuple(short), " ".join(below))
+    return Table(name, title, tuple(columns), tuple(rows), note, compact)
 
 
 def plain(value: Any) -> Any:

@@ -120,7 +120,8 @@ def _pictures(result: Diagnosis, names: tuple[str, str]) -> list[Picture]:
         caption = f"Reliability, {title}: observed share over mean predicted probability, with Wilson intervals."
         found.append(Picture(f"{key}_reliability", reliability_figure(result.calibration), caption))
         caption = (
-            f"Decision curves, {title}: net benefit at this study's prevalence ({result.question.truth.mean():.2f}); it does "
+            f"Decision curves, {title}: net benefit at this study's prevalence "
+            f"({result.question.truth.mean():.2f}); it does "
             "not carry over where patients were sampled by outcome."
         )
         found.append(Picture(f"{key}_decision", decision_figure(result.decision), caption))

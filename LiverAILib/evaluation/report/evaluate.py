@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import platform
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -130,7 +130,7 @@ def _run(options: Options) -> dict[str, Any]:
 
         software = {"LiverAI": __version__, **software}
     return {
-        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "created": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "method_name": options.method_name,
         "paper": options.paper,
         "threshold": str(options.rule),
@@ -178,22 +178,26 @@ def _warnings(predictions: Predictions, options: Options, result: Result) -> tup
     found = [*predictions.notes, *result.notes]
     if options.in_sample and options.rule.name != "fixed":
         found.append(
-            "Thresholds were chosen on the cases they are judged on, as in the papers: results at thresholds flatter the method."
+            "Thresholds were chosen on the cases they are judged on, as in the papers: results at thresholds "
+            "flatter the method."
         )
     for diagnosis in result.diagnoses.values():
         truth = diagnosis.question.truth
         least = int(min(truth.sum(), (~truth).sum()))
         if least < SMALL:
             found.append(
-                f"{diagnosis.question.title}: the smaller class has {least} cases; intervals are wide and approximations rough."
+                f"{diagnosis.question.title}: the smaller class has {least} cases; intervals are wide and "
+                "approximations rough."
             )
     if predictions.aggregate:
         found.append(
-            f"{predictions.images} rows of {predictions.n} patients: the {predictions.aggregate} of a patient's scores was evaluated."
+            f"{predictions.images} rows of {predictions.n} patients: the {predictions.aggregate} of a patient's "
+            "scores was evaluated."
         )
     if options.clustered:
         found.append(
-            f"{predictions.n} rows of {predictions.n_patients} patients were evaluated as images, with intervals clustered by patient."
+            f"{predictions.n} rows of {predictions.n_patients} patients were evaluated as images, with intervals "
+            "clustered by patient."
         )
     return tuple(found)
 

@@ -29,8 +29,8 @@ def check_target(target: Path, *, overwrite: bool = False) -> None:
 def whole_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """A temporary folder beside the target that takes the target's place when everything went well.
 
-    On any error the temporary folder is removed and the target is as it was. With ``overwrite`` an old folder is replaced as a
-    whole, so that no file of an earlier run stays.
+    On any error the temporary folder is removed and the target is as it was. With ``overwrite`` an old folder is
+    replaced as a whole, so that no file of an earlier run stays.
 
     Args:
         target: The folder to make.

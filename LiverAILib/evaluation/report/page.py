@@ -13,40 +13,55 @@ STYLE = """
 :root { --ink: #1b1f24; --soft: #57606a; --line: #d8dee4; --mark: #0072B2; --pale: #f6f8fa; }
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
-body { margin: 0; color: var(--ink); background: #fff; font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
+body { margin: 0; color: var(--ink); background: #fff;
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
 main, header, footer { max-width: 1080px; margin: 0 auto; padding: 0 16px; }
 header { padding-top: 24px; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 4px; overflow-wrap: anywhere; }
 h2 { font-size: 1.25rem; margin: 40px 0 8px; padding-top: 8px; border-top: 2px solid var(--mark); }
 h3 { font-size: 1rem; margin: 24px 0 6px; }
-p { max-width: 75ch; margin: 6px 0; }
-.soft { color: var(--soft); font-size: .87rem; }
+p { max-width: 75ch; margin: 6px 0; overflow-wrap: anywhere; }
+.soft { color: var(--soft); font-size: .83rem; max-width: 110ch; }
 .use { border-left: 4px solid #D55E00; padding: 8px 12px; background: #fff6f0; margin: 12px 0; }
 .warn { border-left: 4px solid #E69F00; padding: 8px 12px; background: #fffaf0; margin: 8px 0; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(210px, 1fr)); gap: 10px; margin: 16px 0; }
 .tile { border: 1px solid var(--line); border-radius: 6px; padding: 10px 12px; }
 .tile b { display: block; font-size: 1.3rem; font-variant-numeric: tabular-nums; }
 .tile span { display: block; color: var(--soft); font-size: .83rem; }
-nav ol { padding-left: 20px; columns: 2 260px; margin: 8px 0; }
+nav ol { padding-left: 22px; columns: 2 260px; margin: 8px 0; }
 nav a { color: var(--mark); }
-.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; max-height: 70vh; overflow-y: auto; }
+.scroll { overflow: auto; border: 1px solid var(--line); border-radius: 6px; max-height: 70vh; }
 table { border-collapse: collapse; font-size: .83rem; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 5px 9px; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { background: var(--pale); position: sticky; top: 0; white-space: nowrap; }
+th { background: var(--pale); position: sticky; top: 0; white-space: nowrap; z-index: 1; }
 td { white-space: nowrap; }
-td.long { white-space: normal; min-width: 230px; }
+td:first-child { position: sticky; left: 0; background: #fff; }
+td.long { white-space: normal; min-width: 200px; }
 tr:last-child td { border-bottom: 0; }
 .open { color: #9a3b00; font-weight: 600; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 330px), 1fr)); gap: 18px; margin: 16px 0; align-items: start; }
+.figures { display: grid; gap: 18px; margin: 16px 0; align-items: start;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 330px), 1fr)); }
 figure { margin: 0; }
 figure.wide { grid-column: 1 / -1; }
 figure img { width: 100%; max-width: 480px; height: auto; display: block; }
 figure.wide img { max-width: 900px; }
 figcaption { color: var(--soft); font-size: .83rem; margin-top: 4px; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--pale); padding: 12px; border-radius: 6px; font-size: .83rem; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--pale); padding: 12px; border-radius: 6px;
+  font-size: .83rem; }
 footer { padding: 24px 16px 40px; color: var(--soft); font-size: .83rem; overflow-wrap: anywhere; }
-@media (max-width: 480px) { body { font-size: 14px; } h1 { font-size: 1.35rem; } .tiles { grid-template-columns: 1fr 1fr; } .tile b { font-size: 1.1rem; } }
-@media print { .scroll { overflow: visible; max-height: none; border: 0; } td, th { white-space: normal; } figure { break-inside: avoid; } }
+@media (max-width: 480px) {
+  body { font-size: 14px; }
+  h1 { font-size: 1.35rem; }
+  .tiles { grid-template-columns: 1fr 1fr; }
+  .tile b { font-size: 1.1rem; }
+  th, td { padding: 5px 7px; }
+  td:first-child { white-space: normal; max-width: 110px; }
+}
+@media print {
+  .scroll { overflow: visible; max-height: none; border: 0; }
+  td, th { white-space: normal; position: static; }
+  figure { break-inside: avoid; }
+}
 """
 LONG = 34
 
@@ -91,7 +106,8 @@ def page(
         f'<header><h1>{escape(evaluation.title)}</h1><div class="use">{escape(RESEARCH_ONLY)}</div>{warnings}'
         f'<div class="tiles">{tiles}</div><nav aria-label="Contents"><ol>{links}</ol></nav></header>'
         f"<main>{''.join(sections)}</main>"
-        "<footer>Made with LiverAI. All numbers stand in metrics.json and, table by table, in tables/; the figures in figures/ "
+        "<footer>Made with LiverAI. All numbers stand in metrics.json and, table by table, in tables/; the "
+        "figures in figures/ "
         "as PNG, SVG and PDF.</footer></body></html>\n"
     )
 
@@ -110,10 +126,12 @@ def _section(anchor: str, section: Section, svgs: Mapping[str, bytes], wide: Seq
     figures = f'<div class="figures">{figures}</div>' if figures else ""
     # Metrics first, then the figures, then the longer tables.
     tables = [f"<h3>{escape(table.title)}</h3>{_table(table)}" for table in section.tables]
-    return f'<section id="{anchor}"><h2>{escape(section.title)}</h2>{text}{"".join(tables[:1])}{figures}{"".join(tables[1:])}</section>'
+    body = f"{text}{''.join(tables[:1])}{figures}{''.join(tables[1:])}"
+    return f'<section id="{anchor}"><h2>{escape(section.title)}</h2>{body}</section>'
 
 
 def _table(table: Table) -> str:
+    table = table.compact or table
     if not table.rows:
         return f'<p class="soft">None. {escape(table.note)}</p>'
     shown = [i for i in range(len(table.columns)) if any(row[i] for row in table.rows)]
@@ -129,8 +147,8 @@ def _table(table: Table) -> str:
         body += f"<tr>{cells}</tr>"
     note = f'<p class="soft">{escape(table.note)}</p>' if table.note else ""
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.title)}"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>{note}"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.title)}">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{note}"
     )
 
 

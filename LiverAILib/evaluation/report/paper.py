@@ -89,7 +89,8 @@ def _nowak(predictions: Predictions, options: Options, result: Result) -> tuple[
         pr_labels=legend(diagnosis, "average_precision"),
     )
     text = (
-        "A case is positive where its probability is at least 0.5 (the larger of the two outputs). Average precision is given "
+        "A case is positive where its probability is at least 0.5 (the larger of the two outputs). Average "
+        "precision is given "
         "for both classes, because the paper does not say for which one it was drawn.",
     )
     tables = [estimates_table("paper_metrics", "Metrics as in the paper (table 1)", table)]
@@ -121,7 +122,8 @@ def _yin(predictions: Predictions, options: Options, result: Result) -> tuple[Se
         for key in cuts
     }
     text = (
-        "The paper does not say how its operating points were chosen: here by Youden's index on the same cases, which flatters "
+        "The paper does not say how its operating points were chosen: here by Youden's index on the same cases, "
+        "which flatters "
         "the method; the cross-fitted results stand above.",
     )
     if predictions.probabilities is None:
@@ -214,7 +216,8 @@ def _xue(predictions: Predictions, options: Options, result: Result) -> tuple[Se
     if tests:
         tables.append(comparisons_table("paper_comparisons", "DeLong's test on patients", tests, what=what))
     text = (
-        "Thresholds by Youden's index on the same cases (a default; the paper names no rule), which flatters the method. In the "
+        "Thresholds by Youden's index on the same cases (a default; the paper names no rule), which flatters the "
+        "method. In the "
         "paper's own table the rows of LSM, APRI and FIB-4 have sensitivity and specificity swapped.",
     )
     picture = Picture(
@@ -273,7 +276,8 @@ def _byra(predictions: Predictions, options: Options, result: Result) -> tuple[S
         picture = layouts.byra2021_figure4(models, quantity=options.quantity, unit=options.unit)
         pictures.append(Picture("paper_figure4", picture, "Layout of figure 4: correlation and Bland-Altman plots."))
     text = (
-        "Thresholds by the nearest corner of the ROC curve on the same cases, as the paper did, which flatters the method. "
+        "Thresholds by the nearest corner of the ROC curve on the same cases, as the paper did, which flatters "
+        "the method. "
         "Correlations and Meng's test stand under Agreement.",
     )
     section = Section("As in the paper: Byra 2021", text, tuple(tables), tuple(pictures))

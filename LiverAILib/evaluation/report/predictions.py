@@ -1,4 +1,5 @@
-"""Reading the predictions CSV: ``case_id, patient_id, label, score`` or ``score:<class>``, optional ``fold``, ``score:<other>``.
+"""Reading the predictions CSV: ``case_id, patient_id, label, score`` or ``score:<class>``, optional ``fold``,
+``score:<other>``.
 
 Every fault is named by row (the header is row 1) and column.
 """
@@ -95,7 +96,8 @@ class Predictions:
             for patient, own in rows.items():
                 if len(set(calls[own].tolist())) > 1:
                     raise UserError(
-                        f"{self.path.name}: column 'score:{name}': the calls differ between images of patient {patient!r}; "
+                        f"{self.path.name}: column 'score:{name}': the calls differ between images of patient "
+                        f"{patient!r}; "
                         "give the reader's one call for the patient in all its rows"
                     )
         groups = {
@@ -155,8 +157,8 @@ def read_predictions(
 ) -> Predictions:
     """Read and check a predictions CSV.
 
-    A ``score:<name>`` column is a class when there is no ``score`` column and the name is a label (or a stage 0-4); otherwise
-    it is another method, or a reader when it holds calls only (0 and 1, or stages).
+    A ``score:<name>`` column is a class when there is no ``score`` column and the name is a label (or a stage 0-4);
+    otherwise it is another method, or a reader when it holds calls only (0 and 1, or stages).
 
     Args:
         path: The CSV, UTF-8, commas.
@@ -278,7 +280,9 @@ def _check_folds(rows: _Rows, folds: NDArray) -> None:
             rows.fault(i, "fold", "is empty; give every row its fold, or leave the column out")
         elif seen.setdefault(patient, (fold, i))[0] != fold:
             other, row = seen[patient]
-            text = f"patient {patient!r} is in fold {fold} here and in fold {other} in row {row + 2}; group folds by patient"
+            text = (
+                f"patient {patient!r} is in fold {fold} here, in fold {other} in row {row + 2}; group folds by patient"
+            )
             rows.fault(i, "fold", text)
 
 
@@ -299,7 +303,8 @@ def _task(rows: _Rows, labels: list[str], task: str, positive: str | None) -> st
         return "values"
     i = next(i for i, label in enumerate(labels) if _number(label) is None and not STAGE.match(label))
     raise UserError(
-        f"{rows.path.name}: row {i + 2}, column 'label': {labels[i]!r} is one of {len(different)} labels that are neither two "
+        f"{rows.path.name}: row {i + 2}, column 'label': {labels[i]!r} is one of {len(different)} labels that are "
+        "neither two "
         "classes, stages 0-4 nor numbers; correct it, or name the positive class (--positive)"
     )
 
@@ -343,13 +348,16 @@ def _main_scores(
         lacking = [stage for stage in stages if stage not in of_stage and stage in _stages_present(labels)]
         if not of_stage or lacking:
             raise UserError(
-                f"{rows.path.name}: row 1: there is no column 'score' and no 'score:{(lacking or [0])[0]}'; give one score, or the "
+                f"{rows.path.name}: row 1: there is no column 'score' and no 'score:{(lacking or [0])[0]}'; give "
+                "one score, or the "
                 "probability of every stage (score:0 ... score:4)"
             )
         columns = [_numbers(rows, f"score:{of_stage[s]}") if s in of_stage else np.zeros(len(labels)) for s in stages]
         table = np.column_stack(columns)
         for i in np.flatnonzero((np.abs(table.sum(axis=1) - 1) > 1e-3) | (table.min(axis=1) < 0)):
-            text = f"the probabilities of the stages add up to {table[i].sum():.4f} or are negative; they have to add up to 1"
+            text = (
+                f"probabilities of the stages add up to {table[i].sum():.4f} or are negative; they have to add up to 1"
+            )
             rows.fault(int(i), "score:<class>", text)
         rows.stop()
         return table @ np.array(stages, dtype=float), table, [name for name in named if name not in of_stage.values()]

@@ -1,4 +1,5 @@
-"""The three kinds of reference standard: two classes, fibrosis stages, measured values. Each becomes sections and numbers."""
+"""The three kinds of reference standard: two classes, fibrosis stages, measured values. Each becomes sections and
+numbers."""
 
 from __future__ import annotations
 
@@ -84,7 +85,7 @@ def _question(predictions: Predictions, key: str, title: str, truth, scores, rea
 
 
 def _binary(predictions: Predictions, options: Options) -> Result:
-    negative, positive = predictions.classes
+    positive = predictions.classes[1]
     question = _question(
         predictions, "diagnosis", f"Diagnosis: {positive}", predictions.truth, predictions.scores, predictions.readers
     )
