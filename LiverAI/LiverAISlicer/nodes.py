@@ -36,8 +36,8 @@ def imageFromVolumeNode(volumeNode) -> Image:
     if np.abs(direction.T @ direction - np.eye(3)).max() > SHEAR_TOLERANCE:
         raise UserError(
             f"{volumeNode.GetName()}: the axes of the volume are not perpendicular (sheared by its transform, or "
-            "gantry tilt). Harden the transform, resample the volume (module Resample Scalar/Vector/DWI Volume) and use "
-            "the result."
+            "gantry tilt). Harden the transform, resample the volume (module Resample Scalar/Vector/DWI Volume) and "
+            "use the result."
         )
     return Image(
         array=np.array(slicer.util.arrayFromVolume(volumeNode)),

@@ -90,7 +90,10 @@ def writeAssessment(
             )
             for name in assessment.pipelines
         }
-        transaction.setValue(tableNode, "UseColumnNameAsColumnHeader", True)
+        # Slicer before 5.12 calls it Name.
+        newName = hasattr(tableNode, "SetUseColumnTitleAsColumnHeader")
+        header = "UseColumnTitleAsColumnHeader" if newName else "UseColumnNameAsColumnHeader"
+        transaction.setValue(tableNode, header, True)
         old = tableNode.GetTable()
         transaction.change(lambda: tableNode.SetAndObserveTable(table), lambda: tableNode.SetAndObserveTable(old))
         transaction.setAttribute(tableNode, MODEL, assessment.model)
