@@ -1,0 +1,166 @@
+"""Cohorts of simulated cases on disk, with the manifest that the rest of the library reads."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from LiverAILib.errors import UserError
+from LiverAILib.imaging.image import Image
+from LiverAILib.simulation.fibrosis import STAGES
+from LiverAILib.simulation.t2_mr import LEFT_KIDNEY, LIVER, RIGHT_KIDNEY, SPLEEN, SimulatedCase, simulate_t2_mr
+
+SPLITS = (("train", 0.70), ("validation", 0.15), ("test", 0.15))
+MANIFEST = "manifest.csv"
+COLUMNS = (
+    "case_id", "patient_id", "split", "label", "image:t2", "mask:liver", "mask:right_kidney", "mask:left_kidney",
+    "mask:spleen", "mask:caudate", "mask:evidence", "caudate_level", "scanner", "age_years", "sex",
+)
+Progress = Callable[[int, int, str], None]
+
+
+def simulate_cohort(
+    output: str | os.PathLike[str],
+    *,
+    cases: int,
+    seed: int,
+    stages: Sequence[int] = STAGES,
+    prevalences: Sequence[float] | None = None,
+    splits: bool = True,
+    progress: Progress | None = None,
+) -> Path:
+    """Simulates a cohort into a new folder: images, masks, parameters and `manifest.csv`.
+
+    Case n depends on `seed`, n and its stage alone, so a larger cohort begins with the same patients. The folder
+    appears when everything is written, or not at all.
+
+    Args:
+        output: Folder to make; may exist if it is empty.
+        cases: How many, at least 1.
+        seed: Whole number, 0 or larger.
+        stages: Stages to simulate.
+        prevalences: Share of each of `stages`, equal when None; they need not sum to 1.
+        splits: Split 70/15/15 by stage; False leaves the column empty.
+        progress: Called with (cases done, all cases, case id) after each case.
+
+    Returns:
+        Path of the manifest.
+
+    Raises:
+        UserError: The folder holds something or cannot be written, or a number cannot be used.
+    """
+    output = Path(output)
+    plan = assign_stages(cases, seed=seed, stages=stages, prevalences=prevalences)
+    split_of = assign_splits(plan, seed=seed) if splits else [""] * cases
+    try:
+        if output.exists() and (not output.is_dir() or any(output.iterdir())):
+            raise UserError(f"{output} exists and is not an empty folder: choose another output folder.")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        working = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+    except OSError as error:
+        raise UserError(f"Cannot write {output}: {error.strerror}. Choose another output folder.") from error
+    try:
+        rows = []
+        for number, (stage, split) in enumerate(zip(plan, split_of, strict=True)):
+            rows.append(_one_case(working, number, stage, split, seed))
+            if progress:
+                progress(number + 1, cases, rows[-1]["case_id"])
+        with (working / MANIFEST).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        working.chmod(0o755)
+        os.replace(working, output)
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"Cannot write the cohort to {output}: {error}. Free space or choose another folder.") from error
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
+    return output / MANIFEST
+
+
+def assign_stages(
+    cases: int, *, seed: int, stages: Sequence[int] = STAGES, prevalences: Sequence[float] | None = None
+) -> list[int]:
+    """Stage of every case: a low-discrepancy sequence, so that any beginning of it has about the wanted shares."""
+    shares = np.ones(len(stages)) if prevalences is None else np.asarray(prevalences, float)
+    if cases < 1 or seed < 0:
+        raise UserError(f"Cannot simulate {cases} cases with seed {seed}: give 1 case or more and a seed of 0 or more.")
+    if not len(stages) or not set(stages) <= set(STAGES):
+        raise UserError(f"Stages {list(stages)} are not fibrosis stages: give whole numbers from 0 to 4.")
+    if len(shares) != len(stages) or not np.isfinite(shares).all() or (shares < 0).any() or shares.sum() <= 0:
+        raise UserError(f"Prevalences {shares.tolist()} do not fit stages {list(stages)}: give one share of 0 or more each.")
+    start = np.random.default_rng([seed, 1]).random()
+    golden = (np.sqrt(5) - 1) / 2
+    edges = np.cumsum(shares / shares.sum())
+    places = np.minimum(np.searchsorted(edges, (start + golden * np.arange(cases)) % 1.0, side="right"), len(stages) - 1)
+    return [int(stages[place]) for place in places]
+
+
+def assign_splits(plan: Sequence[int], *, seed: int) -> list[str]:
+    """Train, validation or test for every case, 70/15/15, keeping the shares of the stages."""
+    rng = np.random.default_rng([seed, 2])
+    # Cases in the order of their stage, shuffled within it: every stretch of 20 is divided 14/3/3.
+    order = sorted(rng.permutation(len(plan)), key=lambda n: plan[n])
+    edges = np.cumsum([share for _, share in SPLITS])
+    golden = (np.sqrt(5) - 1) / 2
+    out = [""] * len(plan)
+    for rank, case in enumerate(order):
+        place = min(int(np.searchsorted(edges, (0.5 + golden * rank) % 1.0, side="right")), len(SPLITS) - 1)
+        out[case] = SPLITS[place][0]
+    return out
+
+
+def case_seed(seed: int, number: int) -> int:
+    """Seed of case `number` of a cohort."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint32)[0])
+
+
+def write_case(case: SimulatedCase, folder: Path) -> dict[str, str]:
+    """Writes `t2.nii.gz`, `labels.nii.gz`, `lobes.nii.gz`, `evidence.nii.gz`, one mask a sign, and `parameters.json`."""
+    folder.mkdir(parents=True)
+    files = {"t2": case.image, "labels": case.labels, "lobes": case.lobes, "evidence": case.evidence}
+    files |= {f"evidence_{name}": mask for name, mask in case.components.items()}
+    for name, image in files.items():
+        _write(image, folder / f"{name}.nii.gz")
+    record = case.parameters | {"caudate_level": case.caudate_level}
+    (folder / "parameters.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return {name: f"{folder.name}/{name}.nii.gz" for name in files}
+
+
+def _one_case(working: Path, number: int, stage: int, split: str, seed: int) -> dict[str, str | int]:
+    own = case_seed(seed, number)
+    rng = np.random.default_rng([own, 3])
+    size = (256, 256, int(rng.integers(31, 44)))
+    pixel = float(rng.choice([1.2, 1.25, 1.25, 1.3, 1.37]))
+    spacing = (pixel, pixel, float(rng.choice([6.5, 7.0, 7.7, 7.7, 8.0])))
+    # Mean age rises slightly with the stage, as in Nowak 2021 (49 years without liver disease, 60 with cirrhosis).
+    age = int(np.clip(rng.normal(49 + 2.5 * stage, 14), 18, 90))
+    sex = str(rng.choice(["F", "M"]))
+    case = simulate_t2_mr(stage, seed=own, size=size, spacing=spacing)
+    case_id = f"sim-{number:04d}"
+    files = write_case(case, working / case_id)
+    labels = files["labels"]
+    return {
+        "case_id": case_id, "patient_id": case_id, "split": split, "label": stage, "image:t2": files["t2"],
+        "mask:liver": f"{labels}#{LIVER}", "mask:right_kidney": f"{labels}#{RIGHT_KIDNEY}",
+        "mask:left_kidney": f"{labels}#{LEFT_KIDNEY}", "mask:spleen": f"{labels}#{SPLEEN}",
+        "mask:caudate": f"{files['lobes']}#3", "mask:evidence": files["evidence"],
+        "caudate_level": case.caudate_level, "scanner": case.parameters["scanner"]["name"],
+        "age_years": age, "sex": sex,
+    }
+
+
+def _write(image: Image, path: Path) -> None:
+    file = sitk.GetImageFromArray(image.array)
+    file.SetSpacing(image.spacing)
+    file.SetOrigin(image.origin)
+    file.SetDirection([v for row in image.direction for v in row])
+    sitk.WriteImage(file, str(path), True)
