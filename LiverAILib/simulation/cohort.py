@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from LiverAILib.errors import UserError
-from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.files import write_image
 from LiverAILib.simulation.fibrosis import STAGES
 from LiverAILib.simulation.t2_mr import LEFT_KIDNEY, LIVER, RIGHT_KIDNEY, SPLEEN, SimulatedCase, simulate_t2_mr
 
@@ -24,7 +23,7 @@ COLUMNS = (
     "case_id", "patient_id", "split", "label", "image:t2", "mask:liver", "mask:right_kidney", "mask:left_kidney",
     "mask:spleen", "mask:caudate", "mask:evidence", "caudate_level", "scanner", "age_years", "sex",
 )
-Progress = Callable[[int, int, str], None]
+Progress = Callable[[float, str], None]
 
 
 def simulate_cohort(
@@ -49,7 +48,7 @@ def simulate_cohort(
         stages: Stages to simulate.
         prevalences: Share of each of `stages`, equal when None; they need not sum to 1.
         splits: Split 70/15/15 by stage; False leaves the column empty.
-        progress: Called with (cases done, all cases, case id) after each case.
+        progress: Called after each case with a share 0..1 and a sentence.
 
     Returns:
         Path of the manifest.
@@ -72,7 +71,7 @@ def simulate_cohort(
         for number, (stage, split) in enumerate(zip(plan, split_of, strict=True)):
             rows.append(_one_case(working, number, stage, split, seed))
             if progress:
-                progress(number + 1, cases, rows[-1]["case_id"])
+                progress((number + 1) / cases, f"{rows[-1]['case_id']}, stage F{stage}")
         with (working / MANIFEST).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
@@ -129,7 +128,7 @@ def write_case(case: SimulatedCase, folder: Path) -> dict[str, str]:
     files = {"t2": case.image, "labels": case.labels, "lobes": case.lobes, "evidence": case.evidence}
     files |= {f"evidence_{name}": mask for name, mask in case.components.items()}
     for name, image in files.items():
-        _write(image, folder / f"{name}.nii.gz")
+        write_image(image, folder / f"{name}.nii.gz")
     record = case.parameters | {"caudate_level": case.caudate_level}
     (folder / "parameters.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return {name: f"{folder.name}/{name}.nii.gz" for name in files}
@@ -156,11 +155,3 @@ def _one_case(working: Path, number: int, stage: int, split: str, seed: int) -> 
         "caudate_level": case.caudate_level, "scanner": case.parameters["scanner"]["name"],
         "age_years": age, "sex": sex,
     }
-
-
-def _write(image: Image, path: Path) -> None:
-    file = sitk.GetImageFromArray(image.array)
-    file.SetSpacing(image.spacing)
-    file.SetOrigin(image.origin)
-    file.SetDirection([v for row in image.direction for v in row])
-    sitk.WriteImage(file, str(path), True)
