@@ -1,0 +1,174 @@
+"""Runs the panel as a user would: open, refuse, Apply, look, cancel, correct the mask, Apply again. See test_panel.py."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent.parent / "LiverAI"), str(HERE.parent.parent)]
+
+import pythonqt_standins  # noqa: E402
+import slicer  # noqa: E402
+import slicer.util  # noqa: E402
+import slicer_standins  # noqa: E402
+from PySide6 import QtWidgets  # noqa: E402
+
+slicer_standins.install()
+application = pythonqt_standins.install()
+slicer.mrmlScene = scene = slicer.vtkMRMLScene()
+errors: list[tuple[str, str]] = []
+slicer.util.errorDisplay = lambda text, windowTitle=None, detailedText="": errors.append((text, detailedText))
+
+import LiverAI  # noqa: E402
+from LiverAISlicer.nodes import imageFromVolumeNode, maskFromSegmentationNode  # noqa: E402
+from LiverAISlicer.selftest import addKnownVolume, knownAssessment  # noqa: E402
+
+from LiverAILib.assessment import RESEARCH_USE, SIMULATED  # noqa: E402
+
+
+class Parent:
+    """What the application gives a module's widget as parent."""
+
+    isEntered = True
+
+    def __init__(self) -> None:
+        self.widget = QtWidgets.QWidget()
+        self._layout = pythonqt_standins.Proxy(QtWidgets.QVBoxLayout(self.widget))
+
+    def layout(self):
+        return self._layout
+
+
+def wait(condition, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"nothing came; status: {ui.statusLabel.text}, errors: {errors}"
+        application.processEvents()
+        time.sleep(0.01)
+
+
+def check_no_slot_failed() -> None:
+    assert not pythonqt_standins.slotErrors, pythonqt_standins.slotErrors
+
+
+# An empty scene: nothing to apply to.
+parent = Parent()
+panel = LiverAI.LiverAIWidget(parent)
+panel.setup()
+ui = panel.ui
+parent.widget.resize(460, 720)
+parent.widget.show()
+assert not ui.applyButton.enabled
+assert ui.modelComboBox.itemText(0) == "untrained"
+assert "Trained on simulated cases" in ui.modelLabel.text
+assert ui.resultLabel.text == "No result yet."
+shown = [label.text() for label in parent.widget.findChildren(QtWidgets.QLabel)]
+assert sum(RESEARCH_USE in text for text in shown) == 1
+
+# A volume and a liver mask come in.
+volume = addKnownVolume(scene)
+known = panel.logic.write(volume, knownAssessment(imageFromVolumeNode(volume)))
+scene.RemoveNode(known.tableNode)
+panel.enter()
+assert panel._parameterNode.inputVolume is volume
+assert ui.applyButton.enabled
+panel._parameterNode.segmentation = known.segmentationNode
+assert ui.segmentationSelector.currentNode() is known.segmentationNode
+
+# A slice that the volume does not have cannot be set.
+ui.automaticSliceCheckBox.checked = False
+assert ui.sliceSpinBox.enabled
+assert ui.sliceSpinBox.maximum == 11
+ui.sliceSpinBox.value = 5
+assert panel._parameterNode.sliceIndex == 5
+ui.targetClassComboBox.currentIndex = 2
+assert panel._parameterNode.targetClass == "cirrhosis"
+
+# Apply: the window goes on living, the result arrives.
+before = scene.GetNumberOfNodes()
+ui.applyButton.click()
+assert ui.cancelButton.enabled
+assert not ui.applyButton.enabled
+assert ui.progressBar.visible
+ticks = 0
+
+
+def tick() -> bool:
+    global ticks
+    ticks += 1
+    return ui.statusLabel.text == "Done." or bool(errors)
+
+
+wait(tick)
+assert not errors, errors
+check_no_slot_failed()
+assert ticks > 20, "the window was frozen"
+text = ui.resultLabel.text
+assert SIMULATED in text
+assert RESEARCH_USE not in text
+nodes = panel._nodes
+assert f"{nodes.record['probabilities']['cirrhosis']:.3f}" in text
+assert nodes.record["slice"]["index"] == 5
+assert nodes.heatMapNode.GetAttribute("LiverAI.Target") == "cirrhosis"
+assert nodes.segmentationNode is known.segmentationNode
+assert ui.pipelineComboBox.currentText == "segmented"
+assert ui.applyButton.enabled
+assert not ui.progressBar.visible
+
+# The slider reaches the slice views.
+composite = slicer.vtkMRMLSliceCompositeNode()
+composite.SetLayoutName("Red")
+composite = scene.AddNode(composite)
+panel.logic.show(nodes)
+ui.opacitySlider.value = 0.8
+assert abs(composite.GetForegroundOpacity() - 0.8) < 1e-6
+application.processEvents()
+parent.widget.grab().save(sys.argv[1])
+
+# Cancel: nothing of it stays.
+count, worker = scene.GetNumberOfNodes(), panel._background.workerId
+ui.applyButton.click()
+wait(lambda: panel._background.busy)
+ui.cancelButton.click()
+assert ui.statusLabel.text == "Cancelled."
+assert ui.applyButton.enabled
+assert scene.GetNumberOfNodes() == count
+
+# Correct the mask, apply again: the same result nodes, the correction untouched.
+labelmap = known.segmentationNode.GetBinaryLabelmapInternalRepresentation("liver")
+labelmap.SetScalarComponentFromDouble(12, 10, 3, 0, 0)
+corrected = maskFromSegmentationNode(known.segmentationNode, "liver", volume).array
+table = nodes.tableNode
+ui.statusLabel.text = ""
+ui.applyButton.click()
+wait(lambda: ui.statusLabel.text == "Done." or errors)
+assert not errors, errors
+assert panel._nodes.tableNode is table
+assert scene.GetNumberOfNodes() == count
+assert (maskFromSegmentationNode(known.segmentationNode, "liver", volume).array == corrected).all()
+
+# A mask without liver in the slice: the library's sentence, no traceback, the scene as it was.
+ui.sliceSpinBox.value = 0
+ui.applyButton.click()
+wait(lambda: errors)
+assert "shows no liver" in errors[0][0]
+assert errors[0][1] == ""
+assert ui.applyButton.enabled
+assert scene.GetNumberOfNodes() == count
+
+# Leave and come back, close the scene, reload, close.
+panel.exit()
+panel.enter()
+assert SIMULATED in ui.resultLabel.text
+scene.InvokeEvent(scene.StartCloseEvent)
+scene.Clear()
+scene.InvokeEvent(scene.EndCloseEvent)
+assert ui.resultLabel.text == "No result yet."
+assert not ui.applyButton.enabled
+panel.onReload()
+assert not [name for name in sys.modules if name.startswith(("LiverAILib", "LiverAISlicer"))]
+panel.cleanup()
+check_no_slot_failed()
+print("panel scenario passed")
