@@ -27,7 +27,7 @@ def fuse(section: np.ndarray, heat: np.ndarray, *, opacity: float = HEATMAP_OPAC
     """
     scaled = np.clip(heat / heat.max(), 0, 1) if heat.max() > 0 else np.zeros_like(heat)
     color = colormaps[COLORMAP](0.25 + 0.75 * scaled)[..., :3]
-    weight = (opacity * np.sqrt(scaled))[..., None]
+    weight = (opacity * scaled)[..., None]
     return (1 - weight) * section[..., None] + weight * color
 
 

@@ -1,0 +1,52 @@
+"""The network's grid and the way back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from LiverAILib.segmentation.grid import SliceGrid, adjacent_slices, pad_to_stride
+
+
+@pytest.mark.parametrize(
+    ("thickness", "group"), [(0.5, 10), (1.0, 5), (1.6, 3), (2.0, 2), (2.5, 2), (3.0, 1), (5.0, 1), (7.7, 1), (10.0, 1)]
+)
+def test_thin_slices_are_averaged_to_at_most_5_mm(thickness, group):
+    grid = SliceGrid.of((40, 512, 512), (0.75, 0.75, thickness))
+    assert grid.group == group
+    assert grid.size == (256, 256)
+    assert grid.slices == -(-40 // group)
+
+
+@pytest.mark.parametrize("group", [1, 2, 3])
+def test_a_smooth_ramp_survives_shrinking_and_enlarging(group):
+    k, j, i = np.indices((12, 60, 80)).astype(np.float32)
+    ramp = 2 * k + 0.5 * j + 0.25 * i
+    grid = SliceGrid(ramp.shape, group, (30, 40))
+    small = grid.shrink(ramp, lambda part: part.astype(np.float32))
+    back = torch.stack([grid.enlarge_slice(small[None], position)[0] for position in range(12)]).numpy()
+    inner = (slice(group, -group), slice(4, -4), slice(4, -4))
+    np.testing.assert_allclose(back[inner], ramp[inner], atol=0.05)
+
+
+def test_the_scale_sees_a_few_slices_at_a_time():
+    seen = []
+    grid = SliceGrid((10, 8, 8), 3, (8, 8))
+    grid.shrink(np.zeros((10, 8, 8), np.int16), lambda part: seen.append(len(part)) or part.astype(np.float32))
+    assert seen == [3, 3, 3, 1]
+
+
+def test_padding_reaches_the_stride_and_keeps_the_picture():
+    padded, size = pad_to_stride(torch.ones(2, 3, 33, 64))
+    assert padded.shape == (2, 3, 64, 64)
+    assert size == (33, 64)
+    assert padded.sum() == 2 * 3 * 33 * 64
+
+
+def test_the_border_slice_stands_in_for_a_missing_neighbor():
+    volume = torch.arange(4).view(4, 1, 1)
+    assert adjacent_slices(volume, 0).flatten().tolist() == [0, 0, 1]
+    assert adjacent_slices(volume, 2).flatten().tolist() == [1, 2, 3]
+    assert adjacent_slices(volume, 3).flatten().tolist() == [2, 3, 3]
+    assert adjacent_slices(volume[:1], 0).flatten().tolist() == [0, 0, 0]

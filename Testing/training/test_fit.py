@@ -1,0 +1,78 @@
+"""The fit loop: a killed run ends as an uninterrupted one, a seed repeats a run, the best state is kept."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from LiverAILib.training.fit import Task, fit
+from LiverAILib.training.schedule import Stage
+
+STAGES = (Stage("a", 3, 0.01, 0.001), Stage("b", 2, 0.005, 0.005, from_best=True))
+
+
+def make_task(*, stop_after: int | None = None, scores=None) -> Task:
+    """A small regression; raises KeyboardInterrupt in the epoch after `stop_after`."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.2), nn.Linear(8, 1))
+    epochs = {"begun": 0}
+    given = iter(scores or ())
+
+    def batches(seed):
+        epochs["begun"] += 1
+        generator = torch.Generator().manual_seed(seed)
+        for step in range(4):
+            if stop_after is not None and epochs["begun"] > stop_after and step == 2:
+                raise KeyboardInterrupt
+            x = torch.randn(16, 4, generator=generator)
+            yield x, x.sum(1, keepdim=True)
+
+    def loss(network, batch):
+        return nn.functional.mse_loss(network(batch[0]), batch[1])
+
+    def validate(network):
+        network.eval()
+        x = torch.linspace(-1, 1, 40).view(10, 4)
+        with torch.no_grad():
+            error = float(nn.functional.mse_loss(network(x), x.sum(1, keepdim=True)))
+        return {"score": next(given) if scores else -error}
+
+    return Task(network, [network[0], network[1], network[3]], batches, 4, loss, validate)
+
+
+@pytest.mark.parametrize("killed_after", [1, 3, 4])
+def test_a_killed_run_ends_as_an_uninterrupted_one(tmp_path, killed_after):
+    whole = make_task()
+    history = fit(whole, STAGES, output=tmp_path / "whole", seed=1, log=lambda line: None)
+    with pytest.raises(KeyboardInterrupt):
+        fit(make_task(stop_after=killed_after), STAGES, output=tmp_path / "killed", seed=1, log=lambda line: None)
+    resumed = make_task()
+    again = fit(resumed, STAGES, output=tmp_path / "killed", seed=1, log=lambda line: None)
+    assert [record["loss"] for record in again] == [record["loss"] for record in history]
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(value, resumed.network.state_dict()[name]), name
+
+
+def test_the_seed_decides(tmp_path):
+    losses = {
+        (seed, run): [r["loss"] for r in fit(make_task(), STAGES, output=tmp_path / f"{seed}{run}", seed=seed, log=str)]
+        for seed in (1, 2)
+        for run in "ab"
+    }
+    assert losses[1, "a"] == losses[1, "b"] != losses[2, "a"]
+
+
+def test_the_best_state_is_the_one_that_is_left(tmp_path):
+    task = make_task(scores=[1.0, 5.0, 2.0, 3.0, 4.0])
+    states = []
+    fit(task, STAGES, output=tmp_path, log=lambda line: states.append(task.network[0].weight.detach().clone()))
+    assert torch.equal(task.network[0].weight, states[1])
+
+
+def test_the_history_is_on_disk_after_every_epoch(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        fit(make_task(stop_after=2), STAGES, output=tmp_path, log=lambda line: None)
+    assert [r["epoch"] for r in json.loads((tmp_path / "history.json").read_text())] == [1, 2]
