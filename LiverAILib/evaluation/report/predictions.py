@@ -6,11 +6,8 @@ Every fault is named by row (the header is row 1) and column.
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import math
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +15,11 @@ from numpy.typing import NDArray
 
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.patients import aggregate
+from LiverAILib.evaluation.report.csv_rows import MISSING, REQUIRED, Rows, load_rows, number, numbers
 from LiverAILib.evaluation.validate import binary_labels
 
-REQUIRED = ("case_id", "patient_id", "label")
 TASKS = ("binary", "stages", "values")
 STAGE = re.compile(r"^[FS]?([0-4])$", re.IGNORECASE)
-MISSING = {"", "na", "n/a", "nan", "none", "null"}
 
 
 @dataclass(frozen=True)
@@ -125,28 +121,6 @@ class Predictions:
         )
 
 
-@dataclass
-class _Rows:
-    """Raw text of the file, and the faults found so far."""
-
-    path: Path
-    columns: list[str]
-    cells: list[list[str]]
-    faults: list[str] = field(default_factory=list)
-
-    def column(self, name: str) -> list[str]:
-        place = self.columns.index(name)
-        return [row[place].strip() for row in self.cells]
-
-    def fault(self, row: int, name: str, text: str) -> None:
-        self.faults.append(f"row {row + 2}, column {name!r}: {text}")
-
-    def stop(self) -> None:
-        if self.faults:
-            more = f" (and {len(self.faults) - 1} more faults)" if len(self.faults) > 1 else ""
-            raise UserError(f"{self.path.name}: {self.faults[0]}{more}")
-
-
 def read_predictions(
     path: Path | str,
     *,
@@ -171,7 +145,7 @@ def read_predictions(
         UserError: Names the file, row, column, rule and fix.
     """
     path = Path(path)
-    rows, digest = _load(path)
+    rows, digest = load_rows(path)
     _check_ids(rows)
     labels = rows.column("label")
     for i, label in enumerate(labels):
@@ -184,24 +158,8 @@ def read_predictions(
     folds = np.array(rows.column("fold")) if "fold" in rows.columns else None
     if folds is not None:
         _check_folds(rows, folds)
-    scores, readers = {method_name: main}, {}
-    for name in names:
-        column = f"score:{name}"
-        values = _numbers(rows, column)
-        if name == method_name:
-            rows.faults.append(f"column {column!r} has the name of the method; rename one of them (--method-name)")
-        if task == "binary" and np.isin(values, (0, 1)).all():
-            readers[name] = values == 1
-        elif task == "stages" and np.isin(values, stages).all():
-            readers[name] = values.astype(np.int64)
-        else:
-            scores[name] = values
-    groups = {}
-    for name in subgroups:
-        if name not in rows.columns:
-            rows.faults.append(f"has no column {name!r} to report by; its columns are {', '.join(rows.columns)}")
-        else:
-            groups[name] = np.array(rows.column(name))
+    others, readers = _others(rows, names, task, stages, method_name)
+    groups = _subgroups(rows, subgroups)
     rows.stop()
     known = {*REQUIRED, "score", "fold", *subgroups}
     unused = [name for name in rows.columns if name not in known and not name.startswith("score:")]
@@ -213,7 +171,7 @@ def read_predictions(
         np.array(rows.column("case_id")),
         np.array(rows.column("patient_id")),
         truth,
-        scores,
+        {method_name: main, **others},
         table,
         stages,
         readers,
@@ -225,68 +183,65 @@ def read_predictions(
     )
 
 
-def _load(path: Path) -> tuple[_Rows, str]:
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; give the predictions as a CSV file")
-    raw = path.read_bytes()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UserError(f"{path.name}: is not UTF-8 text; save it as 'CSV UTF-8'") from None
-    lines = list(csv.reader(text.splitlines()))
-    lines = [line for line in lines if line]
-    if not lines:
-        raise UserError(f"{path.name}: is empty; the first row names the columns ({', '.join(REQUIRED)}, score)")
-    columns = [name.strip() for name in lines[0]]
-    if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
-        raise UserError(f"{path.name}: row 1: columns are not separated by commas; save it with commas")
-    for name in REQUIRED:
-        if name not in columns:
-            raise UserError(
-                f"{path.name}: row 1: column {name!r} is missing; needed are {', '.join(REQUIRED)} and score"
-            )
-    twice = [name for name in columns if columns.count(name) > 1]
-    if twice:
-        raise UserError(f"{path.name}: row 1: column {twice[0]!r} appears twice; rename or remove one")
-    rows = _Rows(path, columns, lines[1:])
-    for i, cells in enumerate(rows.cells):
-        if len(cells) != len(columns):
-            rows.faults.append(
-                f"row {i + 2}: has {len(cells)} cells for {len(columns)} columns; check commas and quotes"
-            )
-    rows.stop()
-    if not rows.cells:
-        raise UserError(f"{path.name}: has no rows below the header; there is nothing to evaluate")
-    return rows, hashlib.sha256(raw).hexdigest()
+def _others(
+    rows: Rows, names: list[str], task: str, stages: tuple[int, ...], method_name: str
+) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
+    """The other ``score:`` columns, parted into methods and readers (who only call)."""
+    scores, readers = {}, {}
+    for name in names:
+        column = f"score:{name}"
+        values = numbers(rows, column)
+        if name == method_name:
+            rows.faults.append(f"column {column!r} has the name of the method; rename one of them (--method-name)")
+        if task == "binary" and np.isin(values, (0, 1)).all():
+            readers[name] = values == 1
+        elif task == "stages" and np.isin(values, stages).all():
+            readers[name] = values.astype(np.int64)
+        else:
+            scores[name] = values
+    return scores, readers
 
 
-def _check_ids(rows: _Rows) -> None:
+def _subgroups(rows: Rows, names: tuple[str, ...]) -> dict[str, NDArray]:
+    groups = {}
+    for name in names:
+        if name in rows.columns:
+            groups[name] = np.array(rows.column(name))
+        else:
+            rows.faults.append(f"has no column {name!r} to report by; its columns are {', '.join(rows.columns)}")
+    return groups
+
+
+def _check_ids(rows: Rows) -> None:
     seen: dict[str, int] = {}
     for i, case in enumerate(rows.column("case_id")):
         if not case:
             rows.fault(i, "case_id", "is empty; every row needs its own identifier")
         elif case in seen:
-            rows.fault(i, "case_id", f"{case!r} is already in row {seen[case] + 2}; every row needs its own identifier")
+            rows.fault(
+                i,
+                "case_id",
+                f"{case!r} is already in row {rows.numbers[seen[case]]}; every row needs its own identifier",
+            )
         seen.setdefault(case, i)
     for i, patient in enumerate(rows.column("patient_id")):
         if not patient:
             rows.fault(i, "patient_id", "is empty; repeat the case_id where each case is another patient")
 
 
-def _check_folds(rows: _Rows, folds: NDArray) -> None:
+def _check_folds(rows: Rows, folds: NDArray) -> None:
     seen: dict[str, tuple[str, int]] = {}
     for i, (patient, fold) in enumerate(zip(rows.column("patient_id"), folds.tolist(), strict=True)):
         if not fold:
             rows.fault(i, "fold", "is empty; give every row its fold, or leave the column out")
         elif seen.setdefault(patient, (fold, i))[0] != fold:
             other, row = seen[patient]
-            text = (
-                f"patient {patient!r} is in fold {fold} here, in fold {other} in row {row + 2}; group folds by patient"
-            )
+            where = f"in fold {fold} here, in fold {other} in row {rows.numbers[row]}"
+            text = f"patient {patient!r} is {where}; group folds by patient"
             rows.fault(i, "fold", text)
 
 
-def _task(rows: _Rows, labels: list[str], task: str, positive: str | None) -> str:
+def _task(rows: Rows, labels: list[str], task: str, positive: str | None) -> str:
     if task != "auto":
         if task not in TASKS:
             raise UserError(f"task {task!r} is unknown; use auto, {', '.join(TASKS)}")
@@ -299,18 +254,18 @@ def _task(rows: _Rows, labels: list[str], task: str, positive: str | None) -> st
         return "binary"
     if all(STAGE.match(label) for label in different):
         return "stages"
-    if all(_number(label) is not None for label in different):
+    if all(number(label) is not None for label in different):
         return "values"
-    i = next(i for i, label in enumerate(labels) if _number(label) is None and not STAGE.match(label))
+    i = next(i for i, label in enumerate(labels) if number(label) is None and not STAGE.match(label))
     raise UserError(
-        f"{rows.path.name}: row {i + 2}, column 'label': {labels[i]!r} is one of {len(different)} labels that are "
+        f"{rows.path.name}: row {rows.numbers[i]}, column 'label': {labels[i]!r} is one of {len(different)} labels that are "
         "neither two "
         "classes, stages 0-4 nor numbers; correct it, or name the positive class (--positive)"
     )
 
 
 def _truth(
-    rows: _Rows, labels: list[str], task: str, positive: str | None
+    rows: Rows, labels: list[str], task: str, positive: str | None
 ) -> tuple[NDArray, tuple[str, ...], tuple[int, ...]]:
     if task == "binary":
         try:
@@ -328,21 +283,21 @@ def _truth(
     for i, label in enumerate(labels):
         if task == "stages" and not STAGE.match(label):
             rows.fault(i, "label", f"{label!r} is no stage; use 0-4, F0-F4 or S0-S4")
-        if task == "values" and _number(label) is None:
+        if task == "values" and number(label) is None:
             rows.fault(i, "label", f"{label!r} is no number; use a decimal point")
     rows.stop()
     if task == "stages":
         return np.array([int(STAGE.match(label).group(1)) for label in labels]), (), (0, 1, 2, 3, 4)
-    return np.array([_number(label) for label in labels]), (), ()
+    return np.array([number(label) for label in labels]), (), ()
 
 
 def _main_scores(
-    rows: _Rows, task: str, labels: list[str], classes: tuple[str, ...], stages: tuple[int, ...]
+    rows: Rows, task: str, labels: list[str], classes: tuple[str, ...], stages: tuple[int, ...]
 ) -> tuple[NDArray, NDArray | None, list[str]]:
     """Score of the method, its probabilities (stages only), and the names of the other ``score:`` columns."""
     named = [name.removeprefix("score:") for name in rows.columns if name.startswith("score:")]
     if "score" in rows.columns:
-        return _numbers(rows, "score"), None, named
+        return numbers(rows, "score"), None, named
     if task == "stages":
         of_stage = {int(STAGE.match(name).group(1)): name for name in named if STAGE.match(name)}
         lacking = [stage for stage in stages if stage not in of_stage and stage in _stages_present(labels)]
@@ -352,7 +307,7 @@ def _main_scores(
                 "one score, or the "
                 "probability of every stage (score:0 ... score:4)"
             )
-        columns = [_numbers(rows, f"score:{of_stage[s]}") if s in of_stage else np.zeros(len(labels)) for s in stages]
+        columns = [numbers(rows, f"score:{of_stage[s]}") if s in of_stage else np.zeros(len(labels)) for s in stages]
         table = np.column_stack(columns)
         for i in np.flatnonzero((np.abs(table.sum(axis=1) - 1) > 1e-3) | (table.min(axis=1) < 0)):
             text = (
@@ -363,33 +318,10 @@ def _main_scores(
         return table @ np.array(stages, dtype=float), table, [name for name in named if name not in of_stage.values()]
     if task == "binary" and classes[1] in named:
         others = [name for name in named if name not in classes]
-        return _numbers(rows, f"score:{classes[1]}"), None, others
+        return numbers(rows, f"score:{classes[1]}"), None, others
     wanted = f"'score' or 'score:{classes[1]}'" if task == "binary" else "'score'"
     raise UserError(f"{rows.path.name}: row 1: column {wanted} is missing; give the score of the evaluated method")
 
 
 def _stages_present(labels: list[str]) -> set[int]:
     return {int(STAGE.match(label).group(1)) for label in labels}
-
-
-def _numbers(rows: _Rows, name: str) -> NDArray[np.float64]:
-    values = []
-    for i, cell in enumerate(rows.column(name)):
-        number = _number(cell)
-        if number is None:
-            if cell.lower() in MISSING:
-                text = "is empty; give a score for every case, or leave the case out and report it as a failure"
-            else:
-                text = f"{cell!r} is no finite number; use a decimal point"
-            rows.fault(i, name, text)
-            number = math.nan
-        values.append(number)
-    return np.array(values)
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

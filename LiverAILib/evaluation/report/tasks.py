@@ -197,20 +197,12 @@ def _values(predictions: Predictions, options: Options) -> Result:
             "--images clustered is not there for measured values; use --images mean to get one value a patient"
         )
     truth, method = predictions.truth, options.method_name
-    agreement, found, pictures = {}, {}, []
-    for name, scores in predictions.scores.items():
-        one = bland_altman(scores, truth, level=options.level, patients=predictions.patient_ids)
-        agreement[name] = one
-        found[name] = {
-            "mean absolute error": mean_absolute_error(scores, truth, level=options.level),
-            "bias": one.bias,
-            "lower limit of agreement": one.lower,
-            "upper limit of agreement": one.upper,
-            "slope of the difference": one.slope,
-            "Pearson correlation": correlation(scores, truth, kind="pearson", level=options.level),
-            "Spearman correlation": correlation(scores, truth, kind="spearman", level=options.level),
-            "ICC(2,1)": icc(np.column_stack([scores, truth]), level=options.level),
-        }
+    agreement = {
+        name: bland_altman(scores, truth, level=options.level, patients=predictions.patient_ids)
+        for name, scores in predictions.scores.items()
+    }
+    found = {name: _value_metrics(predictions.scores[name], truth, one, options) for name, one in agreement.items()}
+    pictures = []
     settings = {"quantity": options.quantity, "unit": options.unit}
     pictures.append(
         Picture(
@@ -256,6 +248,22 @@ def _values(predictions: Predictions, options: Options) -> Result:
     ]
     diagnoses, notes, cuts = _cutoffs(predictions, options, sections, headline)
     return Result(sections, {"agreement": record, "cutoffs": cuts}, headline, diagnoses, agreement, notes)
+
+
+def _value_metrics(
+    scores: np.ndarray, truth: np.ndarray, agreement: BlandAltman, options: Options
+) -> dict[str, Estimate]:
+    """All metrics of one method's values against the reference."""
+    return {
+        "mean absolute error": mean_absolute_error(scores, truth, level=options.level),
+        "bias": agreement.bias,
+        "lower limit of agreement": agreement.lower,
+        "upper limit of agreement": agreement.upper,
+        "slope of the difference": agreement.slope,
+        "Pearson correlation": correlation(scores, truth, kind="pearson", level=options.level),
+        "Spearman correlation": correlation(scores, truth, kind="spearman", level=options.level),
+        "ICC(2,1)": icc(np.column_stack([scores, truth]), level=options.level),
+    }
 
 
 def _cutoffs(
