@@ -124,7 +124,10 @@ composite = scene.AddNode(composite)
 panel.logic.show(nodes)
 ui.opacitySlider.value = 0.8
 assert abs(composite.GetForegroundOpacity() - 0.8) < 1e-6
-application.processEvents()
+for _ in range(10):  # a layout in a layout takes several rounds
+    application.processEvents()
+result = ui.resultLabel
+assert result.height >= result.heightForWidth(result.width), "the result is cut off"
 parent.widget.grab().save(sys.argv[1])
 
 # Cancel: nothing of it stays.
