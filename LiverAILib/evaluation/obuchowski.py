@@ -80,13 +80,13 @@ def _weighted(
     truth: NDArray, values: NDArray, order: list, pairs: list[tuple[int, int]], cost: NDArray
 ) -> tuple[float, float]:
     """Index and variance: a linear combination of U statistics has the linear combination of their components."""
-    index = 1.0 - cost.sum()
+    index = 1.0
     influence = {i: np.zeros(int(np.sum(truth == order[i]))) for pair in pairs for i in pair}
     for (low, high), weight in zip(pairs, cost, strict=True):
         chosen = (truth == order[low]) | (truth == order[high])
         is_high = truth[chosen] == order[high]
         v_high, v_low = components(is_high, values[chosen])
-        index += weight * float(v_high.mean())
+        index -= weight * (1 - float(v_high.mean()))
         influence[high] += weight * v_high
         influence[low] += weight * v_low
     # A stage with one case has no measurable spread; its share of the variance is unknown.

@@ -258,9 +258,8 @@ def _task(rows: Rows, labels: list[str], task: str, positive: str | None) -> str
         return "values"
     i = next(i for i, label in enumerate(labels) if number(label) is None and not STAGE.match(label))
     raise UserError(
-        f"{rows.path.name}: row {rows.numbers[i]}, column 'label': {labels[i]!r} is one of {len(different)} labels that are "
-        "neither two "
-        "classes, stages 0-4 nor numbers; correct it, or name the positive class (--positive)"
+        f"{rows.path.name}: row {rows.numbers[i]}, column 'label': {labels[i]!r} is one of {len(different)} labels that "
+        "are neither two classes, stages 0-4 nor numbers; correct it, or name the positive class (--positive)"
     )
 
 
