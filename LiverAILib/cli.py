@@ -45,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_segment(commands)
     _add_batch(commands)
     _add_train(commands)
-    # _add_evaluate(commands)
+    _add_evaluate(commands)
     _add_simulate(commands)
     _add_demo(commands)
     _add_models(commands)

@@ -85,6 +85,7 @@ def read_dicom_series(folder: Path, *, series: str | None = None) -> Image:
         UserError: No series, several of them without a choice, color images, or a file that cannot be read.
     """
     chosen = choose_series(folder, series)
+    _check_none_left_out(Path(chosen.files[0]).parent)
     header = _header(chosen.files[0])
     if int(header.get("0028|0002", "1")) > 1:
         raise UserError(f"{folder}: series '{chosen.description}' is in color. Export the gray-scale series.")
@@ -109,6 +110,15 @@ def read_dicom_series(folder: Path, *, series: str | None = None) -> Image:
     if warning:
         meta["geometry_warning"] = warning
     return from_sitk(itk, modality=chosen.modality or None, meta=meta)
+
+
+def _check_none_left_out(folder: Path) -> None:
+    """Raise where GDCM passed over a DICOM image without a word because it could not be read."""
+    known = {file for one in list_dicom_series(folder) for file in one.files}
+    for file in sorted(p for p in folder.iterdir() if p.is_file() and str(p) not in known):
+        content = file.read_bytes()
+        if content[128:132] == b"DICM" and PIXEL_DATA in content:
+            raise UserError(f"{file}: the DICOM file is damaged or cut off. Export the series again.")
 
 
 def _check_not_cut_off(file: Path) -> None:

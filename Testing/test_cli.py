@@ -1,0 +1,154 @@
+"""The command line as a user meets it: one line and exit code 2 for what cannot work."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from LiverAILib.cli import main
+from LiverAILib.imaging.files import write_image
+from LiverAILib.imaging.image import Image
+from Testing.models import untrained_nowak2021, untrained_segmentation
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two untrained models, two images with a mask, and a CT."""
+    folder = tmp_path_factory.mktemp("cli")
+    untrained_segmentation(folder / "models" / "segmenter", modality=("MR",))
+    untrained_nowak2021(folder / "models" / "classifier", segmentation_model="segmenter")
+    k, j, i = np.indices((9, 40, 50))
+    liver = ((k - 4) / 4) ** 2 + ((j - 18) / 12) ** 2 + ((i - 20) / 14) ** 2 < 1
+    (folder / "images").mkdir()
+    for number in range(2):
+        noise = np.random.default_rng(number).normal(60, 5, liver.shape)
+        image = Image((noise + 90 * liver).astype(np.float32), (1.5, 1.5, 7.0))
+        write_image(image, folder / "images" / f"case{number}.nii.gz")
+    write_image(image.with_array(liver.astype(np.uint8)), folder / "mask.nrrd")
+    write_image(image.with_array(np.where(liver, 60, -1000).astype(np.int16)), folder / "ct.nii.gz")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def models(folder, monkeypatch):
+    monkeypatch.setenv("LIVERAI_MODELS", str(folder / "models"))
+
+
+def test_assess_writes_the_files_and_prints_the_result(folder, tmp_path, capsys):
+    code = main(
+        ["assess", str(folder / "images" / "case0.nii.gz"), "--model", "classifier", "--output", str(tmp_path / "out"),
+         "--segmentation", str(folder / "mask.nrrd"), "--device", "cpu"]
+    )  # fmt: skip
+    assert code == 0
+    shown = capsys.readouterr()
+    assert "predicted" in shown.out
+    assert "[100 %]" in shown.err
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {
+        "assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd", "heatmap_full.nrrd", "overlay.png", "report.html",
+    }  # fmt: skip
+    mask = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out" / "segmentation.seg.nrrd")))
+    np.testing.assert_array_equal(mask, sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "mask.nrrd"))))
+
+
+@pytest.mark.parametrize(("flag", "out"), [("--json", "{"), ("--quiet", ""), ("--progress", "<filter-progress>")])
+def test_what_is_printed_can_be_chosen(folder, tmp_path, capsys, flag, out):
+    main(["assess", str(folder / "images" / "case0.nii.gz"), "--model", "classifier", "--output", str(tmp_path / "o"),
+          "--segmentation", str(folder / "mask.nrrd"), flag])  # fmt: skip
+    shown = capsys.readouterr()
+    assert shown.out.startswith(out)
+    if flag == "--json":
+        assert json.loads(shown.out)["case_id"] == "case0"
+    if flag == "--quiet":
+        assert shown.out == shown.err == ""
+
+
+def refused(capsys, *arguments: str) -> str:
+    """Runs a command that has to be refused; returns its one line."""
+    assert main(list(arguments)) == 2
+    shown = capsys.readouterr()
+    lines = [line for line in shown.err.splitlines() if not line.startswith("[")]
+    assert len(lines) == 1, shown.err
+    assert shown.out == ""
+    return lines[0]
+
+
+def test_bad_input_is_refused_in_one_line_and_leaves_nothing(folder, tmp_path, capsys):
+    out = str(tmp_path / "out")
+    good = str(folder / "images" / "case0.nii.gz")
+    assert "no such file" in refused(capsys, "assess", "nothing.nii", "--model", "classifier", "--output", out)
+    assert "no such model" in refused(capsys, "assess", good, "--model", "other", "--output", out)
+    assert "is CT" in refused(capsys, "assess", str(folder / "ct.nii.gz"), "--model", "classifier", "--output", out)
+    assert "takes one image" in refused(capsys, "assess", good, good, "--model", "classifier", "--output", out)
+    assert "segmentation" in refused(capsys, "assess", good, "--model", "segmenter", "--output", out)
+    assert "no liver" in refused(
+        capsys, "assess", good, "--model", "classifier", "--output", out, "--slice", "0", "--segmentation", str(folder / "mask.nrrd")
+    )
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "file").touch()
+    assert "not a folder" in refused(capsys, "assess", good, "--model", "classifier", "--output", str(tmp_path / "file"))
+
+
+def test_a_given_device_that_is_not_there_is_refused(folder, tmp_path, capsys):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has the device")
+    good = str(folder / "images" / "case0.nii.gz")
+    line = refused(capsys, "assess", good, "--model", "classifier", "--output", str(tmp_path / "o"), "--device", "cuda")
+    assert "--device cuda" in line
+
+
+def test_segment_writes_a_label_map_of_the_input_geometry(folder, tmp_path, capsys):
+    source = folder / "images" / "case1.nii.gz"
+    assert main(["segment", str(source), "--output", str(tmp_path / "s.seg.nrrd"), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["model"] == "segmenter"
+    found, image = sitk.ReadImage(str(tmp_path / "s.seg.nrrd")), sitk.ReadImage(str(source))
+    assert (found.GetSize(), found.GetSpacing(), found.GetOrigin()) == (image.GetSize(), image.GetSpacing(), image.GetOrigin())
+
+
+def test_batch_goes_on_after_a_failed_case_and_resumes(folder, tmp_path, capsys):
+    images = tmp_path / "images"
+    images.mkdir()
+    for file in (folder / "images").iterdir():
+        (images / file.name).write_bytes(file.read_bytes())
+    (images / "bad.nii.gz").write_bytes(b"bad")
+    command = ["batch", str(images), "--model", "classifier", "--output", str(tmp_path / "out"), "--device", "cpu"]
+    code = main(command)
+    rows = list(csv.DictReader((tmp_path / "out" / "summary.csv").open()))
+    assert [row["case_id"] for row in rows] == ["bad", "case0", "case1"]
+    errors = {row["case_id"]: row["error"] for row in rows}
+    assert "bad.nii.gz" in errors["bad"]
+    done = [name for name in ("case0", "case1") if not errors[name]]
+    assert code == 1
+    assert "failed: bad" in capsys.readouterr().out
+    times = {name: (tmp_path / "out" / name / "assessment.json").stat().st_mtime_ns for name in done}
+    main(command)
+    again = list(csv.DictReader((tmp_path / "out" / "summary.csv").open()))
+    assert again == rows
+    assert times == {name: (tmp_path / "out" / name / "assessment.json").stat().st_mtime_ns for name in done}
+
+
+def test_models_are_listed_and_shown(capsys):
+    assert main(["models"]) == 0
+    assert "classifier  (nowak2021, MR" in capsys.readouterr().out
+    assert main(["models", "show", "classifier"]) == 0
+    assert json.loads(capsys.readouterr().out)["weights"]["storage"] == "int8"
+    assert "which one" in refused(capsys, "models", "show")
+
+
+def test_nothing_slow_is_imported_before_it_is_needed():
+    code = (
+        "import sys, LiverAILib, LiverAILib.cli; LiverAILib.cli.build_parser();"
+        "slow = {'torch', 'torchvision', 'SimpleITK', 'sklearn', 'scipy', 'matplotlib', 'slicer', 'qt', 'ctk', 'vtk', 'statsmodels'};"
+        "print(sorted(slow & set(sys.modules)))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
