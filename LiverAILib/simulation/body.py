@@ -29,6 +29,7 @@ class Body:
     disc_phase: float
     aorta_bright: float
     cava_bright: float
+    sinus_fluid: float
     fluid_mm: float = 0.0
 
 
@@ -43,6 +44,7 @@ def draw_body(rng: np.random.Generator) -> Body:
         disc_phase=float(rng.uniform(0, 1)),
         aorta_bright=float(rng.uniform(0, 1)),
         cava_bright=float(rng.uniform(0, 1)),
+        sinus_fluid=float(np.clip(rng.uniform(-0.3, 0.6), 0, 1)),
     )
 
 
@@ -54,7 +56,7 @@ def muscle_outline(points: Points, body: Body) -> np.ndarray:
     high = np.clip((z - 20) / 120, 0, 1)
     front = 97 * (1 + np.float32(body.belly) * low)
     u = np.abs(x) / (133 - 12 * high)
-    v = np.where(y < 0, -y / front, y / 101)
+    v = np.where(y < 0, -y / front, y / 112)
     power = np.float32(2.35)
     r = (u**power + v**power) ** (1 / power) + np.float32(1e-6)
     return (r - 1) * np.sqrt(x * x + y * y) / r
@@ -108,21 +110,21 @@ def paint_trunk(canvas: Canvas, body: Body, inside: np.ndarray, muscles: np.ndar
     rib = intersection(rib, np.abs(x) * -1 + 42)
     canvas.paint("cortical_bone", rib, opacity=0.8)
     canvas.paint("bone_marrow", rib + 2.0, opacity=0.9)
-    streaks = smooth_field(rng, grid.shape, grid.spacing, correlation_mm=7.0)
-    canvas.paint("visceral_fat", inside, texture=0.20 * mottle + 0.5 * np.maximum(streaks - 1.0, 0))
+    streaks = smooth_field(rng, grid.shape, grid.spacing, correlation_mm=4.5)
+    canvas.paint("visceral_fat", inside, texture=0.20 * mottle + 2.2 * np.maximum(streaks - 0.9, 0))
 
 
 def paint_spine(canvas: Canvas, body: Body, rng: np.random.Generator) -> None:
     """Vertebral bodies and discs, arches, spinal canal with cord and fluid."""
     grid = canvas.grid
     region = grid.box((0, 88, 0), (42, 48, 400))
-    x, y, z = points = grid.at(region)
+    x, y, z = grid.at(region)
     flat = (x, y, 0 * z)
     mottle = smooth_field(rng, x.shape, grid.spacing, correlation_mm=5.0)
     arch = np.minimum(
         tube(flat, (-20, 82, 0), (-2, 103, 0), (5, 5)), tube(flat, (20, 82, 0), (2, 103, 0), (5, 5))
     )
-    arch = np.minimum(arch, tube(flat, (0, 103, 0), (0, 122, 0), (4, 3)))
+    arch = np.minimum(arch, tube(flat, (0, 100, 0), (0, 110, 0), (4, 3)))
     phase = z / 34 + np.float32(body.disc_phase)
     offset = np.abs(phase - np.round(phase)) * 34
     canvas.paint("cortical_bone", arch, region, opacity=0.8)
@@ -141,7 +143,6 @@ def paint_spine(canvas: Canvas, body: Body, rng: np.random.Generator) -> None:
         root = (*rng.uniform((-6, 84), (6, 91)), 0)
         nerve = intersection(ellipsoid(flat, root, (1.0, 1.0, 1e3)), z + 25)
         canvas.paint("spinal_cord", nerve, region, opacity=0.6)
-    del points
 
 
 def paint_thorax(canvas: Canvas, body: Body, muscles: np.ndarray, below: np.ndarray, rng: np.random.Generator) -> None:
@@ -153,13 +154,13 @@ def paint_thorax(canvas: Canvas, body: Body, muscles: np.ndarray, below: np.ndar
     lung = difference(chest, below[region] - 3)
     canvas.paint("muscle", lung - 2.5, region, opacity=0.7)
     speckle = smooth_field(rng, x.shape, grid.spacing, correlation_mm=4.0)
-    canvas.paint("lung", lung, region, texture=4.0 * np.maximum(speckle - 1.4, 0) + 0.3 * speckle)
+    canvas.paint("lung", lung, region, texture=6.0 * np.maximum(speckle - 1.3, 0) + 0.3 * speckle)
     mottle = smooth_field(rng, x.shape, grid.spacing, correlation_mm=11.0)
     top = (body.left_dome_mm + 62) / 2
     heart = ellipsoid(points, (22, -42, top + 36), (56, 48, 42), z_deg=35)
     heart = intersection(heart, chest + 4, 5)
     canvas.paint("visceral_fat", intersection(heart - 5, chest), region)
-    canvas.paint("heart_muscle", heart, region, texture=0.2 * mottle)
+    canvas.paint("heart_muscle", heart, region, texture=0.3 * mottle)
     chamber = np.minimum(
         ellipsoid(points, (36, -38, top + 40), (24, 17, 30), z_deg=35),
         ellipsoid(points, (-4, -46, top + 42), (22, 20, 30), z_deg=35),
@@ -167,7 +168,7 @@ def paint_thorax(canvas: Canvas, body: Body, muscles: np.ndarray, below: np.ndar
     canvas.paint("heart_blood", chamber, region, texture=0.4 * mottle)
     sinus = np.abs(below[region]) - 1.6
     sinus = intersection(intersection(sinus, lung - 6), ellipsoid(points, (0, 20, 10), (140, 110, 80)))
-    canvas.paint("fluid_film", sinus, region, opacity=0.55)
+    canvas.paint("fluid_film", sinus, region, opacity=body.sinus_fluid)
 
 
 def paint_great_vessels(canvas: Canvas, body: Body, rng: np.random.Generator) -> None:
@@ -211,8 +212,16 @@ def posterior_block(points: Points) -> np.ndarray:
     return np.minimum(ellipsoid(flat, (8, 36, 0), (19, 17, 1e3)), plane(points, (0, 34, 0), (0, -1, 0)) + np.abs(x + 2) - 14)
 
 
-def fluid_level(body: Body, grid: Grid, inside: np.ndarray) -> np.ndarray:
-    """Ascites: a layer of fluid along the wall of the cavity."""
-    x, y, z = grid.points
-    sag = 0.6 + 0.5 * np.clip((-z) / 80, 0, 1)
-    return np.maximum(inside, -inside - np.float32(body.fluid_mm) * sag)
+def ascites(points: Points, body: Body, inside: np.ndarray, unevenness: np.ndarray) -> np.ndarray:
+    """Ascites: fluid along the flanks and in front of the organs, none before the spine.
+
+    Args:
+        points: Canonical coordinates.
+        body: Its `fluid_mm` is the usual depth of the layer.
+        inside: Implicit shape of the cavity.
+        unevenness: Field of standard deviation 1 that makes pools.
+    """
+    x, y, z = points
+    flank = np.clip((np.abs(x) - 35) / 60, 0, 1) + np.clip((-40 - y) / 60, 0, 0.4)
+    depth = np.float32(body.fluid_mm) * flank * (1.1 + 0.45 * unevenness + 0.4 * np.clip(-z / 80, 0, 1)) - 1.0
+    return np.maximum(inside, -inside - depth)

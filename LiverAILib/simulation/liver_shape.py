@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,8 +37,8 @@ class LiverForm:
 
 
 def draw_liver_form(fibrosis: Fibrosis, body: Body, rng: np.random.Generator) -> LiverForm:
-    """An individual liver, remodeled by its fibrosis. Healthy volumes center at 1500 mL (usual adult range 1000 to 2200)."""
-    volume = float(np.clip(rng.lognormal(np.log(1500), 0.19), 1000, 2500)) * fibrosis.liver_volume_scale
+    """An individual liver, remodeled by its fibrosis. Healthy volumes center at 1550 mL (usual adult range 1000 to 2200)."""
+    volume = float(np.clip(rng.lognormal(np.log(1550), 0.21), 1000, 2800)) * fibrosis.liver_volume_scale
     left_length = float(np.clip(rng.normal(1.0, 0.15), 0.65, 1.35))
     riedel = float(rng.uniform(15, 40)) if rng.random() < 0.12 else 0.0
     return LiverForm(
@@ -101,7 +101,7 @@ def fissures(points: Points, form: LiverForm) -> np.ndarray:
     """Fissures of the ligamenta venosum and teres, and the porta hepatis: fat, wider in cirrhosis."""
     width = form.fissure_mm
     venosum = ellipsoid(points, (6, -16 - 9 * (form.caudate_scale - 1), 2), (30, width, 36), z_deg=-22)
-    teres = ellipsoid(points, (12, -66, -30), (width, 34, 44), z_deg=10)
+    teres = ellipsoid(points, (12, -68, -40 + 4 * width), (width, 34, 34), z_deg=10)
     porta = ellipsoid(points, (-34, -16, -20), (20, 4.0 + width, 9 + width), z_deg=12)
     return np.minimum(np.minimum(venosum, teres), porta)
 
@@ -125,20 +125,18 @@ def liver(points: Points, form: LiverForm, body: Body) -> tuple[np.ndarray, np.n
     return whole, lobes
 
 
-def fit_volume(form: LiverForm, body: Body, grid: Grid) -> LiverForm:
-    """Scales the right and left lobe until the liver has its target volume, as far as the cavity leaves room."""
+def fit_volume(form: LiverForm, body: Body, grid: Grid, *, inset_mm: float = 0.0) -> LiverForm:
+    """Scales the right and left lobe until the liver has its target volume, as far as the cavity leaves room.
+
+    `inset_mm`: by how much surface nodules move the mean surface inward.
+    """
     points, voxel_ml = grid.coarse(grid.box(*LIVER_BOX))
     low, high = SIZE_RANGE
     for _ in range(6):
         size = (low + high) / 2
         shape, _ = liver(points, replace(form, size=size), body)
-        if float((shape < 0).sum()) * voxel_ml < form.target_volume_ml:
+        if float((shape < -inset_mm).sum()) * voxel_ml < form.target_volume_ml:
             low = size
         else:
             high = size
     return replace(form, size=(low + high) / 2)
-
-
-def form_parameters(form: LiverForm) -> dict[str, float]:
-    """The drawn shape as plain numbers."""
-    return {f"liver_{name}": value for name, value in asdict(form).items()}

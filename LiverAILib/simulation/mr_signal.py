@@ -17,8 +17,8 @@ T2_SIGNAL: Mapping[str, tuple[float, float]] = {
     "air": (0.0, 0.0),
     "skin": (0.50, 0.20),
     "subcutaneous_fat": (0.28, 0.35),
-    "visceral_fat": (0.24, 0.30),
-    "muscle": (0.38, 0.12),
+    "visceral_fat": (0.19, 0.30),
+    "muscle": (0.42, 0.12),
     "cortical_bone": (0.16, 0.20),
     "bone_marrow": (0.58, 0.20),
     "disc": (0.45, 0.15),
@@ -28,12 +28,12 @@ T2_SIGNAL: Mapping[str, tuple[float, float]] = {
     "spinal_cord": (1.5, 0.12),
     "lung": (0.09, 0.30),
     "heart_muscle": (0.75, 0.15),
-    "heart_blood": (0.55, 0.40),
+    "heart_blood": (0.30, 0.40),
     "vessel_wall": (0.85, 0.15),
     "flow_void": (0.28, 0.20),
     "vein_bright": (1.8, 0.15),
     "liver": (1.0, 0.0),
-    "liver_vein": (1.75, 0.14),
+    "liver_vein": (2.3, 0.14),
     "gallbladder": (3.3, 0.12),
     "spleen": (2.05, 0.10),
     "kidney_cortex": (2.15, 0.08),
@@ -60,6 +60,7 @@ class Scanner:
     noise_relative_to_liver: float
     air_noise_share: float
     bias_log_sd: float
+    coil_curvature: float
     slice_gain_sd: float
     blur_mm: float
     fat_shift_px: float
@@ -78,6 +79,7 @@ def draw_scanner(rng: np.random.Generator) -> Scanner:
         noise_relative_to_liver=float(rng.uniform(0.025, 0.075)) * (0.75 if strong else 1.0),
         air_noise_share=float(rng.choice([0.06, 0.15, 0.6])),
         bias_log_sd=float(rng.uniform(0.04, 0.15)) * (1.6 if strong else 1.0),
+        coil_curvature=float(rng.uniform(-0.15, 0.35)),
         slice_gain_sd=float(rng.uniform(0.0, 0.04)),
         blur_mm=float(rng.uniform(0.5, 1.0)),
         fat_shift_px=float(rng.uniform(0.3, 1.6)),
@@ -114,6 +116,9 @@ def acquire(canvas: Canvas, scanner: Scanner, body_share: np.ndarray, rng: np.ra
     image = ndimage.gaussian_filter(image, (0.0, sigma, sigma), truncate=2.5)
     bias = scanner.bias_log_sd * smooth_field(rng, shape, spacing, correlation_mm=110.0)
     image *= np.exp(bias)
+    # Surface coils: what lies near the skin is brighter, where the scanner does not even it out.
+    rows, columns = (np.linspace(-1, 1, n, dtype=np.float32) for n in shape[1:])
+    image *= 1 + np.float32(scanner.coil_curvature) * (rows[:, None] ** 2 + columns[None, :] ** 2)
     image *= np.exp(scanner.slice_gain_sd * rng.standard_normal((shape[0], 1, 1), dtype=np.float32))
     if scanner.ghost_share:
         # Breathing repeats the moving front wall along the phase-encoding axis (front to back).

@@ -56,9 +56,9 @@ def spleen(points: Points, form: OrganForm, body: Body) -> np.ndarray:
     """Spleen along the left wall, hollow toward the stomach; it grows forward, down and to the middle."""
     s = form.spleen_size
     dx, dy, dz = form.spleen_shift_mm
-    center = (98 - 6 * (s - 1), 40 + dy - 22 * (s - 1), 22 + dz - 32 * (s - 1))
+    center = (98 - 6 * (s - 1), 47 + dy - 18 * (s - 1), 22 + dz - 32 * (s - 1))
     shape = ellipsoid(points, center, (36 * s, 54 * s, 50 * s), z_deg=28, x_deg=-15)
-    hollow = ellipsoid(points, (60 - 16 * (s - 1), 2 - 10 * (s - 1), 18), (36, 44, 80), z_deg=28)
+    hollow = ellipsoid(points, (60 - 26 * (s - 1), 4 - 12 * (s - 1), 18), (36, 44, 80), z_deg=28)
     shape = difference(shape, hollow, 8)
     shape = difference(shape, kidney(points, form.left_kidney, 1) - 2.5, 4)
     inside = cavity(points, muscle_outline(points, body))
@@ -82,7 +82,7 @@ def fit_spleen(form: OrganForm, body: Body, grid: Grid) -> OrganForm:
 def kidney(points: Points, form: tuple[float, float, float, float], side: int) -> np.ndarray:
     """A kidney, upper pole toward the spine, hilum forward and toward the middle; side -1 right, 1 left."""
     x, y, z, s = form
-    return ellipsoid(points, (x, y, z), (26 * s, 30 * s, 55 * s), z_deg=side * 40, y_deg=side * 12)
+    return ellipsoid(points, (x, y, z), (24 * s, 32 * s, 55 * s), z_deg=side * 40, y_deg=side * 12)
 
 
 def paint_kidney(canvas: Canvas, form: tuple[float, float, float, float], side: int, rng: np.random.Generator) -> tuple:
@@ -91,17 +91,18 @@ def paint_kidney(canvas: Canvas, form: tuple[float, float, float, float], side: 
     region = canvas.grid.box((x, y, z), 62 * s)
     points = canvas.grid.at(region)
     whole = kidney(points, form, side)
-    sinus = ellipsoid(points, (x - side * 15 * s, y - 13 * s, z), (15 * s, 11 * s, 30 * s), z_deg=side * 40)
-    outlet = ellipsoid(points, (x - side * 28 * s, y - 22 * s, z), (15 * s, 9 * s, 13 * s), z_deg=side * 40)
+    sinus = ellipsoid(points, (x - side * 9 * s, y - 8 * s, z), (8 * s, 13 * s, 30 * s), z_deg=side * 40)
+    outlet = ellipsoid(points, (x - side * 25 * s, y - 21 * s, z), (8 * s, 16 * s, 14 * s), z_deg=side * 40)
     whole = difference(whole, outlet, 4)
+    sinus = sinus + 3.0 * lumps(rng, whole.shape, canvas.grid.spacing, size_mm=11.0)
     canvas.paint("visceral_fat", whole - 5, region, opacity=0.9)
     mottle = smooth_field(rng, whole.shape, canvas.grid.spacing, correlation_mm=8.0)
     canvas.paint("kidney_cortex", whole, region, texture=0.05 * mottle)
     pyramids = intersection(whole + 7, -(sinus - 3))
     pyramids = intersection(pyramids, 2.0 - 4 * np.abs(mottle))
-    canvas.paint("kidney_medulla", pyramids, region, opacity=0.8)
+    canvas.paint("kidney_medulla", pyramids, region, opacity=0.5)
     hollow = np.abs(smooth_field(rng, whole.shape, canvas.grid.spacing, correlation_mm=5.0))
-    canvas.paint("visceral_fat", intersection(sinus, whole), region, opacity=0.65)
+    canvas.paint("visceral_fat", intersection(sinus, whole), region, opacity=0.55)
     canvas.paint("fluid", intersection(intersection(sinus + 2, whole), 3 * hollow - 2), region, opacity=0.8)
     vein = tube(points, (x - side * 22, y - 17, z + 4), (-8, 24, z + 12), (4, 5))
     canvas.paint("vein_bright", difference(vein, whole), region, opacity=0.7)
@@ -123,7 +124,7 @@ def paint_stomach(canvas: Canvas, form: OrganForm, rng: np.random.Generator) -> 
     fine = smooth_field(rng, shape.shape, grid.spacing, correlation_mm=3.0)
     canvas.paint("bowel_wall", np.minimum(shape, esophagus), region, texture=0.1 * fine)
     coarse = smooth_field(rng, shape.shape, grid.spacing, correlation_mm=22.0)
-    canvas.paint("stomach_content", shape + 4.0 + 1.2 * folds, region, texture=0.14 * fine + 0.28 * coarse)
+    canvas.paint("stomach_content", shape + 4.0 + 1.2 * folds, region, texture=0.06 * fine + 0.2 * coarse)
     gas = intersection(shape + 5, plane(points, (0, -52 + form.stomach_gas * 0.6, 0), (0, 1, 0)))
     canvas.paint("gas", gas, region)
 
@@ -159,7 +160,7 @@ def paint_bowel(canvas: Canvas, inside: np.ndarray, rng: np.random.Generator) ->
     points = grid.at(region)
     room = inside[region] + 4
     mottle = smooth_field(rng, room.shape, grid.spacing, correlation_mm=5.0)
-    for _ in range(48):
+    for _ in range(85):
         middle = np.array([rng.uniform(-70, 85), rng.uniform(-72, 22), rng.uniform(-190, -38)])
         heading = rng.normal(size=3) * (1, 0.7, 0.6)
         heading *= rng.uniform(16, 30) / np.linalg.norm(heading)
@@ -179,7 +180,7 @@ def paint_bowel(canvas: Canvas, inside: np.ndarray, rng: np.random.Generator) ->
     bulge = 2.5 * lumps(rng, room.shape, grid.spacing, size_mm=26.0)
     radii = rng.uniform(13, 20, len(course))
     for n in range(len(course) - 1):
-        a, b = (np.array(course[m]) + np.random.Generator.normal(rng, size=3) * 5 for m in (n, n + 1))
+        a, b = (np.array(course[m]) + rng.normal(size=3) * 5 for m in (n, n + 1))
         colon = np.minimum(colon, tube(points, a, b, (radii[n], radii[n + 1])))
     colon = intersection(colon - bulge, room, 4)
     canvas.paint("visceral_fat", colon - 2, region, opacity=0.8)

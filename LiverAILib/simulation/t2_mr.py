@@ -23,6 +23,7 @@ from LiverAILib.simulation.vessels import draw_segments, grow_tree
 
 LIVER, RIGHT_KIDNEY, LEFT_KIDNEY, SPLEEN = 1, 2, 3, 4
 NODULAR_BAND_MM = 3.0
+WOBBLE_MM = 1.6
 MINIMUM_GROWTH = 1.12
 
 
@@ -85,11 +86,13 @@ def _paint_liver(canvas: Canvas, form: livers.LiverForm, body: trunk.Body, fibro
     patches = np.clip(0.85 + 0.35 * smooth_field(rngs["surface"], size, grid.spacing, correlation_mm=45.0), 0.2, 1.5)
     bumps = lumps(rngs["surface"], size, grid.spacing, size_mm=fibrosis.nodule_size_mm)
     rise = np.float32(fibrosis.nodule_amplitude_mm) * patches
-    shape = shape - rise * (bumps - 0.5)
+    wobble = smooth_field(rngs["surface"], size, grid.spacing, correlation_mm=32.0)
+    shape = shape + WOBBLE_MM * wobble - rise * (bumps - 1.0)
     shape = intersection(shape, trunk.cavity(points, trunk.muscle_outline(points, body)) + 0.8)
+    shape = _without_islands(shape)
     foci = smooth_field(rngs["texture"], size, grid.spacing, correlation_mm=28.0)
     threshold = np.float32(np.quantile(foci[::2, ::4, ::4], 1 - fibrosis.texture_coverage)) if fibrosis.severity else np.float32(9)
-    weight = np.clip((foci - threshold) / 0.35 + 0.5, 0, 1)
+    weight = np.clip((foci - threshold) / 1.0 + 0.5, 0, 1)
     mesh = net(rngs["texture"], size, grid.spacing, size_mm=fibrosis.texture_size_mm)
     haze = smooth_field(rngs["texture"], size, grid.spacing, correlation_mm=30.0)
     fine = smooth_field(rngs["texture"], size, grid.spacing, correlation_mm=2.5)
@@ -109,6 +112,15 @@ def _paint_liver(canvas: Canvas, form: livers.LiverForm, body: trunk.Body, fibro
     return {"region": region, "mask": mask, "lobes": lobes, "planted": planted}
 
 
+def _without_islands(shape: np.ndarray) -> np.ndarray:
+    """Keeps the largest connected part of an implicit shape; the rest is moved outside."""
+    parts, count = ndimage.label(shape < 0)
+    if count < 2:
+        return shape
+    largest = np.argmax(np.bincount(parts.ravel())[1:]) + 1
+    return np.where((parts > 0) & (parts != largest), np.float32(2.0), shape)
+
+
 def _paint_liver_vessels(canvas, region, shape, form, body, fibrosis, rng) -> None:
     """Portal vein with its trees, and three hepatic veins that run to the vena cava below the diaphragm."""
     grid = canvas.grid
@@ -119,15 +131,16 @@ def _paint_liver_vessels(canvas, region, shape, form, body, fibrosis, rng) -> No
     wide = fibrosis.portal_vein_scale
     trees = []
     for start, heading, length, radius, generations in (
-        ((-46, -14, -14), (-1, 0.1, 0.15), 42, 4.2 * wide, 6),
-        ((-46, -14, -14), (-0.8, 0.7, -0.35), 38, 3.6 * wide, 5),
-        ((-20, -20, -8), (0.45, -0.9, 0.35), 34, 3.6 * wide, 5),
+        ((-46, -14, -14), (-1, 0.1, 0.15), 42, 4.4 * wide, 7),
+        ((-46, -14, -14), (-0.8, 0.7, -0.35), 38, 3.8 * wide, 7),
+        ((-46, -14, -14), (-0.5, -0.8, 0.1), 30, 3.2 * wide, 6),
+        ((-20, -20, -8), (0.45, -0.9, 0.35), 34, 3.6 * wide, 6),
     ):
         trees += grow_tree(start, heading, length_mm=length, radius_mm=radius, generations=generations, inside=inside, rng=rng)
     root = (-28, 14, 0.72 * body.right_dome_mm)
     for heading in ((-1, 0.25, -0.45), (-0.55, -0.7, -0.5), (0.45, -0.85, -0.35)):
         start = np.asarray(root) + 10 * np.asarray(heading)
-        trees += grow_tree(start, heading, length_mm=44, radius_mm=3.8, generations=5, inside=inside, rng=rng)
+        trees += grow_tree(start, heading, length_mm=44, radius_mm=4.0, generations=6, inside=inside, rng=rng)
     veins = draw_segments(trees, grid, region)
     canvas.paint("liver_vein", intersection(veins, shape + 1), region, opacity=0.85)
     points = grid.at(region)
@@ -169,7 +182,8 @@ def simulate_t2_mr(
     pose = _draw_pose(rngs["pose"])
     body = replace(trunk.draw_body(rngs["body"]), fluid_mm=fibrosis.ascites_mm)
     grid = Grid(size, spacing, pose=pose, rng=rngs["warp"])
-    form = livers.fit_volume(livers.draw_liver_form(fibrosis, body, rngs["liver"]), body, grid)
+    form = livers.draw_liver_form(fibrosis, body, rngs["liver"])
+    form = livers.fit_volume(form, body, grid, inset_mm=fibrosis.nodule_amplitude_mm)
     organ = organs.fit_spleen(organs.draw_organs(fibrosis, body, rngs["organs"]), body, grid)
     scanner = draw_scanner(rngs["scanner"])
     canvas = Canvas(grid, draw_signals(scanner, rngs["signal"]))
@@ -207,7 +221,8 @@ def _paint_patient(canvas, fibrosis, body, form, organ, rngs) -> tuple[np.ndarra
     organs.paint_stomach(canvas, organ, rng)
     trunk.paint_thorax(canvas, body, muscles, below, rng)
     if body.fluid_mm:
-        fluid = intersection(trunk.fluid_level(body, grid, inside), below + 1)
+        pools = smooth_field(rngs["surface"], grid.shape, grid.spacing, correlation_mm=40.0)
+        fluid = intersection(trunk.ascites(grid.points, body, inside, pools), below + 1)
         canvas.paint("ascites", fluid)
         planted["ascites"] = fluid < 0
     labels, lobes = np.zeros(grid.shape, np.uint8), np.zeros(grid.shape, np.uint8)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Mean and standard deviation of |n| for a standard normal n.
-HALF_NORMAL_MEAN, HALF_NORMAL_SD = 0.7979, 0.6028
+# Mean and standard deviation of sqrt(n^2 + 0.04) for a standard normal n.
+LUMP_MEAN, LUMP_SD = 0.8433, 0.5726
 
 
 def _spline_basis(samples: int, step: float) -> np.ndarray:
@@ -46,12 +46,15 @@ def lumps(
     rng: np.random.Generator, shape: Sequence[int], spacing: Sequence[float], *, size_mm: float
 ) -> np.ndarray:
     """Rounded bumps separated by sharp clefts (billow noise), mean 0, standard deviation 1; arguments as smooth_field."""
-    field = np.abs(smooth_field(rng, shape, spacing, correlation_mm=size_mm / 2))
-    return (field - HALF_NORMAL_MEAN) / HALF_NORMAL_SD
+    field = smooth_field(rng, shape, spacing, correlation_mm=size_mm / 2)
+    # The small constant rounds the clefts a little.
+    field = np.sqrt(field * field + np.float32(0.04))
+    return (field - LUMP_MEAN) / LUMP_SD
 
 
 def net(rng: np.random.Generator, shape: Sequence[int], spacing: Sequence[float], *, size_mm: float) -> np.ndarray:
     """Thin bright septa around darker nodules, mean about 0, standard deviation 1; arguments as smooth_field."""
     field = smooth_field(rng, shape, spacing, correlation_mm=size_mm / 2)
-    septa = np.exp(-((field / 0.45) ** 2))
+    uneven = smooth_field(rng, shape, spacing, correlation_mm=size_mm / 3)
+    septa = np.exp(-((field / 0.75) ** 2)) + 0.25 * uneven
     return (septa - septa.mean()) / septa.std()

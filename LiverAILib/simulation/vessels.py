@@ -27,12 +27,12 @@ def grow_tree(
     inside: Callable[[np.ndarray], np.ndarray],
     rng: np.random.Generator,
 ) -> list[Segment]:
-    """A branching tree that stays where `inside` is below -4 mm.
+    """A branching tree that stays where `inside` is below -2 mm.
 
     Args:
         start: Root, canonical mm.
         direction: Of the first branch.
-        length_mm: Of the first branch; each generation is a fifth shorter.
+        length_mm: Of the first branch; each generation is a sixth shorter.
         radius_mm: At the root; each generation keeps about three quarters.
         generations: How often it branches.
         inside: Gives the implicit shape in mm at points (n, 3).
@@ -52,7 +52,7 @@ def grow_tree(
                 ends = position + tries * length / 2
                 depth = inside(ends)
                 best = int(np.argmin(depth + rng.uniform(0, 12, 4)))
-                if depth[best] > -4 and generation + part > 0:
+                if depth[best] > -2 and generation + part > 0:
                     break
                 end, taper = ends[best], radius * 0.90
                 segments.append((position, end, radius, taper))
@@ -61,7 +61,7 @@ def grow_tree(
                 side = _unit(np.cross(heading, rng.normal(size=3)))
                 for sign in (-1, 1):
                     spread = rng.uniform(0.35, 0.85)
-                    following.append((position, _unit(heading + sign * spread * side), length * 0.8, radius * rng.uniform(0.72, 0.88)))
+                    following.append((position, _unit(heading + sign * spread * side), length * 0.84, max(radius * rng.uniform(0.74, 0.9), 1.1)))
         tips = following
     return segments
 
