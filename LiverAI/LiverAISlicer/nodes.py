@@ -8,6 +8,7 @@ import slicer.util
 import vtk
 from vtk.util import numpy_support
 
+from LiverAILib.assessment import Segmentation
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
 from LiverAILib.segmentation.structures import LIVER, Structure
@@ -47,6 +48,42 @@ def imageFromVolumeNode(volumeNode) -> Image:
         modality=modalityOf(volumeNode),
         meta={"name": volumeNode.GetName()},
     )
+
+
+def volumeNodeFromImage(image: Image, name: str, scene):
+    """A new scalar volume node with the voxels and geometry of `image`, its modality in the subject hierarchy."""
+    node = slicer.vtkMRMLScalarVolumeNode()
+    node.SetName(name)
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(RAS_TO_LPS @ image.index_to_lps))
+    # VTK has no half precision, and Slicer refuses 64-bit integers.
+    array = image.array
+    if array.dtype == np.float16 or (array.dtype.kind in "iu" and array.dtype.itemsize == 8):
+        array = array.astype(np.float32)
+    slicer.util.updateVolumeFromArray(node, array.astype(np.uint8) if array.dtype == bool else array)
+    node = scene.AddNode(node)
+    node.CreateDefaultDisplayNodes()
+    if image.modality:
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+        item = hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(hierarchy.GetSceneItemID(), node)
+        modalityName = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMSeriesModalityAttributeName()
+        hierarchy.SetItemAttribute(item, modalityName, image.modality)
+    return node
+
+
+def segmentationNodeFromMask(mask: Image, structure: Structure, volumeNode):
+    """A new segmentation node beside a volume node with one segment: where `mask`, on the volume's grid, is not 0."""
+    from LiverAISlicer.build import buildSegmentation
+
+    node = slicer.vtkMRMLSegmentationNode()
+    node.SetName(f"{volumeNode.GetName()} mask")
+    labels = (mask.array > 0).astype(np.uint8) * np.uint8(structure.label)
+    node.SetAndObserveSegmentation(
+        buildSegmentation(Segmentation(mask.with_array(labels), (structure,), "given"), volumeNode)
+    )
+    node = volumeNode.GetScene().AddNode(node)
+    node.CreateDefaultDisplayNodes()
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+    return node
 
 
 def checkVolumeNode(volumeNode) -> None:

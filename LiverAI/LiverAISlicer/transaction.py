@@ -11,6 +11,8 @@ import slicer
 class SceneTransaction:
     """Groups changes of a scene; an exception inside the `with` block takes all of them back, last one first.
 
+    No batch processing state: after one, slice views draw new segmentations only at their next own event.
+
     Example:
         with SceneTransaction(scene) as transaction:
             transaction.addNode(node)
@@ -22,18 +24,14 @@ class SceneTransaction:
         self._undo: list[Callable[[], object]] = []
 
     def __enter__(self) -> SceneTransaction:
-        self.scene.StartState(slicer.vtkMRMLScene.BatchProcessState)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        try:
-            if kind is not None:
-                while self._undo:
-                    self._undo.pop()()
-        finally:
-            self.scene.EndState(slicer.vtkMRMLScene.BatchProcessState)
+        if kind is not None:
+            while self._undo:
+                self._undo.pop()()
 
     def change(self, do: Callable[[], object], undo: Callable[[], object]) -> None:
         """Call `do`; `undo` puts back what was, and is called even where `do` stops half-way."""

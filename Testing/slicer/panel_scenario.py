@@ -21,10 +21,10 @@ slicer.mrmlScene = scene = slicer.vtkMRMLScene()
 errors: list[tuple[str, str]] = []
 slicer.util.errorDisplay = lambda text, windowTitle=None, detailedText="": errors.append((text, detailedText))
 
-import LiverAI  # noqa: E402
 from LiverAISlicer.nodes import imageFromVolumeNode, maskFromSegmentationNode  # noqa: E402
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment  # noqa: E402
 
+import LiverAI  # noqa: E402
 from LiverAILib.assessment import RESEARCH_USE, SIMULATED  # noqa: E402
 
 

@@ -149,7 +149,11 @@ def parameterNodeWrapper(cls):
 class Link:
     """One parameter and one widget: a change of either reaches the other."""
 
-    SIGNALS = {"QCheckBox": "toggled(bool)", "QSpinBox": "valueChanged(int)", "ctkSliderWidget": "valueChanged(double)"}
+    SIGNALS: typing.ClassVar = {
+        "QCheckBox": "toggled(bool)",
+        "QSpinBox": "valueChanged(int)",
+        "ctkSliderWidget": "valueChanged(double)",
+    }
 
     def __init__(self, wrapper, parameter: Parameter, widget) -> None:
         self.wrapper, self.parameter, self.widget = wrapper, parameter, widget

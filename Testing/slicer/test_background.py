@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,14 @@ def recorder():
     recorder.assessor.close()
 
 
+@pytest.fixture(scope="module")
+def lasting():
+    """One worker for several tests: starting one takes seconds, and living on is part of what is tested."""
+    recorder = Recorder()
+    yield recorder
+    recorder.assessor.close()
+
+
 @pytest.fixture
 def job(volume, logic, untrained_model) -> Job:
     """The known volume with its known liver, so that no segmentation network is needed."""
@@ -81,7 +90,8 @@ def test_lines_are_cut_at_line_ends_only():
     assert buffer.rest() == ["rest"]
 
 
-def test_same_result_as_in_process_and_second_job_reuses_the_process(recorder, volume, logic, job, untrained_model):
+def test_same_result_as_in_process_and_second_job_reuses_the_process(lasting, volume, logic, job, untrained_model):
+    recorder = lasting
     from LiverAILib.assess import Assessor
     from LiverAILib.case import Case
 
@@ -111,9 +121,9 @@ def test_same_result_as_in_process_and_second_job_reuses_the_process(recorder, v
     assert time.monotonic() - start < 3, "the networks were loaded again"
 
 
-def test_error_of_the_library_arrives_as_its_sentence_and_the_worker_lives_on(recorder, job):
-    from dataclasses import replace
-
+def test_error_of_the_library_arrives_as_its_sentence_and_the_worker_lives_on(lasting, job):
+    recorder = lasting
+    recorder.errors.clear()
     recorder.assessor.submit(replace(job, model="no-such-model"))
     recorder.wait(lambda: recorder.errors)
     text, details = recorder.errors[0]

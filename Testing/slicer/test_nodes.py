@@ -16,7 +16,10 @@ from LiverAILib.errors import UserError
 
 ANATOMY = np.random.default_rng(0).normal(100, 20, (7, 9, 11)).astype(np.float32)
 OBLIQUE = affine(rotation(12, -25, 33) @ np.diag([-0.8, -1.3, 5.0]), (31.0, -12.0, 77.0))
-NESTED = (affine(rotation(5, 40, -10), (10, 20, -30)), affine(rotation(-60, 3, 8) @ np.diag([1.2, 1.2, 1.2]), (-4, 5, 6)))
+NESTED = (
+    affine(rotation(5, 40, -10), (10, 20, -30)),
+    affine(rotation(-60, 3, 8) @ np.diag([1.2, 1.2, 1.2]), (-4, 5, 6)),
+)
 
 
 def to_world_lps(image, ijk) -> np.ndarray:
@@ -115,7 +118,7 @@ def test_sheared_volume_is_refused_with_the_fix(scene, volume):
     shear = np.eye(4)
     shear[1, 2] = 0.3
     volume.SetAndObserveTransformNodeID(add_transform(scene, shear).GetID())
-    with pytest.raises(UserError, match="not perpendicular.*resample"):
+    with pytest.raises(UserError, match=r"not perpendicular.*resample"):
         imageFromVolumeNode(volume)
 
 
@@ -157,7 +160,7 @@ def test_which_segment_is_the_liver(scene, volume, logic):
     assert segmentFor(node) == "liver"  # by SNOMED CT code
     for segment_id in node.GetSegmentation().GetSegmentIDs():
         node.GetSegmentation().GetSegment(segment_id).RemoveTag(slicer.vtkSegment.GetTerminologyEntryTagName())
-    with pytest.raises(UserError, match="anything, Spleen.*Call one 'Liver'"):
+    with pytest.raises(UserError, match=r"anything, Spleen.*Call one 'Liver'"):
         segmentFor(node)
     node.GetSegmentation().GetSegment("spleen").SetName("my liver")
     assert segmentFor(node) == "spleen"  # by name

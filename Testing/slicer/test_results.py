@@ -224,7 +224,9 @@ def test_renamed_segment_counts_as_edited(logic, volume, assessment):
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["first run", "second run"])
-@pytest.mark.parametrize("broken", ["hierarchy.placeBeside", "views.jumpToSlice", "_writeHeatMap", "display.showHeatMap"])
+@pytest.mark.parametrize(
+    "broken", ["hierarchy.placeBeside", "views.jumpToSlice", "_writeHeatMap", "display.showHeatMap"]
+)
 def test_failure_leaves_the_scene_as_it_was(monkeypatch, scene, logic, volume, assessment, slice_views, broken, again):
     if again and broken == "display.showHeatMap":
         pytest.skip("only new heat maps get a display node")
@@ -247,7 +249,6 @@ def test_failure_leaves_the_scene_as_it_was(monkeypatch, scene, logic, volume, a
     assert calls
     assert scene.GetNumberOfNodes() == count
     assert scene_text(scene) == before
-    assert not scene.IsBatchProcessing()
     if again:
         assert np.array_equal(slicer.util.arrayFromVolume(nodes.heatMapNode), old)
         liver = maskFromSegmentationNode(nodes.segmentationNode, "liver", volume)

@@ -1,0 +1,89 @@
+"""The headless script as a plain process on slicer-core: good cases, bad cases, a second run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from LiverAISlicer.nodes import imageFromVolumeNode
+from LiverAISlicer.selftest import addKnownVolume, knownAssessment
+
+from LiverAILib.assessment import SIMULATED
+from LiverAILib.imaging.files import read_image, write_image
+
+SCRIPT = Path(__file__).resolve().parents[2] / "LiverAI" / "Scripts" / "liverai_batch.py"
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(SCRIPT), "--", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def folders(tmp_path, scene):
+    """Two good images with masks, and one that is cut off."""
+    image = imageFromVolumeNode(addKnownVolume(scene))
+    mask = image.with_array((knownAssessment(image).segmentation.image.array == 1).astype(np.uint8), modality=None)
+    for name in ("a", "b"):
+        write_image(image, tmp_path / "in" / f"{name}.nii.gz")
+        write_image(mask, tmp_path / "masks" / f"{name}.nii.gz")
+    whole = (tmp_path / "in" / "a.nii.gz").read_bytes()
+    (tmp_path / "in" / "cut.nii.gz").write_bytes(whole[: len(whole) // 2])
+    return tmp_path / "in", tmp_path / "masks", tmp_path / "out"
+
+
+def rows(output: Path) -> dict[str, dict[str, str]]:
+    with (output / "summary.csv").open(newline="", encoding="utf-8") as stream:
+        return {row["case_id"]: row for row in csv.DictReader(stream)}
+
+
+def test_folder_with_a_bad_case_and_a_second_run(folders, untrained_model, scene):
+    inputs, masks, output = folders
+    arguments = ["--input", inputs, "--output", output, "--model", untrained_model, "--masks", masks]
+    done = run(*arguments, "--device", "cpu", "--save-scene")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "2 of 3 cases assessed" in done.stdout
+    assert "Traceback" not in done.stderr
+    summary = rows(output)
+    assert "cut off" in summary["cut"]["error"]
+    assert not (output / "cut").exists()
+    record = json.loads((output / "a" / "assessment.json").read_text())
+    assert summary["a"]["predicted"] == record["predicted"]
+    probability = float(summary["a"]["probability segmented: cirrhosis"])
+    assert probability == pytest.approx(record["pipelines"]["segmented"]["probabilities"]["cirrhosis"], abs=1e-6)
+    assert SIMULATED in summary["a"]["notes"]
+    names = {path.name for path in (output / "a").iterdir()}
+    assert names == {"assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd", "result.tsv", "scene.mrb"}
+
+    image = read_image(inputs / "a.nii.gz")
+    heat = read_image(output / "a" / "heatmap.nrrd", constant_allowed=True)
+    assert heat.same_geometry(image)
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    storage = node.CreateDefaultStorageNode()
+    storage.SetFileName(str(output / "a" / "segmentation.seg.nrrd"))
+    assert storage.ReadData(node)
+    assert node.GetSegmentation().GetSegment("liver").GetName() == "Liver"
+    assert "Grad-CAM" in (output / "a" / "result.tsv").read_text()
+
+    # A second run computes only what is missing.
+    (output / "b" / "assessment.json").unlink()
+    before = (output / "a" / "heatmap.nrrd").stat().st_mtime_ns
+    (inputs / "cut.nii.gz").unlink()
+    again = run(*arguments, "--device", "cpu")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert (output / "a" / "heatmap.nrrd").stat().st_mtime_ns == before
+    assert (output / "b" / "assessment.json").exists()
+    assert set(rows(output)) == {"a", "b"}
+
+
+def test_what_cannot_be_started_ends_in_one_line(tmp_path):
+    done = run("--input", tmp_path / "nothing", "--output", tmp_path / "out", "--model", "x")
+    assert done.returncode == 2
+    assert "no such folder" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert run("--input", tmp_path).returncode == 2
