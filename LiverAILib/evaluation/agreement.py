@@ -139,8 +139,12 @@ def icc(ratings: ArrayLike, *, form: str = "ICC(2,1)", level: float = 0.95) -> E
     if total <= 1e-24:
         return Estimate(form, math.nan, None, None, n, "undefined: all ratings are equal")
     value, low, high = _icc_numbers(form, (n, k), (rows, columns, within, error), level)
+    if math.isnan(value):
+        return Estimate(form, value, None, None, n, "undefined: the patients do not differ")
     if math.isnan(low):
-        return Estimate(form, value, None, None, n, "no interval: the error variance is 0")
+        return Estimate(
+            form, value, None, None, n, "no interval: the error variance is 0, or the patients do not differ"
+        )
     return Estimate(form, value, Interval(max(-1.0, low), min(1.0, high), level, "F (Shrout-Fleiss)"), None, n)
 
 
@@ -151,14 +155,20 @@ def _icc_numbers(
     (n, k), (rows, columns, within, error), tail = shape, squares, 0.5 + level / 2
     if form in ("ICC(1,1)", "ICC(3,1)"):
         noise, df = (within, n * (k - 1)) if form == "ICC(1,1)" else (error, (n - 1) * (k - 1))
-        value = (rows - noise) / (rows + (k - 1) * noise)
+        total = rows + (k - 1) * noise
+        if total <= 1e-15:
+            return math.nan, math.nan, math.nan
+        value = (rows - noise) / total
         if noise <= 1e-15:
             return value, math.nan, math.nan
         ratio = rows / noise
         low = ratio / f_distribution.ppf(tail, n - 1, df)
         high = ratio * f_distribution.ppf(tail, df, n - 1)
         return value, float((low - 1) / (low + k - 1)), float((high - 1) / (high + k - 1))
-    value = (rows - error) / (rows + (k - 1) * error + k * (columns - error) / n)
+    total = rows + (k - 1) * error + k * (columns - error) / n
+    if abs(total) <= 1e-15:
+        return math.nan, math.nan, math.nan
+    value = (rows - error) / total
     if error <= 1e-15:
         return value, math.nan, math.nan
     fj = columns / error
@@ -167,6 +177,8 @@ def _icc_numbers(
     df = top / bottom
     upper, lower = f_distribution.ppf(tail, n - 1, df), f_distribution.ppf(tail, df, n - 1)
     spread = k * columns + (k * n - k - n) * error
+    if not math.isfinite(upper) or not math.isfinite(lower):
+        return value, math.nan, math.nan
     low = n * (rows - upper * error) / (upper * spread + n * rows)
     high = n * (lower * rows - error) / (spread + n * lower * rows)
     return value, float(low), float(high)

@@ -51,6 +51,8 @@ def obuchowski_index(
     truth, values = finite_vector(stages, "stages"), finite_vector(scores)
     same_length(stages=truth, scores=values)
     order = sorted(set(truth.tolist())) if order is None else list(order)
+    if len(set(truth.tolist())) < 2:
+        raise ValueError("all cases have the same stage; the Obuchowski index needs at least two stages")
     unknown = sorted(set(truth.tolist()) - set(order))
     if unknown:
         raise ValueError(f"stage {unknown[0]:g} is not in the order {order}; add it or leave these cases out")
@@ -62,8 +64,6 @@ def obuchowski_index(
     share = np.array([np.mean(truth == stage) for stage in order]) if prevalence is None else finite_vector(prevalence)
     same_length(order=order, prevalence=share)
     present = [i for i, stage in enumerate(order) if np.any(truth == stage)]
-    if len(present) < 2:
-        raise ValueError("all cases have the same stage; the Obuchowski index needs at least two stages")
     pairs = list(combinations(present, 2))
     weight = np.array([share[i] * share[j] for i, j in pairs])
     weight = weight / weight.sum()
