@@ -231,7 +231,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--schedule", default="one-stage", choices=("one-stage", "published"), help="stages of training"
     )
-    parser.add_argument("--epochs", type=int, help="epochs of the one-stage schedule")
+    parser.add_argument("--epochs", type=int, help="epochs of the short schedule")
     parser.add_argument("--encoder-weights", metavar="imagenet|FILE", help="pretrained weights; random without")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")

@@ -28,8 +28,9 @@ def train(
     output: str | os.PathLike[str],
     *,
     name: str | None = None,
-    schedule: str = "one-stage",
+    schedule: str = "short",
     epochs: int | None = None,
+    steps: int | None = None,
     encoder_weights: str | None = None,
     seed: int = 0,
     card: Mapping[str, Any] | None = None,
@@ -42,8 +43,9 @@ def train(
         cohort: Manifest.
         output: Run folder.
         name: Name of the model; by default that of the run folder.
-        schedule: "one-stage" (all layers, for networks without pretrained weights) or "published".
-        epochs: Epochs of the one-stage schedule.
+        schedule: "short" (all layers at once, for networks without pretrained weights) or "published".
+        epochs: Epochs of the short schedule.
+        steps: Batches an epoch; by default what the method finds right.
         encoder_weights: "imagenet", or a safetensors file (nowak2021).
         seed: Seed of every random draw.
         card: Entries that replace those of the model card (description, training_data, license, metrics, ...).
@@ -63,6 +65,7 @@ def train(
         "method": method,
         "schedule": schedule,
         "epochs": epochs,
+        "steps": steps,
         "encoder_weights": encoder_weights,
         "seed": seed,
     }
@@ -99,7 +102,13 @@ def _train_segmentation(cohort: Cohort, output: Path, settings: Mapping[str, Any
     published = settings["schedule"] == "published"
     stages = schedule.NOWAK2021_SEGMENTATION if published else schedule.one_stage(settings["epochs"] or 30, 1e-3)
     network, history = segmentation.train_segmentation(
-        cohort, output, stages=stages, seed=settings["seed"], encoder_weights=settings["encoder_weights"], log=log
+        cohort,
+        output,
+        stages=stages,
+        seed=settings["seed"],
+        encoder_weights=settings["encoder_weights"],
+        steps=settings["steps"] or 50,
+        log=log,
     )
     return segmentation_card(cohort, history), network.state_dict()
 
@@ -124,20 +133,28 @@ def _train_nowak2021(cohort: Cohort, output: Path, settings: Mapping[str, Any], 
         raise UserError(f'{cohort.path}: no case of split "validation". The state of the network is chosen on it.')
     staged = nowak2021.is_staged(cohort.rows)
     published = settings["schedule"] == "published"
-    stages = schedule.NOWAK2021_CLASSIFICATION if published else schedule.one_stage(settings["epochs"] or 20, 1e-3)
+    short = schedule.progressive_sizes(settings["epochs"] or 16, size=IMAGE_SIZE)
+    runs = ((IMAGE_SIZE, schedule.NOWAK2021_CLASSIFICATION),) if published else short
     state: dict[str, torch.Tensor] = {}
     metrics = {}
     for pipeline in PIPELINES:
         log(f"pipeline {pipeline}: reading {len(rows)} + {len(validation)} cases")
-        network, history = nowak2021.train_pipeline(
-            nowak2021.load_slices(rows, pipeline, staged=staged, neighbors=1),
-            nowak2021.load_slices(validation, pipeline, staged=staged),
-            output / pipeline,
-            stages=stages,
-            seed=settings["seed"],
-            weights=settings["encoder_weights"],
-            log=log,
-        )
+        training_slices = nowak2021.load_slices(rows, pipeline, staged=staged, neighbors=1)
+        validation_slices = nowak2021.load_slices(validation, pipeline, staged=staged)
+        network = None
+        for size, stages in runs:
+            network, history = nowak2021.train_pipeline(
+                training_slices,
+                validation_slices,
+                output / f"{pipeline}_{size}",
+                stages=stages,
+                seed=settings["seed"],
+                weights=settings["encoder_weights"],
+                size=size,
+                steps=settings["steps"],
+                network=network,
+                log=log,
+            )
         state |= {f"{pipeline}.{key}": value for key, value in network.state_dict().items()}
         best = max(history, key=lambda record: record.get("score", float("-inf")))
         metrics[pipeline] = {

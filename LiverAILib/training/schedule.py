@@ -59,6 +59,16 @@ def one_stage(epochs: int, max_lr: float) -> tuple[Stage, ...]:
     return (Stage("all layers", epochs, max_lr, max_lr),)
 
 
+def progressive_sizes(epochs: int, *, size: int) -> tuple[tuple[int, tuple[Stage, ...]], ...]:
+    """Short schedule of a classifier without pretrained weights: three quarters of the epochs on small images, the rest at `size`.
+
+    Returns:
+        Image size and stages, one entry a run.
+    """
+    large = max(1, epochs // 4)
+    return ((size * 4 // 7, one_stage(max(1, epochs - large), 1e-3)), (size, one_stage(large, 3e-4)))
+
+
 def group_learning_rates(stage: Stage, groups: int, *, spacing: str = "linear") -> list[float | None]:
     """Peak learning rate of each layer group, first to last; None for a frozen group.
 

@@ -1,0 +1,41 @@
+"""One connected organ without holes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from LiverAILib.segmentation.postprocess import fill_holes, largest_component
+
+
+def test_the_largest_component_is_kept_and_all_are_counted():
+    mask = np.zeros((4, 10, 10), bool)
+    mask[1:3, 1:5, 1:5] = True
+    mask[0, 8, 8] = mask[3, 7:9, 7] = True
+    kept, sizes = largest_component(mask)
+    assert sizes == [32, 2, 1]
+    assert kept.sum() == 32
+    assert kept[1, 1, 1]
+
+
+def test_voxels_that_touch_at_an_edge_only_are_not_connected():
+    mask = np.zeros((1, 4, 4), bool)
+    mask[0, 0, 0] = mask[0, 1, 1] = mask[0, 1, 2] = True
+    assert largest_component(mask)[1] == [2, 1]
+
+
+def test_an_empty_mask_stays_empty():
+    kept, sizes = largest_component(np.zeros((2, 3, 3), bool))
+    assert sizes == []
+    assert not kept.any()
+
+
+def test_holes_are_filled_but_other_organs_are_not_overwritten():
+    labels = np.zeros((2, 7, 7), np.uint8)
+    labels[0, 1:6, 1:6] = 1
+    labels[0, 3, 3] = 0
+    labels[0, 2, 2] = 4
+    labels[1, 1:6, 1] = 1  # open: no hole
+    fill_holes(labels, 1)
+    assert labels[0, 3, 3] == 1
+    assert labels[0, 2, 2] == 4
+    assert (labels[1] == 1).sum() == 5

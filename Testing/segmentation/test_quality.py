@@ -1,0 +1,62 @@
+"""Warnings about masks and images, each with its figure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from LiverAILib.imaging.image import Image
+from LiverAILib.segmentation.quality import image_warnings, segmentation_warnings
+
+
+def image(shape=(20, 100, 100), spacing=(2.0, 2.0, 5.0)):
+    return Image(np.zeros(shape, np.float32), spacing)
+
+
+def liver(shape=(20, 100, 100), slices=slice(5, 15), side=50):
+    labels = np.zeros(shape, np.uint8)
+    labels[slices, 20 : 20 + side, 20 : 20 + side] = 1
+    return labels
+
+
+def codes(warnings):
+    return {warning.code for warning in warnings}
+
+
+def test_an_ordinary_liver_gives_no_warning():
+    assert segmentation_warnings(liver(slices=slice(3, 18)), image(), {"liver": [30000, 20]}) == ()
+
+
+def test_no_liver():
+    assert codes(segmentation_warnings(np.zeros((20, 100, 100), np.uint8), image())) == {"no_liver"}
+
+
+def test_a_cut_liver_is_named_with_its_end_and_area():
+    warnings = segmentation_warnings(liver(slices=slice(6, 20)), image())
+    assert codes(warnings) == {"liver_cut_off"}
+    assert "upper" in warnings[0].text
+    assert "100 cm2" in warnings[0].text  # 50 x 50 pixels of 4 mm2
+
+
+def test_an_implausible_volume_is_named():
+    warnings = segmentation_warnings(liver(side=10), image())
+    assert codes(warnings) == {"implausible_liver_volume"}
+    assert "20 mL" in warnings[0].text
+
+
+@pytest.mark.parametrize(("second", "warned"), [(4, False), (6, True)])
+def test_a_large_second_component_is_named_with_its_share(second, warned):
+    found = segmentation_warnings(liver(slices=slice(3, 18)), image(), {"liver": [100, second]})
+    assert codes(found) == ({"several_components"} if warned else set())
+
+
+def test_a_single_slice_is_not_called_cut_off():
+    assert segmentation_warnings(liver((1, 100, 100), slice(0, 1)), image((1, 100, 100))) == ()
+
+
+def test_image_warnings():
+    array = np.ones((3, 4, 4), np.float32)
+    array[0, 0, 0] = np.nan
+    assert codes(image_warnings(Image(array, (1.2, 1.2, 5.0)))) == {"not_a_number"}
+    assert codes(image_warnings(Image(array[1:], (0.5, 1.2, 5.0)))) == {"odd_spacing"}
+    assert codes(image_warnings(Image(array[1:], meta={"geometry_warning": "tilted"}))) == {"uneven_slices"}
