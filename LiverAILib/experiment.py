@@ -17,7 +17,8 @@ from LiverAILib.cohort import Cohort, read_cohort
 from LiverAILib.errors import UserError
 from LiverAILib.methods.nowak2021 import CLASSES, IMAGE_SIZE, LIVER_MARGIN, PIPELINES
 from LiverAILib.model import Model, save_model
-from LiverAILib.training import nowak2021, schedule, segmentation
+from LiverAILib.training import nowak2021, segmentation
+from LiverAILib.training import schedule as schedules
 
 LICENSE_UNKNOWN = "not stated: the license of the training data decides"
 
@@ -100,7 +101,7 @@ def _same_run(path: Path, settings: dict[str, Any]) -> None:
 
 def _train_segmentation(cohort: Cohort, output: Path, settings: Mapping[str, Any], log: Callable[[str], None]):
     published = settings["schedule"] == "published"
-    stages = schedule.NOWAK2021_SEGMENTATION if published else schedule.one_stage(settings["epochs"] or 30, 1e-3)
+    stages = schedules.NOWAK2021_SEGMENTATION if published else schedules.one_stage(settings["epochs"] or 30, 1e-3)
     network, history = segmentation.train_segmentation(
         cohort,
         output,
@@ -133,8 +134,8 @@ def _train_nowak2021(cohort: Cohort, output: Path, settings: Mapping[str, Any], 
         raise UserError(f'{cohort.path}: no case of split "validation". The state of the network is chosen on it.')
     staged = nowak2021.is_staged(cohort.rows)
     published = settings["schedule"] == "published"
-    short = schedule.progressive_sizes(settings["epochs"] or 16, size=IMAGE_SIZE)
-    runs = ((IMAGE_SIZE, schedule.NOWAK2021_CLASSIFICATION),) if published else short
+    short = schedules.progressive_sizes(settings["epochs"] or 16, size=IMAGE_SIZE)
+    runs = ((IMAGE_SIZE, schedules.NOWAK2021_CLASSIFICATION),) if published else short
     state: dict[str, torch.Tensor] = {}
     metrics = {}
     for pipeline in PIPELINES:
