@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from LiverAILib.simulation.canvas import Canvas
-from LiverAILib.simulation.grid import Grid, Points
+from LiverAILib.simulation.grid import Points
 from LiverAILib.simulation.shapes import difference, ellipsoid, intersection, plane, tube, union
 from LiverAILib.simulation.texture import lumps, smooth_field
 
@@ -121,9 +121,7 @@ def paint_spine(canvas: Canvas, body: Body, rng: np.random.Generator) -> None:
     x, y, z = grid.at(region)
     flat = (x, y, 0 * z)
     mottle = smooth_field(rng, x.shape, grid.spacing, correlation_mm=5.0)
-    arch = np.minimum(
-        tube(flat, (-20, 82, 0), (-2, 103, 0), (5, 5)), tube(flat, (20, 82, 0), (2, 103, 0), (5, 5))
-    )
+    arch = np.minimum(tube(flat, (-20, 82, 0), (-2, 103, 0), (5, 5)), tube(flat, (20, 82, 0), (2, 103, 0), (5, 5)))
     arch = np.minimum(arch, tube(flat, (0, 100, 0), (0, 110, 0), (4, 3)))
     phase = z / 34 + np.float32(body.disc_phase)
     offset = np.abs(phase - np.round(phase)) * 34
@@ -209,7 +207,9 @@ def posterior_block(points: Points) -> np.ndarray:
     """Aorta, crura and the space around them, which no organ enters."""
     x, y, z = points
     flat = (x, y, 0 * z)
-    return np.minimum(ellipsoid(flat, (8, 36, 0), (19, 17, 1e3)), plane(points, (0, 34, 0), (0, -1, 0)) + np.abs(x + 2) - 14)
+    return np.minimum(
+        ellipsoid(flat, (8, 36, 0), (19, 17, 1e3)), plane(points, (0, 34, 0), (0, -1, 0)) + np.abs(x + 2) - 14
+    )
 
 
 def ascites(points: Points, body: Body, inside: np.ndarray, unevenness: np.ndarray) -> np.ndarray:

@@ -20,8 +20,21 @@ from LiverAILib.simulation.t2_mr import LEFT_KIDNEY, LIVER, RIGHT_KIDNEY, SPLEEN
 SPLITS = (("train", 0.70), ("validation", 0.15), ("test", 0.15))
 MANIFEST = "manifest.csv"
 COLUMNS = (
-    "case_id", "patient_id", "split", "label", "image:t2", "mask:liver", "mask:right_kidney", "mask:left_kidney",
-    "mask:spleen", "mask:caudate", "mask:evidence", "caudate_level", "scanner", "age_years", "sex",
+    "case_id",
+    "patient_id",
+    "split",
+    "label",
+    "image:t2",
+    "mask:liver",
+    "mask:right_kidney",
+    "mask:left_kidney",
+    "mask:spleen",
+    "mask:caudate",
+    "mask:evidence",
+    "caudate_level",
+    "scanner",
+    "age_years",
+    "sex",
 )
 Progress = Callable[[float, str], None]
 
@@ -79,7 +92,9 @@ def simulate_cohort(
         working.chmod(0o755)
         os.replace(working, output)
     except (OSError, RuntimeError) as error:
-        raise UserError(f"Cannot write the cohort to {output}: {error}. Free space or choose another folder.") from error
+        raise UserError(
+            f"Cannot write the cohort to {output}: {error}. Free space or choose another folder."
+        ) from error
     finally:
         shutil.rmtree(working, ignore_errors=True)
     return output / MANIFEST
@@ -95,11 +110,15 @@ def assign_stages(
     if not len(stages) or not set(stages) <= set(STAGES):
         raise UserError(f"Stages {list(stages)} are not fibrosis stages: give whole numbers from 0 to 4.")
     if len(shares) != len(stages) or not np.isfinite(shares).all() or (shares < 0).any() or shares.sum() <= 0:
-        raise UserError(f"Prevalences {shares.tolist()} do not fit stages {list(stages)}: give one share of 0 or more each.")
+        raise UserError(
+            f"Prevalences {shares.tolist()} do not fit stages {list(stages)}: give one share of 0 or more each."
+        )
     start = np.random.default_rng([seed, 1]).random()
     golden = (np.sqrt(5) - 1) / 2
     edges = np.cumsum(shares / shares.sum())
-    places = np.minimum(np.searchsorted(edges, (start + golden * np.arange(cases)) % 1.0, side="right"), len(stages) - 1)
+    places = np.minimum(
+        np.searchsorted(edges, (start + golden * np.arange(cases)) % 1.0, side="right"), len(stages) - 1
+    )
     return [int(stages[place]) for place in places]
 
 
@@ -148,10 +167,19 @@ def _one_case(working: Path, number: int, stage: int, split: str, seed: int) -> 
     files = write_case(case, working / case_id)
     labels = files["labels"]
     return {
-        "case_id": case_id, "patient_id": case_id, "split": split, "label": stage, "image:t2": files["t2"],
-        "mask:liver": f"{labels}#{LIVER}", "mask:right_kidney": f"{labels}#{RIGHT_KIDNEY}",
-        "mask:left_kidney": f"{labels}#{LEFT_KIDNEY}", "mask:spleen": f"{labels}#{SPLEEN}",
-        "mask:caudate": f"{files['lobes']}#3", "mask:evidence": files["evidence"],
-        "caudate_level": case.caudate_level, "scanner": case.parameters["scanner"]["name"],
-        "age_years": age, "sex": sex,
+        "case_id": case_id,
+        "patient_id": case_id,
+        "split": split,
+        "label": stage,
+        "image:t2": files["t2"],
+        "mask:liver": f"{labels}#{LIVER}",
+        "mask:right_kidney": f"{labels}#{RIGHT_KIDNEY}",
+        "mask:left_kidney": f"{labels}#{LEFT_KIDNEY}",
+        "mask:spleen": f"{labels}#{SPLEEN}",
+        "mask:caudate": f"{files['lobes']}#3",
+        "mask:evidence": files["evidence"],
+        "caudate_level": case.caudate_level,
+        "scanner": case.parameters["scanner"],
+        "age_years": age,
+        "sex": sex,
     }

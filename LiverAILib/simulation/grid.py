@@ -37,9 +37,7 @@ class Grid:
         points: Canonical x, y, z in mm of every voxel, float32, each of `shape`.
     """
 
-    def __init__(
-        self, size: Sequence[int], spacing: Sequence[float], *, pose: Pose, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, size: Sequence[int], spacing: Sequence[float], *, pose: Pose, rng: np.random.Generator) -> None:
         self.shape = (size[2], size[1], size[0])
         self.spacing = tuple(float(s) for s in spacing)
         self.pose = pose
@@ -52,15 +50,19 @@ class Grid:
         x, y, z = self._x[None, None, :], self._y[None, :, None], self._z[:, None, None]
         flat = ((cosine * x + sine * y) / pose.scale[0], (cosine * y - sine * x) / pose.scale[1], z / pose.scale[2])
         self.points: Points = tuple(
-            (axis + pose.warp_mm * smooth_field(rng, self.shape, self.spacing, correlation_mm=WARP_CORRELATION_MM))
-            .astype(np.float32) for axis in flat
+            (
+                axis + pose.warp_mm * smooth_field(rng, self.shape, self.spacing, correlation_mm=WARP_CORRELATION_MM)
+            ).astype(np.float32)
+            for axis in flat
         )
 
     def box(self, center: Sequence[float], radius: Sequence[float] | float, *, margin_mm: float = 12.0) -> Region:
         """Slices (k, j, i) of the voxels that a canonical box can touch, whatever the warp."""
         radius = np.broadcast_to(np.asarray(radius, float), 3) + margin_mm
         angle = np.deg2rad(self.pose.rotation_deg)
-        corners = np.array([[sx, sy, sz] for sx in (-1, 1) for sy in (-1, 1) for sz in (-1, 1)]) * radius + np.asarray(center)
+        corners = np.array([[sx, sy, sz] for sx in (-1, 1) for sy in (-1, 1) for sz in (-1, 1)]) * radius + np.asarray(
+            center
+        )
         corners = corners * self.pose.scale
         x = corners[:, 0] * np.cos(angle) - corners[:, 1] * np.sin(angle)
         y = corners[:, 0] * np.sin(angle) + corners[:, 1] * np.cos(angle)
@@ -78,5 +80,7 @@ class Grid:
 
     def coarse(self, region: Region, steps: tuple[int, int, int] = (1, 5, 5)) -> tuple[Points, float]:
         """Every n-th voxel of a region along (k, j, i), and the volume in mL that each stands for."""
-        x, y, z = (axis[tuple(slice(s.start, s.stop, n) for s, n in zip(region, steps, strict=True))] for axis in self.points)
+        x, y, z = (
+            axis[tuple(slice(s.start, s.stop, n) for s, n in zip(region, steps, strict=True))] for axis in self.points
+        )
         return (x, y, z), float(np.prod(self.spacing) * np.prod(steps)) / 1000.0

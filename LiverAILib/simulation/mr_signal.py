@@ -123,7 +123,9 @@ def acquire(canvas: Canvas, scanner: Scanner, body_share: np.ndarray, rng: np.ra
     if scanner.ghost_share:
         # Breathing repeats the moving front wall along the phase-encoding axis (front to back).
         shift = round(shape[1] * scanner.ghost_shift_share)
-        image += np.float32(scanner.ghost_share) * 0.5 * (np.roll(image, shift, axis=1) + np.roll(image, -shift, axis=1))
+        image += (
+            np.float32(scanner.ghost_share) * 0.5 * (np.roll(image, shift, axis=1) + np.roll(image, -shift, axis=1))
+        )
     level = scanner.noise_relative_to_liver * (scanner.air_noise_share + (1 - scanner.air_noise_share) * body_share)
     real = image + level * rng.standard_normal(shape, dtype=np.float32)
     imaginary = level * rng.standard_normal(shape, dtype=np.float32)

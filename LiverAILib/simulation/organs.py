@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class OrganForm:
     spleen_target_ml: float
     spleen_healthy_ml: float
     spleen_size: float
-    spleen_shift_mm: tuple[float, float, float]
+    spleen_shift_mm: tuple[float, float]
     right_kidney: tuple[float, float, float, float]
     left_kidney: tuple[float, float, float, float]
     stomach_fill: float
@@ -43,7 +44,7 @@ def draw_organs(fibrosis: Fibrosis, body: Body, rng: np.random.Generator) -> Org
         spleen_target_ml=float(min(healthy * fibrosis.spleen_volume_scale, 1000.0)),
         spleen_healthy_ml=healthy,
         spleen_size=1.0,
-        spleen_shift_mm=tuple(float(v) for v in rng.normal(size=3) * (0, 6, 9)),
+        spleen_shift_mm=tuple(float(v) for v in rng.normal(size=2) * (6, 9)),
         right_kidney=tuple(float(v) for v in kidneys[0]),
         left_kidney=tuple(float(v) for v in kidneys[1]),
         stomach_fill=float(rng.uniform(0.75, 1.2)),
@@ -55,7 +56,7 @@ def draw_organs(fibrosis: Fibrosis, body: Body, rng: np.random.Generator) -> Org
 def spleen(points: Points, form: OrganForm, body: Body) -> np.ndarray:
     """Spleen along the left wall, hollow toward the stomach; it grows forward, down and to the middle."""
     s = form.spleen_size
-    dx, dy, dz = form.spleen_shift_mm
+    dy, dz = form.spleen_shift_mm
     center = (98 - 6 * (s - 1), 47 + dy - 18 * (s - 1), 22 + dz - 32 * (s - 1))
     shape = ellipsoid(points, center, (36 * s, 54 * s, 50 * s), z_deg=28, x_deg=-15)
     hollow = ellipsoid(points, (60 - 26 * (s - 1), 4 - 12 * (s - 1), 18), (36, 44, 80), z_deg=28)
@@ -115,9 +116,15 @@ def paint_stomach(canvas: Canvas, form: OrganForm, rng: np.random.Generator) -> 
     grid = canvas.grid
     region = grid.box((48, -15, 15), (65, 75, 90))
     points = grid.at(region)
-    joints = [((50, 22, 52), 27 * s), ((58, -5, 26), 29 * s), ((54, -38, -2), 22 * s), ((18, -52, -24), 15 * s), ((-14, -36, -30), 10 * s)]
+    joints = [
+        ((50, 22, 52), 27 * s),
+        ((58, -5, 26), 29 * s),
+        ((54, -38, -2), 22 * s),
+        ((18, -52, -24), 15 * s),
+        ((-14, -36, -30), 10 * s),
+    ]
     shape = np.full(points[0].shape, np.float32(60))
-    for (start, first), (end, last) in zip(joints, joints[1:], strict=False):
+    for (start, first), (end, last) in pairwise(joints):
         shape = union(shape, tube(points, start, end, (first, last)), 10)
     esophagus = tube(points, (8, 20, 70), (34, 18, 50), (7, 9))
     folds = lumps(rng, shape.shape, grid.spacing, size_mm=13.0)
@@ -168,14 +175,26 @@ def paint_bowel(canvas: Canvas, inside: np.ndarray, rng: np.random.Generator) ->
         radius = float(rng.uniform(7, 12.5))
         box = grid.box(middle, np.abs(heading) + radius + 8, margin_mm=6)
         local = grid.at(box)
-        loop = union(tube(local, ends[0], ends[1], (radius, radius)), tube(local, ends[1], ends[2], (radius, radius)), 6)
+        loop = union(
+            tube(local, ends[0], ends[1], (radius, radius)), tube(local, ends[1], ends[2], (radius, radius)), 6
+        )
         loop = intersection(loop, inside[box] + 4, 4)
         fine = smooth_field(rng, loop.shape, grid.spacing, correlation_mm=3.5)
         canvas.paint("visceral_fat", loop - 1.5, box, opacity=0.8)
         canvas.paint("bowel_wall", loop, box)
         content = rng.choice(["bowel_fluid", "bowel_wall", "bowel_mixed"], p=[0.35, 0.3, 0.35])
         canvas.paint(str(content), loop + 2.2, box, texture=float(rng.normal(0, 0.2)) + 0.18 * fine)
-    course = [(-90, 30, -175), (-88, 25, -110), (-78, -35, -88), (-35, -72, -100), (30, -74, -85), (78, -48, -45), (98, 8, -18), (98, 36, -90), (92, 36, -190)]
+    course = [
+        (-90, 30, -175),
+        (-88, 25, -110),
+        (-78, -35, -88),
+        (-35, -72, -100),
+        (30, -74, -85),
+        (78, -48, -45),
+        (98, 8, -18),
+        (98, 36, -90),
+        (92, 36, -190),
+    ]
     colon = np.full(room.shape, np.float32(60))
     bulge = 2.5 * lumps(rng, room.shape, grid.spacing, size_mm=26.0)
     radii = rng.uniform(13, 20, len(course))

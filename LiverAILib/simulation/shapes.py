@@ -12,7 +12,9 @@ import numpy as np
 from LiverAILib.simulation.grid import Points
 
 
-def rotated(points: Points, center: Sequence[float], *, z_deg: float = 0.0, y_deg: float = 0.0, x_deg: float = 0.0) -> Points:
+def rotated(
+    points: Points, center: Sequence[float], *, z_deg: float = 0.0, y_deg: float = 0.0, x_deg: float = 0.0
+) -> Points:
     """Coordinates relative to `center`, turned about z, then y, then x."""
     x, y, z = (axis - np.float32(c) for axis, c in zip(points, center, strict=True))
     for angle, plane in ((z_deg, "xy"), (y_deg, "xz"), (x_deg, "yz")):
@@ -31,8 +33,10 @@ def ellipsoid(points: Points, center: Sequence[float], radii: Sequence[float], *
     """Ellipsoid with semi-axes `radii` in mm; turned as in `rotated`."""
     x, y, z = rotated(points, center, **turn)
     a, b, c = (np.float32(r) for r in radii)
-    first = np.sqrt((x / a) ** 2 + (y / b) ** 2 + (z / c) ** 2) + np.float32(1e-6)
-    second = np.sqrt((x / a**2) ** 2 + (y / b**2) ** 2 + (z / c**2) ** 2) + np.float32(1e-6)
+    # The small constants keep the quotient right at the center, where both go to 0.
+    tiny, mean = np.float32(1e-8), np.float32(np.mean(np.asarray(radii, float)))
+    first = np.sqrt((x / a) ** 2 + (y / b) ** 2 + (z / c) ** 2 + tiny)
+    second = np.sqrt((x / a**2) ** 2 + (y / b**2) ** 2 + (z / c**2) ** 2 + tiny / mean**2)
     return first * (first - 1) / second
 
 

@@ -42,8 +42,9 @@ class SimulatedCase:
             `ascites`, `varices`. A sign too small to be planted is absent. Atrophy of the right lobe, growth of the left
             and wider fissures are shape changes without a place of their own and have no component.
         stage: Fibrosis stage 0 to 4.
-        caudate_level: Slice index k with the largest cross-section of the caudate lobe.
-        parameters: Everything drawn and the volumes measured from the masks; numbers, units in the names.
+        caudate_level: Slice index k with the largest cross-section of the caudate lobe (areas smoothed over 3 slices).
+        parameters: Everything drawn and the volumes measured from the masks, JSON-able, units in the names.
+            `caudate_to_right_lobe_ratio` is a ratio of volumes.
     """
 
     image: Image
@@ -57,7 +58,21 @@ class SimulatedCase:
 
 
 def _streams(seed: int) -> dict[str, np.random.Generator]:
-    names = ("pose", "warp", "fibrosis", "body", "liver", "organs", "paint", "vessels", "surface", "texture", "scanner", "noise", "signal")
+    names = (
+        "pose",
+        "warp",
+        "fibrosis",
+        "body",
+        "liver",
+        "organs",
+        "paint",
+        "vessels",
+        "surface",
+        "texture",
+        "scanner",
+        "noise",
+        "signal",
+    )
     children = np.random.SeedSequence(seed).spawn(len(names))
     return {name: np.random.default_rng(child) for name, child in zip(names, children, strict=True)}
 
@@ -91,8 +106,8 @@ def _paint_liver(canvas: Canvas, form: livers.LiverForm, body: trunk.Body, fibro
     shape = intersection(shape, trunk.cavity(points, trunk.muscle_outline(points, body)) + 0.8)
     shape = _without_islands(shape)
     foci = smooth_field(rngs["texture"], size, grid.spacing, correlation_mm=28.0)
-    threshold = np.float32(np.quantile(foci[::2, ::4, ::4], 1 - fibrosis.texture_coverage)) if fibrosis.severity else np.float32(9)
-    weight = np.clip((foci - threshold) / 1.0 + 0.5, 0, 1)
+    threshold = np.quantile(foci[shape < 0][::16], 1 - fibrosis.texture_coverage) if fibrosis.severity else np.inf
+    weight = np.clip(foci - np.float32(threshold) + 0.5, 0, 1)
     mesh = net(rngs["texture"], size, grid.spacing, size_mm=fibrosis.texture_size_mm)
     haze = smooth_field(rngs["texture"], size, grid.spacing, correlation_mm=30.0)
     fine = smooth_field(rngs["texture"], size, grid.spacing, correlation_mm=2.5)
@@ -136,7 +151,9 @@ def _paint_liver_vessels(canvas, region, shape, form, body, fibrosis, rng) -> No
         ((-46, -14, -14), (-0.5, -0.8, 0.1), 30, 3.2 * wide, 6),
         ((-20, -20, -8), (0.45, -0.9, 0.35), 34, 3.6 * wide, 6),
     ):
-        trees += grow_tree(start, heading, length_mm=length, radius_mm=radius, generations=generations, inside=inside, rng=rng)
+        trees += grow_tree(
+            start, heading, length_mm=length, radius_mm=radius, generations=generations, inside=inside, rng=rng
+        )
     root = (-28, 14, 0.72 * body.right_dome_mm)
     for heading in ((-1, 0.25, -0.45), (-0.55, -0.7, -0.5), (0.45, -0.85, -0.35)):
         start = np.asarray(root) + 10 * np.asarray(heading)
@@ -146,9 +163,17 @@ def _paint_liver_vessels(canvas, region, shape, form, body, fibrosis, rng) -> No
     points = grid.at(region)
     trunk_vein = np.minimum(
         tube(points, (-8, -4, -24), (-34, -14, -16), (6.0 * wide, 5.5 * wide)),
-        np.minimum(tube(points, (-34, -14, -16), (-46, -14, -14), (5.5 * wide, 4.4 * wide)), tube(points, (-34, -14, -16), (-20, -20, -8), (5 * wide, 4 * wide))),
+        np.minimum(
+            tube(points, (-34, -14, -16), (-46, -14, -14), (5.5 * wide, 4.4 * wide)),
+            tube(points, (-34, -14, -16), (-20, -20, -8), (5 * wide, 4 * wide)),
+        ),
     )
     canvas.paint("vein_bright", trunk_vein, region, opacity=0.85)
+
+
+def _caudate_level(lobes: np.ndarray) -> int:
+    area = (lobes == livers.CAUDATE).sum((1, 2)).astype(float)
+    return int(np.argmax(np.convolve(area, (0.25, 0.5, 0.25), mode="same")))
 
 
 def _evidence(case_planted: dict[str, np.ndarray], shape: Sequence[int]) -> np.ndarray:
@@ -175,8 +200,10 @@ def simulate_t2_mr(
         UserError: Stage, seed, size or spacing cannot be used.
     """
     if min(size) < 8 or min(size[:2]) < 48 or min(spacing) <= 0 or seed < 0:
-        raise UserError(f"Cannot simulate size {tuple(size)}, spacing {tuple(spacing)} mm, seed {seed}: give at least "
-                        "48 x 48 x 8 voxels, spacings above 0 and a seed of 0 or more.")
+        raise UserError(
+            f"Cannot simulate size {tuple(size)}, spacing {tuple(spacing)} mm, seed {seed}: give at least "
+            "48 x 48 x 8 voxels, spacings above 0 and a seed of 0 or more."
+        )
     rngs = _streams(seed)
     fibrosis = draw_fibrosis(stage, rngs["fibrosis"])
     pose = _draw_pose(rngs["pose"])
@@ -191,7 +218,9 @@ def simulate_t2_mr(
     body_share = ndimage.gaussian_filter(np.minimum(canvas.signal, 0.2) * 5, (0, 6, 6), truncate=2.0)
     frame = Image(
         array=acquire(canvas, scanner, np.minimum(body_share, 1), rngs["noise"]),
-        spacing=tuple(spacing), origin=tuple(-(n - 1) / 2 * s for n, s in zip(size, spacing, strict=True)), modality="MR",
+        spacing=tuple(spacing),
+        origin=tuple(-(n - 1) / 2 * s for n, s in zip(size, spacing, strict=True)),
+        modality="MR",
         meta={"series_description": "simulated T2 SPIR"},
     )
     parameters = _parameters(frame, labels, lobes, fibrosis, form, organ, body, pose, scanner) | {"seed": seed}
@@ -200,9 +229,14 @@ def simulate_t2_mr(
         return frame.with_array(array.astype(np.uint8), modality=None, meta={})
 
     return SimulatedCase(
-        image=frame, labels=mask(labels), lobes=mask(lobes), evidence=mask(_evidence(planted, labels.shape)),
-        components={name: mask(m) for name, m in planted.items()}, stage=fibrosis.stage,
-        caudate_level=int(np.argmax((lobes == livers.CAUDATE).sum((1, 2)))), parameters=parameters,
+        image=frame,
+        labels=mask(labels),
+        lobes=mask(lobes),
+        evidence=mask(_evidence(planted, labels.shape)),
+        components={name: mask(m) for name, m in planted.items()},
+        stage=fibrosis.stage,
+        caudate_level=_caudate_level(lobes),
+        parameters=parameters,
     )
 
 
@@ -262,18 +296,18 @@ def _parameters(frame, labels, lobes, fibrosis, form, organ, body, pose, scanner
     """All that was drawn, and the volumes that came out, in plain numbers."""
     ml = frame.voxel_volume_ml
     right, left, tail = (float((lobes == n).sum()) * ml for n in (1, 2, 3))
+    settings = {("scanner" if k == "name" else k): v for k, v in asdict(scanner).items()}
     return {
-        "stage": fibrosis.stage,
+        **asdict(fibrosis),
+        **settings,
         "liver_volume_ml": float((labels == LIVER).sum()) * ml,
         "spleen_volume_ml": float((labels == SPLEEN).sum()) * ml,
         "right_lobe_volume_ml": right,
         "left_lobe_volume_ml": left,
         "caudate_volume_ml": tail,
         "caudate_to_right_lobe_ratio": tail / max(right, 1e-6),
-        "fibrosis": asdict(fibrosis),
         "liver": asdict(form),
         "organs": {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(organ).items()},
         "body": asdict(body),
         "pose": {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(pose).items()},
-        "scanner": asdict(scanner),
     }

@@ -42,9 +42,7 @@ def smooth_field(
     return np.matmul(field, bases[2].T)
 
 
-def lumps(
-    rng: np.random.Generator, shape: Sequence[int], spacing: Sequence[float], *, size_mm: float
-) -> np.ndarray:
+def lumps(rng: np.random.Generator, shape: Sequence[int], spacing: Sequence[float], *, size_mm: float) -> np.ndarray:
     """Rounded bumps separated by sharp clefts (billow noise), mean 0, standard deviation 1; arguments as smooth_field."""
     field = smooth_field(rng, shape, spacing, correlation_mm=size_mm / 2)
     # The small constant rounds the clefts a little.

@@ -11,6 +11,7 @@ from LiverAILib.simulation.shapes import tube
 
 Segment = tuple[np.ndarray, np.ndarray, float, float]
 FAR_MM = 40.0
+THINNEST_MM = 1.1
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
@@ -41,27 +42,30 @@ def grow_tree(
     Returns:
         Segments (start, end, radius at start, radius at end).
     """
+    # Every branch has its own source of chance, so that a branch that finds no room does not change the others.
+    entropy = int(rng.integers(2**32))
     segments: list[Segment] = []
-    tips = [(np.asarray(start, float), _unit(np.asarray(direction, float)), length_mm, radius_mm)]
+    tips = [(1, np.asarray(start, float), _unit(np.asarray(direction, float)), length_mm, radius_mm)]
     for generation in range(generations):
         following = []
-        for position, heading, length, radius in tips:
+        for path, position, heading, length, radius in tips:
+            own = np.random.default_rng([entropy, path])
             for part in range(2):
                 # Of a few headings the one that stays deepest inside is taken.
-                tries = _unit_rows(heading + rng.normal(0, 0.28, (4, 3)))
+                tries = _unit_rows(heading + own.normal(0, 0.28, (4, 3)))
                 ends = position + tries * length / 2
                 depth = inside(ends)
-                best = int(np.argmin(depth + rng.uniform(0, 12, 4)))
+                best = int(np.argmin(depth + own.uniform(0, 12, 4)))
                 if depth[best] > -2 and generation + part > 0:
                     break
-                end, taper = ends[best], radius * 0.90
-                segments.append((position, end, radius, taper))
-                position, heading, radius = end, tries[best], taper
+                segments.append((position, ends[best], radius, radius * 0.9))
+                position, heading, radius = ends[best], tries[best], radius * 0.9
             else:
-                side = _unit(np.cross(heading, rng.normal(size=3)))
-                for sign in (-1, 1):
-                    spread = rng.uniform(0.35, 0.85)
-                    following.append((position, _unit(heading + sign * spread * side), length * 0.84, max(radius * rng.uniform(0.74, 0.9), 1.1)))
+                side = _unit(np.cross(heading, own.normal(size=3)))
+                for fork, sign in enumerate((-1, 1)):
+                    turned = _unit(heading + sign * own.uniform(0.35, 0.85) * side)
+                    thinner = max(radius * own.uniform(0.74, 0.9), THINNEST_MM)
+                    following.append((2 * path + fork, position, turned, length * 0.84, thinner))
         tips = following
     return segments
 
