@@ -95,7 +95,12 @@ def diagnose(question: Question, options: Options) -> Diagnosis:
     for i, (name, scores) in enumerate(question.scores.items()):
         calls[name] = _call(question, scores, options)
         metrics[name] = _metrics(question, scores, calls[name].calls, options)
-        bands = {"replicates": 500 if i == 0 else 0, "seed": options.seed, "level": options.level, "patients": clusters}
+        bands = {
+            "replicates": min(500, options.replicates) if i == 0 else 0,
+            "seed": options.seed,
+            "level": options.level,
+            "patients": clusters,
+        }
         roc[name] = curve(question.truth, scores, kind="roc", **bands)
         pr[name] = curve(question.truth, scores, kind="pr", **bands)
     for name, own in question.readers.items():
@@ -186,7 +191,7 @@ def _probabilities(
             continue
         settings = {"level": options.level, "seed": options.seed, "patients": question.patients}
         reliable[name] = calibration(question.truth, scores, replicates=options.replicates, **settings)
-        decision[name] = decision_curve(question.truth, scores, replicates=500, **settings)
+        decision[name] = decision_curve(question.truth, scores, replicates=min(500, options.replicates), **settings)
     return reliable, decision, notes
 
 
