@@ -38,7 +38,8 @@ def slice_views(scene):
     slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
     views = []
     for name, orientation in (("Red", "Axial"), ("Yellow", "Sagittal"), ("Green", "Coronal")):
-        node = slicer.vtkMRMLSliceNode()
+        node = scene.CreateNodeByClass("vtkMRMLSliceNode")
+        node.UnRegister(None)
         node.SetLayoutName(name)
         node = scene.AddNode(node)
         getattr(node, f"SetOrientationTo{orientation}")()

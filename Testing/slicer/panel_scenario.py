@@ -130,20 +130,11 @@ result = ui.resultLabel
 assert result.height >= result.heightForWidth(result.width), "the result is cut off"
 parent.widget.grab().save(sys.argv[1])
 
-# Cancel: nothing of it stays.
-count, worker = scene.GetNumberOfNodes(), panel._background.workerId
-ui.applyButton.click()
-wait(lambda: panel._background.busy)
-ui.cancelButton.click()
-assert ui.statusLabel.text == "Cancelled."
-assert ui.applyButton.enabled
-assert scene.GetNumberOfNodes() == count
-
 # Correct the mask, apply again: the same result nodes, the correction untouched.
 labelmap = known.segmentationNode.GetBinaryLabelmapInternalRepresentation("liver")
 labelmap.SetScalarComponentFromDouble(12, 10, 3, 0, 0)
 corrected = maskFromSegmentationNode(known.segmentationNode, "liver", volume).array
-table = nodes.tableNode
+table, count = nodes.tableNode, scene.GetNumberOfNodes()
 ui.statusLabel.text = ""
 ui.applyButton.click()
 wait(lambda: ui.statusLabel.text == "Done." or errors)
@@ -158,6 +149,15 @@ ui.applyButton.click()
 wait(lambda: errors)
 assert "shows no liver" in errors[0][0]
 assert errors[0][1] == ""
+assert ui.applyButton.enabled
+assert scene.GetNumberOfNodes() == count
+
+# Cancel: nothing of it stays.
+ui.sliceSpinBox.value = 5
+ui.applyButton.click()
+wait(lambda: panel._background.busy)
+ui.cancelButton.click()
+assert ui.statusLabel.text == "Cancelled."
 assert ui.applyButton.enabled
 assert scene.GetNumberOfNodes() == count
 
