@@ -84,6 +84,8 @@ def binary_metrics(
     method: str = "clopper-pearson",
     patients: ArrayLike | None = None,
     clustered: bool = False,
+    replicates: int = 2000,
+    seed: int = 0,
     positive: object | None = None,
 ) -> dict[str, Estimate]:
     """All metrics of binary calls.
@@ -94,8 +96,10 @@ def binary_metrics(
         level: Confidence level.
         method: Interval of the proportions.
         patients: Shape (n,), identifiers; then a patient with several rows is an error, unless ``clustered``.
-        clustered: Rows are images: intervals allow for images of the same patient (Rao and Scott); likelihood ratios,
-            balanced accuracy and kappa then have no interval here (use `bootstrap.resample_patients`).
+        clustered: Rows are images: intervals of proportions allow for images of the same patient (Rao and Scott),
+            those of likelihood ratios, balanced accuracy and kappa are percentiles over resampled patients.
+        replicates: Bootstrap replicates, used only when clustered.
+        seed: Seed of the bootstrap.
         positive: Label of the positive class where it is not 1 or True.
 
     Raises:
@@ -118,10 +122,41 @@ def binary_metrics(
     result = {
         name: clustered_proportion(name, right[mask], patients=ids[mask], level=level) for name, mask in chosen.items()
     }
-    note = "counted over images; no interval, because images of a patient are not independent"
-    for name in ("balanced_accuracy", "lr_positive", "lr_negative", "kappa"):
-        result[name] = Estimate(name, found[name].value, None, None, table.n, note)
+    result.update(_resampled(truth, called, patients=ids, values=found, level=level, replicates=replicates, seed=seed))
     return result
+
+
+def _resampled(
+    truth: NDArray[np.bool_],
+    called: NDArray[np.bool_],
+    *,
+    patients: NDArray,
+    values: dict[str, Estimate],
+    level: float,
+    replicates: int,
+    seed: int,
+) -> dict[str, Estimate]:
+    """Balanced accuracy, likelihood ratios and kappa of images, with percentile intervals by resampling the patients."""
+    names = ("balanced_accuracy", "lr_positive", "lr_negative", "kappa")
+
+    def all_four(index: NDArray[np.intp]) -> tuple[float, ...]:
+        own, said = truth[index], called[index]
+        m, n = own.sum(), own.size - own.sum()
+        tpr, fpr = (own & said).sum() / m, (~own & said).sum() / n
+        agreed, chance = np.mean(own == said), own.mean() * said.mean() + (1 - own.mean()) * (1 - said.mean())
+        return (tpr + 1 - fpr) / 2, tpr / fpr, (1 - tpr) / (1 - fpr), (agreed - chance) / (1 - chance)
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        drawn = bootstrap.resample_patients(all_four, truth, patients=patients, replicates=replicates, seed=seed)
+    found = {}
+    for i, name in enumerate(names):
+        value = values[name].value
+        interval = drawn.interval(i, level=level) if math.isfinite(value) else None
+        note = f"{truth.size} images of {drawn.n_patients} patients"
+        if interval is None:
+            note += f"; no interval from resampling{', undefined' if math.isnan(value) else ''}"
+        found[name] = Estimate(name, value, interval, None, truth.size, note)
+    return found
 
 
 def score_metrics(

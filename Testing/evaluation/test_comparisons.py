@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from LiverAILib.evaluation.comparisons import adjust, mcnemar, paired_bootstrap
+from LiverAILib.evaluation.comparisons import adjust, mann_whitney, mcnemar, paired_bootstrap
 from LiverAILib.evaluation.delong import auc_value, compare_paired
 
 
@@ -54,6 +54,17 @@ def test_bootstrap_p_is_never_zero():
 def test_identical_methods_do_not_differ():
     truth = np.arange(20) < 10
     assert paired_bootstrap(lambda index: (0.7, 0.7), truth, replicates=50).p_value == 1
+
+
+def test_mann_whitney_counts_the_pairs():
+    test = mann_whitney([1.4, 1.2, 1.6, 0.5], [0.6, 0.4, 0.7], names=("F4", "F0"))
+    assert test.statistic == sum(a > b for a in (1.4, 1.2, 1.6, 0.5) for b in (0.6, 0.4, 0.7))
+    assert test.difference == pytest.approx(1.3 - 0.6)
+    assert 0.1 < test.p_value < 0.5
+    with pytest.raises(ValueError, match="a group has no case"):
+        mann_whitney([], [1.0])
+    with pytest.raises(ValueError, match="images would be counted"):
+        mann_whitney([1.0], [2.0], patients=["a", "a"])
 
 
 def test_holm_and_fdr_by_hand():

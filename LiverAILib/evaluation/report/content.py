@@ -42,6 +42,7 @@ class Table:
         rows: Cells as text, one tuple a row.
         note: Text below; empty if none.
         compact: The same for the page: fewer columns, what repeats said once below. None: shown as it is.
+        folded: Long and rarely read: the page shows it closed, to be opened.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
     compact: Table | None = None
+    folded: bool = False
 
 
 @dataclass(frozen=True)

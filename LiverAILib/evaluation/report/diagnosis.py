@@ -152,6 +152,8 @@ def _binary(question: Question, calls: NDArray[np.bool_], options: Options) -> d
         method=options.interval,
         patients=question.patients,
         clustered=options.clustered,
+        replicates=options.replicates,
+        seed=options.seed,
     )
 
 

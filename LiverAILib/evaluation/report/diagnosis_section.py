@@ -145,7 +145,7 @@ def _calibration_tables(result: Diagnosis) -> list[Table]:
     columns = ("method", "from", "to", "mean predicted", "observed", "low", "high", "count")
     return [
         estimates_table(f"{result.question.key}_calibration", "Calibration", numbers, note=note),
-        Table(f"{result.question.key}_reliability", "Reliability bins", columns, tuple(bins)),
+        Table(f"{result.question.key}_reliability", "Reliability bins", columns, tuple(bins), folded=True),
     ]
 
 
@@ -184,4 +184,4 @@ def _errors(result: Diagnosis, case_ids: np.ndarray) -> Table:
         rows.append((str(case_ids[i]), str(question.patients[i]), kind, score, ", ".join(others)))
     columns = ("case_id", "patient_id", "error", "score", "readers")
     note = f"{len(rows)} of {question.truth.size} were called wrongly by {method}; look at these images."
-    return Table(f"{question.key}_errors", "Cases called wrongly", columns, tuple(rows), note)
+    return Table(f"{question.key}_errors", "Cases called wrongly", columns, tuple(rows), note, folded=True)

@@ -20,6 +20,7 @@ header { padding-top: 24px; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 4px; overflow-wrap: anywhere; }
 h2 { font-size: 1.25rem; margin: 40px 0 8px; padding-top: 8px; border-top: 2px solid var(--mark); }
 h3 { font-size: 1rem; margin: 24px 0 6px; }
+summary { font-weight: 600; margin: 20px 0 6px; cursor: pointer; }
 p { max-width: 75ch; margin: 6px 0; overflow-wrap: anywhere; }
 .soft { color: var(--soft); font-size: .83rem; max-width: 110ch; }
 .use { border-left: 4px solid #D55E00; padding: 8px 12px; background: #fff6f0; margin: 12px 0; }
@@ -125,9 +126,15 @@ def _section(anchor: str, section: Section, svgs: Mapping[str, bytes], wide: Seq
         )
     figures = f'<div class="figures">{figures}</div>' if figures else ""
     # Metrics first, then the figures, then the longer tables.
-    tables = [f"<h3>{escape(table.title)}</h3>{_table(table)}" for table in section.tables]
+    tables = [_titled(table) for table in section.tables]
     body = f"{text}{''.join(tables[:1])}{figures}{''.join(tables[1:])}"
     return f'<section id="{anchor}"><h2>{escape(section.title)}</h2>{body}</section>'
+
+
+def _titled(table: Table) -> str:
+    if table.folded and table.rows:
+        return f"<details><summary>{escape(table.title)} ({len(table.rows)})</summary>{_table(table)}</details>"
+    return f"<h3>{escape(table.title)}</h3>{_table(table)}"
 
 
 def _table(table: Table) -> str:
