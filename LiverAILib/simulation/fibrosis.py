@@ -67,7 +67,7 @@ def draw_fibrosis(stage: int, rng: np.random.Generator) -> Fibrosis:
         spleen_volume_scale=float(1 + 1.5 * severity**1.2 * np.exp(0.35 * g[7])),
         texture_contrast=float(0.11 * severity * np.exp(0.2 * g[8])),
         texture_size_mm=float(6.0 * np.exp(0.15 * g[9])),
-        texture_coverage=float(min(0.5, 0.33 * severity**0.7 * np.exp(0.15 * g[10]))),
+        texture_coverage=float(min(0.5, 0.28 * severity**0.7 * np.exp(0.15 * g[10]))),
         fissure_widening_mm=float(3.5 * severity**1.5 * np.exp(0.2 * g[11])),
         portal_vein_scale=float(1 + 0.25 * severity),
         ascites_mm=float(4 + 14 * chance[1]) if cirrhosis and chance[0] < 0.4 else 0.0,

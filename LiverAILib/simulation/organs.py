@@ -57,8 +57,8 @@ def spleen(points: Points, form: OrganForm, body: Body) -> np.ndarray:
     """Spleen along the left wall, hollow toward the stomach; it grows forward, down and to the middle."""
     s = form.spleen_size
     dy, dz = form.spleen_shift_mm
-    center = (98 - 6 * (s - 1), 47 + dy - 18 * (s - 1), 22 + dz - 32 * (s - 1))
-    shape = ellipsoid(points, center, (36 * s, 54 * s, 50 * s), z_deg=28, x_deg=-15)
+    center = (98 - 6 * (s - 1), 50 + dy - 10 * (s - 1), 24 + dz - 30 * (s - 1))
+    shape = ellipsoid(points, center, (38 * s, 46 * s, 56 * s), z_deg=30, x_deg=-15)
     hollow = ellipsoid(points, (60 - 26 * (s - 1), 4 - 12 * (s - 1), 18), (36, 44, 80), z_deg=28)
     shape = difference(shape, hollow, 8)
     shape = difference(shape, kidney(points, form.left_kidney, 1) - 2.5, 4)
@@ -131,7 +131,7 @@ def paint_stomach(canvas: Canvas, form: OrganForm, rng: np.random.Generator) -> 
     fine = smooth_field(rng, shape.shape, grid.spacing, correlation_mm=3.0)
     canvas.paint("bowel_wall", np.minimum(shape, esophagus), region, texture=0.1 * fine)
     coarse = smooth_field(rng, shape.shape, grid.spacing, correlation_mm=22.0)
-    canvas.paint("stomach_content", shape + 4.0 + 1.2 * folds, region, texture=0.06 * fine + 0.2 * coarse)
+    canvas.paint("stomach_content", shape + 4.0 + 1.2 * folds, region, texture=0.06 * fine + 0.28 * coarse)
     gas = intersection(shape + 5, plane(points, (0, -52 + form.stomach_gas * 0.6, 0), (0, 1, 0)))
     canvas.paint("gas", gas, region)
 

@@ -272,8 +272,8 @@ def _paint_patient(canvas, fibrosis, body, form, organ, rngs) -> tuple[np.ndarra
     region = grid.box(*organs.SPLEEN_BOX)
     shape = organs.spleen(grid.at(region), organ, body)
     mottle = smooth_field(rng, shape.shape, grid.spacing, correlation_mm=6.0)
-    canvas.paint("visceral_fat", shape - 1.2, region, opacity=0.6)
-    canvas.paint("spleen", shape, region, texture=0.03 * mottle)
+    canvas.paint("visceral_fat", shape - 2.2, region, opacity=0.85)
+    canvas.paint("spleen", shape, region, texture=0.045 * mottle)
     labels[region][shape < 0] = SPLEEN
     found = _paint_liver(canvas, form, body, fibrosis, rngs)
     mask = found["mask"]
