@@ -104,7 +104,8 @@ def format_number(value: float, digits: int = 3) -> str:
         return "undefined"
     if math.isinf(value):
         return "infinite" if value > 0 else "-infinite"
-    return f"{value:.{digits}f}"
+    # Adding 0 turns the -0.000 of a tiny negative number into 0.000.
+    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def format_p(p_value: float) -> str:

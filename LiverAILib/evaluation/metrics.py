@@ -249,7 +249,7 @@ def kappa_from_table(table: ArrayLike, *, weights: str | None = None, level: flo
     with np.errstate(all="ignore"):  # a perfect table has no variance; that is handled below
         result = cohens_kappa(square, wt=weighting[weights])
     value, error = float(result.kappa), float(result.std_kappa)
-    if not error > 1e-12:
+    if not error > 1e-6:
         return Estimate(name, value, None, None, n, "no interval: the large-sample variance is 0 here")
     interval = normal_interval(value, error, level=level, method="Fleiss-Cohen-Everitt", low=-1, high=1)
     return Estimate(name, value, interval, None, n, "", error)

@@ -14,6 +14,7 @@ def test_undefined_and_infinite_are_words():
     assert format_number(math.nan) == "undefined"
     assert format_number(math.inf) == "infinite"
     assert format_number(-math.inf) == "-infinite"
+    assert format_number(-0.0001) == "0.000"
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,10 @@ def draw_bland_altman(axes: Axes, result: BlandAltman, *, quantity: str, unit: s
             va="center",
             fontsize=6.5,
         )
-    reach = max(abs(result.lower.interval.low), abs(result.upper.interval.high), float(np.abs(result.difference).max()))
+    reach = (
+        max(abs(result.lower.interval.low), abs(result.upper.interval.high), float(np.abs(result.difference).max()))
+        or 1.0
+    )
     axes.set(
         ylim=(-1.1 * reach, 1.1 * reach),
         xlabel=f"mean of predicted and reference {quantity}{suffix}",

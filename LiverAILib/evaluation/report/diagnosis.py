@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -242,7 +243,15 @@ def _compare(question: Question, calls: dict[str, Calls], options: Options) -> t
     return [test for _, test in tests], [what for what, _ in tests]
 
 
-def _by_bootstrap(question, pair, function, names, metric, options) -> Comparison:
+def _by_bootstrap(
+    question: Question,
+    pair: tuple[NDArray[np.float64], NDArray[np.float64]],
+    function: Callable[[NDArray, NDArray], float],
+    names: tuple[str, str],
+    metric: str,
+    options: Options,
+) -> Comparison:
+    """Difference of a metric of two scores, by resampling patients."""
     return paired_bootstrap(
         lambda index: tuple(function(question.truth[index], scores[index]) for scores in pair),
         question.truth,

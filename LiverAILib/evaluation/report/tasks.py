@@ -1,5 +1,4 @@
-"""The three kinds of reference standard: two classes, fibrosis stages, measured values. Each becomes sections and
-numbers."""
+"""The three kinds of reference standard, two classes, stages and measured values, become sections and numbers."""
 
 from __future__ import annotations
 
@@ -70,7 +69,15 @@ def run_task(predictions: Predictions, options: Options) -> Result:
         raise UserError(f"{predictions.path.name}: {error}") from error
 
 
-def _question(predictions: Predictions, key: str, title: str, truth, scores, readers, probabilistic=True) -> Question:
+def _question(
+    predictions: Predictions,
+    key: str,
+    title: str,
+    truth: np.ndarray,
+    scores: dict[str, np.ndarray],
+    readers: dict[str, np.ndarray],
+    probabilistic: bool = True,
+) -> Question:
     return Question(
         key,
         title,

@@ -120,6 +120,31 @@ def test_degenerate_files_say_what_to_do(write, rows, text):
         run(write(["case_id", "patient_id", "label", "score"], rows))
 
 
+STAGES = [f"score:{stage}" for stage in range(5)]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("columns", "cells"),
+    [
+        (["score"], lambda i: (i % 2, 0.5)),  # ties only
+        (["score"], lambda i: (i % 2, 0.1 + 0.8 * (i % 2))),  # perfect separation
+        (
+            ["score", "score:copy", "score:none"],
+            lambda i: (i % 2, i / 20, i / 20, 0),
+        ),  # a copy, and a reader who never calls
+        (["score"], lambda i: (i % 2, 1e300 * (i % 3))),  # huge scores
+        (STAGES, lambda i: (i % 5, *(float(s == i % 5) for s in range(5)))),  # certain and right
+        (["score", "score:same"], lambda i: (1.5 * i, 1.5 * i, 3.0)),  # a perfect and a constant measurement
+    ],
+)
+def test_degenerate_files_give_defined_numbers_without_a_warning(write, columns, cells):
+    path = write(["case_id", "patient_id", "label", *columns], [(i, i, *cells(i)) for i in range(20)])
+    found = run(path)
+    json.dumps(found.record, allow_nan=False)
+    assert len(found.headline) >= 3
+
+
 def test_two_cases_can_be_evaluated_with_a_fixed_threshold(write):
     path = write(["case_id", "patient_id", "label", "score"], [("a", "p", 1, 0.9), ("b", "q", 0, 0.4)])
     found = run(path, Options(rule=Rule("fixed", 0.5), **FAST))
