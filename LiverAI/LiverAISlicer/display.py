@@ -11,6 +11,8 @@ COLORS_NAME = "LiverAI heat map"
 THRESHOLD_SHARE = 0.2
 """Below this share of the map's maximum nothing is drawn, so that the image stays visible where the map is low."""
 
+OUTLINE_PIXELS = 2
+
 ANCHORS = (
     (0.0, (87, 16, 110)),
     (0.3, (165, 44, 96)),
@@ -86,3 +88,4 @@ def showOutline(segmentationNode, transaction) -> None:
     display.SetVisibility2DFill(False)
     display.SetVisibility2DOutline(True)
     display.SetOpacity2DOutline(1.0)
+    display.SetSliceIntersectionThickness(OUTLINE_PIXELS)

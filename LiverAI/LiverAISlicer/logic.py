@@ -13,7 +13,13 @@ from LiverAILib.assessment import Assessment  # noqa: E402
 from LiverAILib.errors import UserError  # noqa: E402
 from LiverAISlicer import views  # noqa: E402
 from LiverAISlicer.jobs import Job  # noqa: E402
-from LiverAISlicer.nodes import checkVolumeNode, imageFromVolumeNode, maskFromSegmentationNode, segmentFor  # noqa: E402
+from LiverAISlicer.nodes import (  # noqa: E402
+    checkVolumeNode,
+    gridOfVolumeNode,
+    imageFromVolumeNode,
+    maskFromSegmentationNode,
+    segmentFor,
+)
 from LiverAISlicer.results import AssessmentNodes, writeAssessment  # noqa: E402
 from LiverAISlicer.transaction import SceneTransaction  # noqa: E402
 
@@ -99,8 +105,8 @@ class AssessmentLogic:
         """Number of slices of a volume along its own axis nearest to superior."""
         from LiverAILib.imaging.geometry import axis_order
 
-        image = imageFromVolumeNode(volumeNode)
-        return image.size[axis_order(image).slice_axis]
+        grid = gridOfVolumeNode(volumeNode)
+        return grid.size[axis_order(grid).slice_axis]
 
     def setHeatMapOpacity(self, nodes: AssessmentNodes, opacity: float) -> None:
         """Opacity, 0..1, of a result's heat map where slice views show it."""

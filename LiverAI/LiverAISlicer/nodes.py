@@ -30,6 +30,16 @@ def imageFromVolumeNode(volumeNode) -> Image:
     Raises:
         UserError: No voxels, more than one value a voxel, a label map, or a transform that is not linear or shears.
     """
+    grid = gridOfVolumeNode(volumeNode)
+    return grid.with_array(
+        np.array(slicer.util.arrayFromVolume(volumeNode)),
+        modality=modalityOf(volumeNode),
+        meta={"name": volumeNode.GetName()},
+    )
+
+
+def gridOfVolumeNode(volumeNode) -> Image:
+    """Where the voxels of a volume node lie: `imageFromVolumeNode` without voxel values; same errors, no copy."""
     checkVolumeNode(volumeNode)
     matrix = RAS_TO_LPS @ ijkToWorld(volumeNode)
     spacing = np.linalg.norm(matrix[:3, :3], axis=0)
@@ -40,14 +50,8 @@ def imageFromVolumeNode(volumeNode) -> Image:
             "gantry tilt). Harden the transform, resample the volume (module Resample Scalar/Vector/DWI Volume) and "
             "use the result."
         )
-    return Image(
-        array=np.array(slicer.util.arrayFromVolume(volumeNode)),
-        spacing=tuple(spacing),
-        origin=tuple(matrix[:3, 3]),
-        direction=direction,
-        modality=modalityOf(volumeNode),
-        meta={"name": volumeNode.GetName()},
-    )
+    shape = tuple(reversed(volumeNode.GetImageData().GetDimensions()))
+    return Image(np.broadcast_to(np.uint8(0), shape), tuple(spacing), tuple(matrix[:3, 3]), direction)
 
 
 def volumeNodeFromImage(image: Image, name: str, scene):
@@ -167,8 +171,7 @@ def maskFromSegmentationNode(segmentationNode, segmentId: str, volumeNode) -> Im
     )
     scalars = resampled.GetPointData().GetScalars()
     array = numpy_support.vtk_to_numpy(scalars).reshape(tuple(reversed(resampled.GetDimensions())))
-    image = imageFromVolumeNode(volumeNode)
-    return image.with_array((array > 0).astype(np.uint8), modality=None)
+    return gridOfVolumeNode(volumeNode).with_array((array > 0).astype(np.uint8))
 
 
 def segmentLabelmap(segmentationNode, segmentId: str):

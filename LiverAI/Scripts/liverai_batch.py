@@ -52,14 +52,16 @@ def run(options: argparse.Namespace) -> int:
     """Assess all cases; returns the exit code."""
     from LiverAISlicer.dependencies import checkDependencies
 
-    from LiverAILib.assessment_files import check_output_folder
-    from LiverAILib.batch import find_images
-    from LiverAILib.imaging.files import image_name
     from LiverAILib.model import load_model
 
     checkDependencies()
+    model = load_model(options.model)  # before the libraries of the networks are loaded, which takes seconds
+
+    from LiverAILib.assessment_files import check_output_folder
+    from LiverAILib.batch import find_images
+    from LiverAILib.imaging.files import image_name
+
     images = find_images(options.input)
-    model = load_model(options.model)
     check_output_folder(options.output)
     logic = AssessmentLogic()
     rows = []

@@ -41,7 +41,7 @@ class Parent:
         return self._layout
 
 
-def wait(condition, seconds: float = 60) -> None:
+def wait(condition, seconds: float = 240) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"nothing came; status: {ui.statusLabel.text}, errors: {errors}"

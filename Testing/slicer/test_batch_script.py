@@ -21,7 +21,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "LiverAI" / "Scripts" / "liverai_
 
 def run(*arguments: object) -> subprocess.CompletedProcess:
     command = [sys.executable, str(SCRIPT), "--", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.fixture
@@ -82,8 +82,9 @@ def test_folder_with_a_bad_case_and_a_second_run(folders, untrained_model, scene
 
 
 def test_what_cannot_be_started_ends_in_one_line(tmp_path):
-    done = run("--input", tmp_path / "nothing", "--output", tmp_path / "out", "--model", "x")
+    done = run("--input", tmp_path, "--output", tmp_path / "out", "--model", "no-such-model")
     assert done.returncode == 2
-    assert "no such folder" in done.stderr
+    assert "no such model" in done.stderr
+    assert not (tmp_path / "out").exists()
     assert "Traceback" not in done.stderr
     assert run("--input", tmp_path).returncode == 2

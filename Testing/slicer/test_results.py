@@ -134,6 +134,37 @@ def test_placed_in_a_folder_of_its_name_where_there_is_no_study(scene, logic, vo
     )
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_application_that_makes_and_removes_items_by_itself(monkeypatch, scene, logic, slice_views, fails):
+    """In the application every node gets an item at the top when it is added, and loses it when it is removed."""
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def added(caller, event, node):
+        if node.IsA("vtkMRMLDisplayableNode") or node.IsA("vtkMRMLTableNode"):
+            hierarchy_of(scene).CreateItem(hierarchy_of(scene).GetSceneItemID(), node)
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def removed(caller, event, node):
+        item = hierarchy_of(scene).GetItemByDataNode(node)
+        if item:
+            hierarchy_of(scene).RemoveItem(item, False, False)
+
+    scene.AddObserver(scene.NodeAddedEvent, added)
+    scene.AddObserver(scene.NodeAboutToBeRemovedEvent, removed)
+    volume = addKnownVolume(scene)
+    before = scene_text(scene)
+    if fails:
+        monkeypatch.setattr(results.views, "jumpToSlice", lambda *arguments: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            logic.write(volume, knownAssessment(imageFromVolumeNode(volume)))
+        assert scene_text(scene) == before
+        return
+    nodes = logic.write(volume, knownAssessment(imageFromVolumeNode(volume)))
+    items = slicer.util.getSubjectHierarchyItemChildren(recursive=True)
+    assert len(items) == 1 + 1 + len(ours(nodes))  # folder, input, results: none twice
+    assert len({parent_of(scene, node) for node in (volume, *ours(nodes))}) == 1
+
+
 @pytest.mark.parametrize("transformed", [False, True])
 def test_views_jump_to_the_slice_and_keep_all_else(scene, logic, volume, slice_views, transformed):
     if transformed:

@@ -20,7 +20,7 @@ def measured(tmp_path_factory):
         [sys.executable, str(HERE / "view_scenario.py"), str(picture)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith("MEASURED ")]
