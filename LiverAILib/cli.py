@@ -274,6 +274,8 @@ def _add_simulate(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--cases", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--prevalences", metavar="F0,F1,F2,F3,F4", help="share of each stage (default: equal)")
+    parser.add_argument("--workers", type=int, default=1, help="processes side by side")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.set_defaults(run=run_simulate)
 
@@ -285,7 +287,18 @@ def run_simulate(args: argparse.Namespace) -> int:
     def progress(fraction: float, text: str) -> None:
         print(f"[{100 * fraction:3.0f} %] {text}", file=sys.stderr, flush=True)
 
-    manifest = simulate_cohort(args.output, cases=args.cases, seed=args.seed, progress=None if args.quiet else progress)
+    try:
+        shares = [float(part) for part in args.prevalences.split(",")] if args.prevalences else None
+    except ValueError:
+        raise UserError(f"--prevalences {args.prevalences}: not five numbers. Write for example 4,1,1,1,3.") from None
+    manifest = simulate_cohort(
+        args.output,
+        cases=args.cases,
+        seed=args.seed,
+        prevalences=shares,
+        workers=args.workers,
+        progress=None if args.quiet else progress,
+    )
     if not args.quiet:
         print(f"manifest: {manifest}")
     return 0

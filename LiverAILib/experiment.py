@@ -101,7 +101,8 @@ def _same_run(path: Path, settings: dict[str, Any]) -> None:
 
 def _train_segmentation(cohort: Cohort, output: Path, settings: Mapping[str, Any], log: Callable[[str], None]):
     published = settings["schedule"] == "published"
-    stages = schedules.NOWAK2021_SEGMENTATION if published else schedules.one_stage(settings["epochs"] or 30, 1e-3)
+    epochs = settings["epochs"] or 30
+    stages = schedules.NOWAK2021_SEGMENTATION if published else schedules.one_stage(epochs, 1e-3)
     network, history = segmentation.train_segmentation(
         cohort,
         output,
@@ -109,6 +110,7 @@ def _train_segmentation(cohort: Cohort, output: Path, settings: Mapping[str, Any
         seed=settings["seed"],
         encoder_weights=settings["encoder_weights"],
         steps=settings["steps"] or 50,
+        refine_epochs=0 if published else max(1, round(epochs / 4)),
         log=log,
     )
     return segmentation_card(cohort, history), network.state_dict()

@@ -7,7 +7,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +49,7 @@ def simulate_cohort(
     stages: Sequence[int] = STAGES,
     prevalences: Sequence[float] | None = None,
     splits: bool = True,
+    workers: int = 1,
     progress: Progress | None = None,
 ) -> Path:
     """Simulates a cohort into a new folder: images, masks, parameters and `manifest.csv`.
@@ -61,6 +64,7 @@ def simulate_cohort(
         stages: Stages to simulate.
         prevalences: Share of each of `stages`, equal when None; they need not sum to 1.
         splits: Split 70/15/15 by stage; False leaves the column empty.
+        workers: Processes that simulate side by side; the files do not depend on it.
         progress: Called after each case with a share 0..1 and a sentence.
 
     Returns:
@@ -81,10 +85,10 @@ def simulate_cohort(
         raise UserError(f"Cannot write {output}: {error.strerror}. Choose another output folder.") from error
     try:
         rows = []
-        for number, (stage, split) in enumerate(zip(plan, split_of, strict=True)):
-            rows.append(_one_case(working, number, stage, split, seed))
+        for row in _all_cases(working, plan, split_of, seed, workers):
+            rows.append(row)
             if progress:
-                progress((number + 1) / cases, f"{rows[-1]['case_id']}, stage F{stage}")
+                progress(len(rows) / cases, f"{row['case_id']}, stage F{row['label']}")
         with (working / MANIFEST).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
@@ -151,6 +155,19 @@ def write_case(case: SimulatedCase, folder: Path) -> dict[str, str]:
     record = case.parameters | {"caudate_level": case.caudate_level}
     (folder / "parameters.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return {name: f"{folder.name}/{name}.nii.gz" for name in files}
+
+
+def _all_cases(
+    working: Path, plan: Sequence[int], split_of: Sequence[str], seed: int, workers: int
+) -> Iterator[dict[str, str | int]]:
+    """The rows of the manifest in order, simulated one by one or in `workers` processes."""
+    each = ([working] * len(plan), range(len(plan)), plan, split_of, [seed] * len(plan))
+    if workers <= 1:
+        yield from map(_one_case, *each)
+        return
+    # Fresh processes: a fork of one that has already run torch's threads can hang.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_one_case, *each)
 
 
 def _one_case(working: Path, number: int, stage: int, split: str, seed: int) -> dict[str, str | int]:

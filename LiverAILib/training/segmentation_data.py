@@ -21,6 +21,11 @@ WIDE_INTENSITY = Intensity(
     log_gamma=0.5, contrast=0.25, brightness=0.1, bias_field=0.25, noise=0.06, blur_chance=0.3, channel_dropout=0.08
 )
 
+NEAR_GEOMETRY = Geometry(rotation_degrees=10, zoom=(0.85, 1.15), aspect=0.06, shear=0.04, shift=0.05, elastic=0.006)
+NEAR_INTENSITY = Intensity(
+    log_gamma=0.25, contrast=0.15, brightness=0.05, bias_field=0.15, noise=0.03, blur_chance=0.2, channel_dropout=0.08
+)
+
 
 @dataclass(frozen=True)
 class TrainingVolume:
@@ -89,6 +94,8 @@ class SliceSampler:
         synthetic_share: float = 0.5,
         ct_share: float = 0.25,
         empty_share: float = 0.15,
+        geometry: Geometry = WIDE_GEOMETRY,
+        intensity: Intensity = WIDE_INTENSITY,
     ) -> None:
         self.volumes = volumes
         self.batch_size = batch_size
@@ -96,6 +103,7 @@ class SliceSampler:
         self.size = size
         self.synthetic_share = synthetic_share
         self.empty_share = empty_share
+        self.geometry, self.intensity = geometry, intensity
         self.mr = [i for i, v in enumerate(volumes) if v.modality == "MR"]
         self.ct = [i for i, v in enumerate(volumes) if v.modality == "CT"]
         self.ct_share = ct_share if self.mr and self.ct else float(not self.mr)
@@ -126,10 +134,10 @@ class SliceSampler:
         chosen = torch.tensor(synthetic)
         if chosen.any():
             stack[chosen] = random_contrast(stack[chosen], torch.stack(tissues)[chosen], generator)
-        grid = random_grid(len(stack), *self.size, WIDE_GEOMETRY, generator)
+        grid = random_grid(len(stack), *self.size, self.geometry, generator)
         stack, warped_labels = warp(stack, grid, labels=torch.stack(labels))
         stack = self._cut_field_of_view(stack, generator)
-        return Batch(change_intensity(stack, WIDE_INTENSITY, generator), warped_labels, torch.tensor(known))
+        return Batch(change_intensity(stack, self.intensity, generator), warped_labels, torch.tensor(known))
 
     def _sample(self, volume: TrainingVolume, with_organs: list[int], rng: np.random.Generator):
         """Three neighboring slabs around a random slice, its labels and tissues, cropped or padded to the input size."""
