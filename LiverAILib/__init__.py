@@ -10,8 +10,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "assess": "LiverAILib.assess",
-    "Assessor": "LiverAILib.assess",
+    "assess": "LiverAILib.assessor",
+    "Assessor": "LiverAILib.assessor",
     "Assessment": "LiverAILib.assessment",
     "Case": "LiverAILib.case",
     "Image": "LiverAILib.imaging.image",

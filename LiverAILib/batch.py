@@ -7,31 +7,15 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from LiverAILib.assess import Assessor
+from LiverAILib.assessor import Assessor
 from LiverAILib.assessment import Assessment
 from LiverAILib.assessment_files import RECORD, check_output_folder, read_assessment, write_assessment
 from LiverAILib.case import Case
 from LiverAILib.errors import UserError
-from LiverAILib.imaging.files import SUFFIXES, image_name
+from LiverAILib.imaging.files import find_images, image_name
 from LiverAILib.model import load_model
 
 SUMMARY = "summary.csv"
-
-
-def find_images(folder: Path) -> list[Path]:
-    """Image files directly in `folder`, and its subfolders (DICOM series), sorted by name."""
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder. Give the folder that holds the images.")
-    found = [
-        path
-        for path in sorted(folder.iterdir())
-        if not path.name.startswith(".") and (path.is_dir() or path.name.lower().endswith(SUFFIXES))
-    ]
-    if not found:
-        raise UserError(
-            f"{folder}: no image in this folder. It needs files ending in {', '.join(SUFFIXES)} or DICOM folders."
-        )
-    return found
 
 
 def assess_folder(

@@ -95,7 +95,7 @@ def run_assess(args: argparse.Namespace) -> int:
     case = Case.from_file(args.input[0], role=method_of(model).role, series=args.series, liver_mask=args.segmentation)
     created = not args.output.exists()
     check_output_folder(args.output)
-    from LiverAILib.assess import assess
+    from LiverAILib.assessor import assess
 
     try:
         assessment = assess(

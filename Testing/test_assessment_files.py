@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from LiverAILib.assess import assess
+from LiverAILib.assessor import assess
 from LiverAILib.assessment_files import read_assessment, write_assessment
 from LiverAILib.case import Case
 from LiverAILib.errors import UserError

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from LiverAILib.assess import Assessor
+from LiverAILib.assessor import Assessor
 from LiverAILib.case import Case
 from LiverAILib.cohort import read_cohort
 from LiverAILib.model import list_models, load_model

@@ -76,7 +76,9 @@ def main() -> None:
     base = statistics.median(seconds["plain forward"])
     print(f"ResNet50, {args.batch} x 3 x 224 x 224, {torch.get_num_threads()} threads, median of {args.repeats}")
     for name, values in seconds.items():
-        print(f"{name:<18} {1000 * statistics.median(values):8.0f} ms   {statistics.median(values) / base:5.2f} x forward")
+        print(
+            f"{name:<18} {1000 * statistics.median(values):8.0f} ms   {statistics.median(values) / base:5.2f} x forward"
+        )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
-from LiverAILib.assess import Assessor
+from LiverAILib.assessor import Assessor
 from LiverAILib.case import Case
 from LiverAILib.cohort import CohortRow, read_cohort
 from LiverAILib.explain.region_scores import region_score

@@ -125,7 +125,7 @@ class AssessmentLogic:
         """The assessor of a model and device, kept for the next call."""
         key = (str(model), device)
         if key not in self._assessors:
-            from LiverAILib.assess import Assessor
+            from LiverAILib.assessor import Assessor
 
             self._assessors[key] = Assessor(model, device=device, progress=self._report)
         return self._assessors[key]

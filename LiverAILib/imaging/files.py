@@ -30,6 +30,22 @@ def image_name(path: Path) -> str:
     return name
 
 
+def find_images(folder: Path) -> list[Path]:
+    """Image files directly in `folder`, and its subfolders (DICOM series), sorted by name."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder. Give the folder that holds the images.")
+    found = [
+        path
+        for path in sorted(folder.iterdir())
+        if not path.name.startswith(".") and (path.is_dir() or path.name.lower().endswith(SUFFIXES))
+    ]
+    if not found:
+        raise UserError(
+            f"{folder}: no image in this folder. It needs files ending in {', '.join(SUFFIXES)} or DICOM folders."
+        )
+    return found
+
+
 def read_image(path: str | os.PathLike[str], *, series: str | None = None, constant_allowed: bool = False) -> Image:
     """A 3D scalar image from a NIfTI, NRRD or MetaImage file, a DICOM file or a DICOM folder.
 

@@ -92,7 +92,7 @@ def test_lines_are_cut_at_line_ends_only():
 
 def test_same_result_as_in_process_and_second_job_reuses_the_process(lasting, volume, logic, job, untrained_model):
     recorder = lasting
-    from LiverAILib.assess import Assessor
+    from LiverAILib.assessor import Assessor
     from LiverAILib.case import Case
 
     recorder.assessor.submit(job)

@@ -54,7 +54,7 @@ def test_logic_with_the_real_library_repeats_only_what_the_mask_changes(scene, u
         lambda share, text: reported.append((share, text)),
         device="cpu",
     )
-    from LiverAILib.assess import assess
+    from LiverAILib.assessor import assess
     from LiverAILib.case import Case
 
     mask = maskFromSegmentationNode(known.segmentationNode, "liver", volume)

@@ -91,7 +91,7 @@ def test_a_trained_segmentation_model_segments(cohort, tmp_path):
 
 
 def test_a_trained_classifier_assesses(cohort, tmp_path):
-    from LiverAILib.assess import assess
+    from LiverAILib.assessor import assess
 
     model = train("nowak2021", cohort, tmp_path / "run", epochs=2, log=lambda line: None)
     assert model.name == "run"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from LiverAILib.assess import Assessor, assess
+from LiverAILib.assessor import Assessor, assess
 from LiverAILib.case import Case
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import to_canonical
