@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from LiverAILib.assessor import Assessor
 from LiverAILib.assessment import Assessment
 from LiverAILib.assessment_files import RECORD, check_output_folder, read_assessment, write_assessment
+from LiverAILib.assessor import Assessor
 from LiverAILib.case import Case
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import find_images, image_name

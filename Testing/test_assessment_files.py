@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from LiverAILib.assessor import assess
 from LiverAILib.assessment_files import read_assessment, write_assessment
+from LiverAILib.assessor import assess
 from LiverAILib.case import Case
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image

@@ -87,12 +87,13 @@ def test_bad_input_is_refused_in_one_line_and_leaves_nothing(folder, tmp_path, c
     assert "is CT" in refused(capsys, "assess", str(folder / "ct.nii.gz"), "--model", "classifier", "--output", out)
     assert "takes one image" in refused(capsys, "assess", good, good, "--model", "classifier", "--output", out)
     assert "segmentation" in refused(capsys, "assess", good, "--model", "segmenter", "--output", out)
-    assert "no liver" in refused(
-        capsys, "assess", good, "--model", "classifier", "--output", out, "--slice", "0", "--segmentation", str(folder / "mask.nrrd")
-    )
+    without_liver = ("--slice", "0", "--segmentation", str(folder / "mask.nrrd"))
+    assert "no liver" in refused(capsys, "assess", good, "--model", "classifier", "--output", out, *without_liver)
     assert not (tmp_path / "out").exists()
     (tmp_path / "file").touch()
-    assert "not a folder" in refused(capsys, "assess", good, "--model", "classifier", "--output", str(tmp_path / "file"))
+    assert "not a folder" in refused(
+        capsys, "assess", good, "--model", "classifier", "--output", str(tmp_path / "file")
+    )
 
 
 def test_a_given_device_that_is_not_there_is_refused(folder, tmp_path, capsys):
@@ -111,7 +112,11 @@ def test_segment_writes_a_label_map_of_the_input_geometry(folder, tmp_path, caps
     record = json.loads(capsys.readouterr().out)
     assert record["model"] == "segmenter"
     found, image = sitk.ReadImage(str(tmp_path / "s.seg.nrrd")), sitk.ReadImage(str(source))
-    assert (found.GetSize(), found.GetSpacing(), found.GetOrigin()) == (image.GetSize(), image.GetSpacing(), image.GetOrigin())
+    assert (found.GetSize(), found.GetSpacing(), found.GetOrigin()) == (
+        image.GetSize(),
+        image.GetSpacing(),
+        image.GetOrigin(),
+    )
 
 
 def test_batch_goes_on_after_a_failed_case_and_resumes(folder, tmp_path, capsys):
@@ -147,8 +152,8 @@ def test_models_are_listed_and_shown(capsys):
 def test_nothing_slow_is_imported_before_it_is_needed():
     code = (
         "import sys, LiverAILib, LiverAILib.cli; LiverAILib.cli.build_parser();"
-        "slow = {'torch', 'torchvision', 'SimpleITK', 'sklearn', 'scipy', 'matplotlib', 'slicer', 'qt', 'ctk', 'vtk', 'statsmodels'};"
-        "print(sorted(slow & set(sys.modules)))"
+        "slow = 'torch torchvision SimpleITK sklearn scipy matplotlib statsmodels slicer qt ctk vtk'.split();"
+        "print(sorted(set(slow) & set(sys.modules)))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"

@@ -26,7 +26,11 @@ CARD = {
 @pytest.fixture
 def state():
     torch.manual_seed(0)
-    return {"conv.weight": torch.randn(8, 4, 3, 3), "conv.bias": torch.randn(8), "bn.num_batches_tracked": torch.tensor(7)}
+    return {
+        "conv.weight": torch.randn(8, 4, 3, 3),
+        "conv.bias": torch.randn(8),
+        "bn.num_batches_tracked": torch.tensor(7),
+    }
 
 
 @pytest.mark.parametrize(("storage", "tolerance"), [("float32", 0.0), ("float16", 1e-3), ("int8", 1 / 254)])

@@ -58,8 +58,7 @@ def run(options: argparse.Namespace) -> int:
     model = load_model(options.model)  # before the libraries of the networks are loaded, which takes seconds
 
     from LiverAILib.assessment_files import check_output_folder
-    from LiverAILib.imaging.files import find_images
-    from LiverAILib.imaging.files import image_name
+    from LiverAILib.imaging.files import find_images, image_name
 
     images = find_images(options.input)
     check_output_folder(options.output)

@@ -64,7 +64,7 @@ def read_segmentation_mask(path: str | os.PathLike[str], structure: str, *, refe
     binary = resample(mask.with_array(inside.astype(np.uint8)), reference, nearest=True)
     if not binary.array.any():
         raise UserError(
-            f"{file}: nothing of the {structure} lies in the image. Check that the mask belongs to this image and names the segment."
+            f"{file}: nothing of the {structure} lies in the image. Check that mask and image belong together."
         )
     return binary
 

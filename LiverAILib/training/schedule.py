@@ -60,7 +60,7 @@ def one_stage(epochs: int, max_lr: float) -> tuple[Stage, ...]:
 
 
 def progressive_sizes(epochs: int, *, size: int) -> tuple[tuple[int, tuple[Stage, ...]], ...]:
-    """Short schedule of a classifier without pretrained weights: three quarters of the epochs on small images, the rest at `size`.
+    """Short schedule of a classifier without pretrained weights: most epochs on small images, the last quarter at `size`.
 
     Returns:
         Image size and stages, one entry a run.

@@ -16,7 +16,9 @@ class Small3D(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = nn.Sequential(nn.Conv3d(1, 6, 3, padding=1), nn.Tanh(), nn.MaxPool3d(2), nn.Conv3d(6, 8, 3, padding=1))
+        self.body = nn.Sequential(
+            nn.Conv3d(1, 6, 3, padding=1), nn.Tanh(), nn.MaxPool3d(2), nn.Conv3d(6, 8, 3, padding=1)
+        )
         self.head = nn.Sequential(nn.Flatten(), nn.Linear(8 * 4 * 5 * 6, 12), nn.Tanh(), nn.Linear(12, 5))
 
     def features(self, inputs):

@@ -48,7 +48,9 @@ def test_one_cycle_follows_two_cosines_as_fastai_does():
         scheduler.step()
     share = np.arange(steps) / steps
     cosine = lambda a, b, t: a + (b - a) * (1 - np.cos(np.pi * t)) / 2  # noqa: E731
-    rate = np.where(share < 0.25, cosine(0.01 / 25, 0.01, share / 0.25), cosine(0.01, 0.01 / 1e5, (share - 0.25) / 0.75))
+    rate = np.where(
+        share < 0.25, cosine(0.01 / 25, 0.01, share / 0.25), cosine(0.01, 0.01 / 1e5, (share - 0.25) / 0.75)
+    )
     momentum = np.where(share < 0.25, cosine(0.95, 0.85, share / 0.25), cosine(0.85, 0.95, (share - 0.25) / 0.75))
     np.testing.assert_allclose([s[0] for s in seen], rate, atol=0.01 * 0.01)
     np.testing.assert_allclose([s[1] for s in seen], momentum, atol=0.1 * 0.01)

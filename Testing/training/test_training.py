@@ -42,7 +42,9 @@ def test_the_sampler_repeats_with_its_seed(cohort):
     volumes = [load_training_volume(row, ("liver", "spleen")) for row in read_cohort(cohort).split("train")]
     sampler = SliceSampler(volumes, batch_size=4, steps=2, size=(64, 96))
     first, again, other = (list(sampler.epoch(seed)) for seed in (1, 1, 2))
-    assert all(torch.equal(a.images, b.images) and torch.equal(a.labels, b.labels) for a, b in zip(first, again, strict=True))
+    assert all(
+        torch.equal(a.images, b.images) and torch.equal(a.labels, b.labels) for a, b in zip(first, again, strict=True)
+    )
     assert not torch.equal(first[0].images, other[0].images)
     batch = first[0]
     assert batch.images.shape == (4, 3, 64, 96)
@@ -61,7 +63,8 @@ def test_synthetic_contrast_keeps_the_tissues_apart_but_not_their_brightness():
     assert set(np.unique(classes[labels == 1])) == {TISSUES_OUTSIDE, TISSUES_OUTSIDE + 1}
     images = torch.from_numpy(volume)[None]
     results = [
-        random_contrast(images, torch.from_numpy(classes).long()[None], torch.Generator().manual_seed(s)) for s in range(6)
+        random_contrast(images, torch.from_numpy(classes).long()[None], torch.Generator().manual_seed(s))
+        for s in range(6)
     ]
     liver_means = [float(r[0][torch.from_numpy(labels == 1)].mean()) for r in results]
     assert np.ptp(liver_means) > 0.1
