@@ -15,9 +15,9 @@ from LiverAILib.model import Model, load_model
 from LiverAILib.networks.device import bfloat16_pays, choose_device
 from LiverAILib.networks.unet import build_unet
 from LiverAILib.segmentation.grid import SliceGrid, adjacent_slices, pad_to_stride
-from LiverAILib.segmentation.postprocess import fill_holes, largest_component
+from LiverAILib.segmentation.postprocess import fill_holes, largest_component, slices_beyond_the_ends
 from LiverAILib.segmentation.quality import segmentation_warnings
-from LiverAILib.segmentation.structures import STRUCTURES
+from LiverAILib.segmentation.structures import LIVER, STRUCTURES
 
 BATCH = 8
 
@@ -75,7 +75,11 @@ class Segmenter:
         return torch.cat(parts).transpose(0, 1).contiguous()
 
     def _keep_largest(self, probabilities: torch.Tensor) -> dict[str, list[int]]:
-        """Zero each organ's probability away from its largest component, in place; component sizes by organ."""
+        """Zero each organ's probability away from its largest component and the liver's beyond its ends, in place.
+
+        Returns:
+            Component sizes by organ, largest first.
+        """
         predicted = probabilities.argmax(0).numpy()
         sizes = {}
         for structure in self.structures:
@@ -83,6 +87,8 @@ class Segmenter:
             if len(sizes[structure.name]) > 1:
                 elsewhere = (predicted == structure.label) & ~ndimage.binary_dilation(inside)
                 probabilities[structure.label][torch.from_numpy(elsewhere)] = 0
+            if structure is LIVER:
+                probabilities[structure.label, torch.from_numpy(slices_beyond_the_ends(inside))] = 0
         return sizes
 
     def _enlarge(self, probabilities: torch.Tensor, grid: SliceGrid) -> np.ndarray:

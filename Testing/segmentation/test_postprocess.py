@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from LiverAILib.segmentation.postprocess import fill_holes, largest_component
+from LiverAILib.segmentation.postprocess import fill_holes, largest_component, slices_beyond_the_ends
 
 
 def test_the_largest_component_is_kept_and_all_are_counted():
@@ -39,3 +39,22 @@ def test_holes_are_filled_but_other_organs_are_not_overwritten():
     assert labels[0, 3, 3] == 1
     assert labels[0, 2, 2] == 4
     assert (labels[1] == 1).sum() == 5
+
+
+def with_areas(*areas: int) -> np.ndarray:
+    mask = np.zeros((len(areas), 10, 100), bool)
+    for section, area in zip(mask, areas, strict=True):
+        section.flat[:area] = True
+    return mask
+
+
+def test_what_grows_again_beyond_a_tapered_end_is_not_the_organ():
+    found = slices_beyond_the_ends(with_areas(200, 0, 10, 300, 700, 900, 600, 100, 80, 500, 600))
+    assert np.flatnonzero(found).tolist() == [0, 9, 10]
+
+
+def test_an_organ_that_tapers_is_left_alone():
+    assert not slices_beyond_the_ends(with_areas(0, 5, 9, 300, 700, 900, 600, 300, 100, 80, 0)).any()
+    # A notch in the middle (the porta hepatis) is no end, and small wiggles at the tip are no regrowth.
+    assert not slices_beyond_the_ends(with_areas(300, 900, 500, 300, 700, 600, 100, 60, 90, 0)).any()
+    assert not slices_beyond_the_ends(with_areas(0, 0)).any()
