@@ -7,6 +7,7 @@ PYTHON ?= python3
 INPUT ?=
 OUTPUT ?= demo-output
 BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: demo test lint format benchmarks clean
 
