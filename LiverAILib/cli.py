@@ -233,6 +233,9 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--epochs", type=int, help="epochs of the short schedule")
     parser.add_argument("--encoder-weights", metavar="imagenet|FILE", help="pretrained weights; random without")
+    parser.add_argument(
+        "--segmentation-model", metavar="NAME", help="masks to validate with (nowak2021), as in the paper"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.set_defaults(run=run_train)
@@ -251,6 +254,7 @@ def run_train(args: argparse.Namespace) -> int:
         schedule=args.schedule,
         epochs=args.epochs,
         encoder_weights=args.encoder_weights,
+        segmentation_model=args.segmentation_model,
         seed=args.seed,
         log=log,
     )

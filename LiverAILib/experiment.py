@@ -16,7 +16,8 @@ from LiverAILib.assessment_files import check_output_folder
 from LiverAILib.cohort import Cohort, read_cohort
 from LiverAILib.errors import UserError
 from LiverAILib.methods.nowak2021 import CLASSES, IMAGE_SIZE, LIVER_MARGIN, PIPELINES
-from LiverAILib.model import Model, save_model
+from LiverAILib.model import Model, load_model, save_model
+from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.training import nowak2021, segmentation
 from LiverAILib.training import schedule as schedules
 
@@ -32,6 +33,7 @@ def train(
     schedule: str = "short",
     epochs: int | None = None,
     steps: int | None = None,
+    segmentation_model: str | None = None,
     encoder_weights: str | None = None,
     seed: int = 0,
     card: Mapping[str, Any] | None = None,
@@ -47,6 +49,7 @@ def train(
         schedule: "short" (all layers at once, for networks without pretrained weights) or "published".
         epochs: Epochs of the short schedule.
         steps: Batches an epoch; by default what the method finds right.
+        segmentation_model: Its masks are used for validation as in Nowak 2021, and for training beside the given ones.
         encoder_weights: "imagenet", or a safetensors file (nowak2021).
         seed: Seed of every random draw.
         card: Entries that replace those of the model card (description, training_data, license, metrics, ...).
@@ -67,6 +70,7 @@ def train(
         "schedule": schedule,
         "epochs": epochs,
         "steps": steps,
+        "segmentation_model": segmentation_model,
         "encoder_weights": encoder_weights,
         "seed": seed,
     }
@@ -138,12 +142,19 @@ def _train_nowak2021(cohort: Cohort, output: Path, settings: Mapping[str, Any], 
     published = settings["schedule"] == "published"
     short = schedules.progressive_sizes(settings["epochs"] or 16, size=IMAGE_SIZE)
     runs = ((IMAGE_SIZE, schedules.NOWAK2021_CLASSIFICATION),) if published else short
+    # As in the paper, validation sees the segmentation network's masks; the short schedule trains on both kinds, because
+    # a network without pretrained weights learns the finer border of given masks and fails on the network's.
+    name = settings["segmentation_model"]
+    segmenter = Segmenter(load_model(name)) if name else None
     state: dict[str, torch.Tensor] = {}
     metrics = {}
     for pipeline in PIPELINES:
         log(f"pipeline {pipeline}: reading {len(rows)} + {len(validation)} cases")
         training_slices = nowak2021.load_slices(rows, pipeline, staged=staged, neighbors=1)
-        validation_slices = nowak2021.load_slices(validation, pipeline, staged=staged)
+        if segmenter is not None and pipeline == "segmented" and not published:
+            by_network = nowak2021.load_slices(rows, pipeline, staged=staged, neighbors=1, segmenter=segmenter)
+            training_slices = nowak2021.joined(training_slices, by_network)
+        validation_slices = nowak2021.load_slices(validation, pipeline, staged=staged, segmenter=segmenter)
         network = None
         for size, stages in runs:
             network, history = nowak2021.train_pipeline(

@@ -57,6 +57,21 @@ class Segmenter:
         warnings = segmentation_warnings(labels, canonical, components)
         return self._result(image, labels, order), warnings
 
+    def segment_slices(self, canonical: Image, positions: range) -> np.ndarray:
+        """Labels uint8 (len(positions), j, i) of adjacent slices of a canonical image, without segmenting all of it."""
+        grid = SliceGrid.of(canonical.array.shape, canonical.spacing)
+        volume = grid.shrink(canonical.array, intensity_scale(canonical, modality_of(canonical)))
+        first = max(grid.neighbors(positions[0])[0] - 1, 0)
+        last = min(grid.neighbors(positions[-1])[1] + 2, grid.slices)
+        probabilities = torch.zeros(len(self.structures) + 1, *volume.shape, dtype=torch.bfloat16)
+        probabilities[:, first:last] = self._probabilities(volume[first:last])
+        self._keep_largest(probabilities[:, first:last])
+        labels = np.stack([grid.enlarge_slice(probabilities, position).argmax(0).numpy() for position in positions])
+        labels = labels.astype(np.uint8)
+        for structure in self.structures:
+            fill_holes(labels, structure.label)
+        return labels
+
     def _result(self, image: Image, labels: np.ndarray, order: AxisOrder) -> Segmentation:
         restored = np.ascontiguousarray(order.undo(labels))
         return Segmentation(image.with_array(restored), self.structures, self.model.name)

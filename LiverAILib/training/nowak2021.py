@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -18,6 +17,8 @@ from LiverAILib.methods.caudate_level import caudate_level
 from LiverAILib.methods.nowak2021 import CLASSES, IMAGE_SIZE, network_input, prepare_slice
 from LiverAILib.networks.classifier import ResNet50Classifier
 from LiverAILib.networks.device import bfloat16_pays
+from LiverAILib.segmentation.predict import Segmenter
+from LiverAILib.segmentation.structures import LIVER
 from LiverAILib.training.augmentation import Geometry, Intensity, change_intensity, random_grid, warp
 from LiverAILib.training.fit import Task, fit
 from LiverAILib.training.schedule import Stage
@@ -55,35 +56,44 @@ def load_slices(
     *,
     staged: bool,
     neighbors: int = 0,
-    liver_mask: Callable[[CohortRow, Any], np.ndarray] | None = None,
+    segmenter: Segmenter | None = None,
 ) -> SliceSet:
     """The prepared slices at the level of the caudate lobe, and `neighbors` slices on either side of it.
 
     Args:
-        rows: Cases with role t2 and a mask of the liver.
+        rows: Cases with role t2 and a mask of the liver, which chooses the level.
         pipeline: "segmented" or "full".
         staged: Whether labels are stages (see `cirrhosis_label`).
-        neighbors: How many further slices on either side are taken, so that the network sees what a choice one slice off gives.
-        liver_mask: Function of row and image that gives the mask (k, j, i); by default the manifest's `mask:liver`.
+        neighbors: Further slices on either side, so that the network sees what a choice one slice off gives.
+        segmenter: Its masks cut the liver out, instead of the manifest's.
     """
     slices, labels, cases = [], [], []
     for number, row in enumerate(rows):
         image = row.read_image("t2")
-        mask = row.read_mask("liver", image) if liver_mask is None else liver_mask(row, image)
         canonical, order = to_canonical(image)
-        liver = order.apply(mask)
+        liver = order.apply(row.read_mask("liver", image))
         if not liver.any():
             continue
         level = caudate_level(liver)
-        for position in range(max(0, level - neighbors), min(len(liver), level + neighbors + 1)):
-            if not liver[position].any():
+        positions = range(max(0, level - neighbors), min(len(liver), level + neighbors + 1))
+        masks = liver[positions.start : positions.stop]
+        if segmenter is not None and pipeline == "segmented":
+            masks = segmenter.segment_slices(canonical, positions) == LIVER.label
+        for position, mask in zip(positions, masks, strict=True):
+            if not mask.any():
                 continue
             pixel_mm = (canonical.spacing[1], canonical.spacing[0])
-            prepared, _ = prepare_slice(canonical.array[position], liver[position], pixel_mm, pipeline=pipeline)
+            prepared, _ = prepare_slice(canonical.array[position], mask, pixel_mm, pipeline=pipeline)
             slices.append(prepared.half())
             labels.append(cirrhosis_label(row, staged=staged))
             cases.append(number)
     return SliceSet(torch.stack(slices), torch.tensor(labels), torch.tensor(cases))
+
+
+def joined(first: SliceSet, second: SliceSet) -> SliceSet:
+    """The slices of both sets, which hold the same cases."""
+    pairs = zip((first.slices, first.labels, first.cases), (second.slices, second.labels, second.cases), strict=True)
+    return SliceSet(*(torch.cat(pair) for pair in pairs))
 
 
 def batches(

@@ -19,7 +19,7 @@ BY_EYE = {
 def test_the_level_is_a_share_of_the_volume():
     liver = np.zeros((20, 10, 10), bool)
     liver[5:15] = True
-    assert caudate_level(liver) == 9  # 0.53 of ten equal slices from above ends in the sixth from the top
+    assert caudate_level(liver) == 9  # the middle of the sixth of ten equal slices from above has 0.55 above it
 
 
 def test_a_long_right_lobe_tip_hardly_moves_the_level():
