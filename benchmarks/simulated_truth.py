@@ -45,7 +45,9 @@ def examine(row: CohortRow, assessor: Assessor) -> dict[str, float | str]:
         numbers[f"probability_{name}"] = pipeline.probabilities[CIRRHOSIS]
         if row.label == 4:
             evidence = row.read_mask("evidence", image)[chosen]
-            support = liver[chosen] | evidence
+            # Each pipeline can only point at what it sees: the liver, or the whole body in the slice.
+            body = image.array[chosen] > 0.05 * np.percentile(image.array[chosen], 99)
+            support = found[chosen] if name == "segmented" else body
             score = region_score(pipeline.heatmap.image.array[chosen], evidence, support)
             if score is not None:
                 numbers[f"mass_share_{name}"], numbers[f"mass_chance_{name}"] = score.share, score.chance
