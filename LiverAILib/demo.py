@@ -6,7 +6,7 @@ from pathlib import Path
 
 from LiverAILib.imaging.files import write_image
 
-SAMPLE_STAGE, SAMPLE_SEED = 4, 2021
+SAMPLE_STAGE, SAMPLE_SEED = 4, 2
 
 
 def sample_image(folder: Path) -> Path:

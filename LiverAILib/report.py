@@ -18,6 +18,7 @@ h1 { font-size: 1.5rem; margin: .5rem 0; } h2 { font-size: 1.1rem; margin: 1.6re
 .warning { background: #fdecea; border-left: 5px solid #b3261e; padding: .5rem 1rem; margin: .5rem 0; }
 img { max-width: 100%; height: auto; background: #000; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
+td { overflow-wrap: anywhere; }
 th, td { text-align: left; padding: .3rem .7rem; border-bottom: 1px solid #d5dce4; vertical-align: top; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 details pre { overflow-x: auto; background: #f6f8fa; padding: .7rem; font-size: .8rem; }
