@@ -7,10 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from LiverAILib.imaging.image import Image
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# No time limits, which fail on a busy machine, and the same examples in every run.
+settings.register_profile("liverai", deadline=None, derandomize=True)
+settings.load_profile("liverai")
 
 
 @pytest.fixture(scope="session")
