@@ -145,7 +145,11 @@ def icc(ratings: ArrayLike, *, form: str = "ICC(2,1)", level: float = 0.95) -> E
         return Estimate(
             form, value, None, None, n, "no interval: the error variance is 0, or the patients do not differ"
         )
-    return Estimate(form, value, Interval(max(-1.0, low), min(1.0, high), level, "F (Shrout-Fleiss)"), None, n)
+    if not low - 1e-9 <= value <= high + 1e-9:
+        # With few patients and negative values Satterthwaite's degrees of freedom can put both limits on one side.
+        return Estimate(form, value, None, None, n, "no interval: the F method fails for raters who agree this little")
+    low, high = max(-1.0, min(low, value)), min(1.0, max(high, value))
+    return Estimate(form, value, Interval(low, high, level, "F (Shrout-Fleiss)"), None, n)
 
 
 def _icc_numbers(
@@ -179,8 +183,9 @@ def _icc_numbers(
     spread = k * columns + (k * n - k - n) * error
     if not math.isfinite(upper) or not math.isfinite(lower):
         return value, math.nan, math.nan
-    low = n * (rows - upper * error) / (upper * spread + n * rows)
-    high = n * (lower * rows - error) / (spread + n * lower * rows)
+    with np.errstate(over="ignore", invalid="ignore"):  # quantiles near the largest number end in nan: no interval
+        low = n * (rows - upper * error) / (upper * spread + n * rows)
+        high = n * (lower * rows - error) / (spread + n * lower * rows)
     return value, float(low), float(high)
 
 

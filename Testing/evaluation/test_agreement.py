@@ -41,6 +41,15 @@ def test_consistency_forgives_a_bias_and_agreement_does_not(rng):
     assert icc(shifted, form="ICC(2,1)").value < 0.6
 
 
+def test_icc_without_agreement_has_no_interval_rather_than_one_beside_its_value():
+    found = icc([[0, 0, 3], [0, 0, 4], [0, 0, 4], [0, 3, 1]], form="ICC(2,1)")
+    assert found.value == pytest.approx(-0.2)
+    assert found.interval is None
+    assert "no interval" in found.note
+    rounding = icc([[0, 0, 5], [0, 0, 5], [0, 0, 5], [0, 6, 0]], form="ICC(2,1)")
+    assert rounding.interval is None or rounding.interval.low <= rounding.value <= rounding.interval.high
+
+
 def test_icc_of_nothing():
     assert math.isnan(icc([[1, 1], [1, 1]]).value)
     assert "no interval" in icc([[1, 1], [2, 2], [3, 3]], form="ICC(3,1)").note
