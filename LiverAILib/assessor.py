@@ -17,6 +17,7 @@ from LiverAILib import __version__
 from LiverAILib.assessment import Assessment, CaseWarning, Segmentation
 from LiverAILib.case import Case
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.geometry import resample, to_canonical
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import modality_of
 from LiverAILib.methods import method_of
@@ -24,7 +25,7 @@ from LiverAILib.model import Model, load_model
 from LiverAILib.morphometry import volume_measurements
 from LiverAILib.networks.device import choose_device
 from LiverAILib.segmentation.predict import Segmenter, default_model
-from LiverAILib.segmentation.quality import image_warnings
+from LiverAILib.segmentation.quality import image_warnings, segmentation_warnings
 from LiverAILib.segmentation.structures import LIVER
 
 Progress = Callable[[float, str], None]
@@ -128,9 +129,6 @@ class Assessor:
         return self._last_segmentation[1:]
 
     def _given_mask(self, mask: Image, image: Image) -> tuple[Segmentation, tuple[CaseWarning, ...]]:
-        from LiverAILib.imaging.geometry import resample, to_canonical
-        from LiverAILib.segmentation.quality import segmentation_warnings
-
         inside = mask.with_array((mask.array > 0).astype(np.uint8))
         labels = resample(inside, image, nearest=True).array
         if not labels.any():

@@ -58,9 +58,8 @@ def _header(file: str) -> dict[str, str]:
     return {key: reader.GetMetaData(key).strip() for key in reader.GetMetaDataKeys()}
 
 
-def choose_series(folder: Path, series: str | None) -> DicomSeries:
-    """The series of `folder` that `series` names: its number (from 1), UID or description; the only one without it."""
-    found = list_dicom_series(folder)
+def choose_series(folder: Path, found: list[DicomSeries], series: str | None) -> DicomSeries:
+    """The one of `found` that `series` names: its number (from 1), UID or description; the only one without it."""
     if not found:
         raise UserError(
             f"{folder}: no DICOM image series in this folder. Give an image file or a folder with DICOM files."
@@ -84,8 +83,9 @@ def read_dicom_series(folder: Path, *, series: str | None = None) -> Image:
     Raises:
         UserError: No series, several of them without a choice, color images, or a file that cannot be read.
     """
-    chosen = choose_series(folder, series)
-    _check_none_left_out(Path(chosen.files[0]).parent)
+    found = list_dicom_series(folder)
+    chosen = choose_series(folder, found, series)
+    _check_none_left_out(Path(chosen.files[0]).parent, {file for one in found for file in one.files})
     header = _header(chosen.files[0])
     if int(header.get("0028|0002", "1")) > 1:
         raise UserError(f"{folder}: series '{chosen.description}' is in color. Export the gray-scale series.")
@@ -112,9 +112,8 @@ def read_dicom_series(folder: Path, *, series: str | None = None) -> Image:
     return from_sitk(itk, modality=chosen.modality or None, meta=meta)
 
 
-def _check_none_left_out(folder: Path) -> None:
+def _check_none_left_out(folder: Path, known: set[str]) -> None:
     """Raise where GDCM passed over a DICOM image without a word because it could not be read."""
-    known = {file for one in list_dicom_series(folder) for file in one.files}
     for file in sorted(p for p in folder.iterdir() if p.is_file() and str(p) not in known):
         content = file.read_bytes()
         if content[128:132] == b"DICM" and PIXEL_DATA in content:

@@ -104,22 +104,6 @@ def from_sitk(itk: sitk.Image, **fields: object) -> Image:
     )
 
 
-def grid_with_spacing(image: Image, spacing: tuple[float, float, float]) -> Image:
-    """An empty (zero-byte-per-voxel view) image that covers the field of view of `image` at `spacing` mm.
-
-    The outer borders of the fields of view coincide at voxel (0, 0, 0), as a scanner that stores the same field of view
-    with another matrix would have it.
-    """
-    size = [
-        max(1, int(np.ceil(n * old / new - 1e-6)))
-        for n, old, new in zip(image.size, image.spacing, spacing, strict=True)
-    ]
-    shift = (np.asarray(spacing) - np.asarray(image.spacing)) / 2
-    origin = np.asarray(image.origin) + np.asarray(image.direction) @ shift
-    array = np.broadcast_to(np.uint8(0), size[::-1])
-    return replace(image, array=array, spacing=spacing, origin=tuple(origin))
-
-
 def resample(image: Image, reference: Image, *, nearest: bool = False, outside: float | None = None) -> Image:
     """`image` on the grid of `reference`.
 
