@@ -9,13 +9,12 @@ import numpy as np
 import SimpleITK as sitk
 
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.dicom_elements import pixel_data_state
 from LiverAILib.imaging.geometry import from_sitk
-from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.image import DICOM_MODALITY, MODALITY_SOURCE, Image
 
 MODALITY, DESCRIPTION, IMAGE_TYPE = "0008|0060", "0008|103e", "0008|0008"
-PIXEL_DATA = b"\xe0\x7f\x10\x00"
-SEQUENCE_END = b"\xfe\xff\xdd\xe0"
-UNDEFINED_LENGTH = 0xFFFFFFFF
+CONTRAST_AGENT = "0018|0010"
 UNEVEN_SPACING_TOLERANCE = 0.05
 
 
@@ -90,7 +89,7 @@ def read_dicom_series(folder: Path, *, series: str | None = None) -> Image:
     if int(header.get("0028|0002", "1")) > 1:
         raise UserError(f"{folder}: series '{chosen.description}' is in color. Export the gray-scale series.")
     for file in chosen.files:
-        _check_not_cut_off(Path(file))
+        check_pixel_data(Path(file))
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(chosen.files)
     warnings_on = sitk.ProcessObject.GetGlobalWarningDisplay()
@@ -105,7 +104,14 @@ def read_dicom_series(folder: Path, *, series: str | None = None) -> Image:
         sitk.ProcessObject.SetGlobalWarningDisplay(warnings_on)
     if itk.GetDimension() == 4:
         itk = itk[:, :, :, 0]
-    meta = {"path": str(folder), "series_description": chosen.description, "series_uid": chosen.uid}
+    meta = {
+        "path": str(folder),
+        MODALITY_SOURCE: DICOM_MODALITY,
+        "series_description": chosen.description,
+        "series_uid": chosen.uid,
+    }
+    if header.get(CONTRAST_AGENT):
+        meta["contrast_agent"] = header[CONTRAST_AGENT]
     warning = _uneven_spacing([_header(file) for file in chosen.files])
     if warning:
         meta["geometry_warning"] = warning
@@ -115,24 +121,18 @@ def read_dicom_series(folder: Path, *, series: str | None = None) -> Image:
 def _check_none_left_out(folder: Path, known: set[str]) -> None:
     """Raise where GDCM passed over a DICOM image without a word because it could not be read."""
     for file in sorted(p for p in folder.iterdir() if p.is_file() and str(p) not in known):
-        content = file.read_bytes()
-        if content[128:132] == b"DICM" and PIXEL_DATA in content:
+        with file.open("rb") as stream:
+            is_dicom = stream.read(132)[128:] == b"DICM"
+        if is_dicom and pixel_data_state(file) in ("whole", "cut_off"):
             raise UserError(f"{file}: the DICOM file is damaged or cut off. Export the series again.")
 
 
-def _check_not_cut_off(file: Path) -> None:
+def check_pixel_data(file: Path) -> None:
     """Raise where the pixel data end before the length that their element states: GDCM fills the rest with zeros."""
-    content = file.read_bytes()
-    start = content.rfind(PIXEL_DATA)
-    if start < 0:
+    state = pixel_data_state(file)
+    if state == "absent":
         raise UserError(f"{file}: the DICOM file has no pixel data, it is damaged or cut off. Export the series again.")
-    explicit = content[start + 4 : start + 6] in (b"OW", b"OB")
-    at = start + (8 if explicit else 4)
-    length = int.from_bytes(content[at : at + 4], "little")
-    whole = (
-        content.rstrip(b"\0").endswith(SEQUENCE_END) if length == UNDEFINED_LENGTH else at + 4 + length <= len(content)
-    )
-    if not whole:
+    if state == "cut_off":
         raise UserError(f"{file}: the DICOM file is damaged or cut off. Export the series again.")
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from LiverAILib.errors import UserError
-from LiverAILib.imaging.dicom import read_dicom_series
+from LiverAILib.imaging.dicom import check_pixel_data, read_dicom_series
 from LiverAILib.imaging.geometry import from_sitk, to_sitk
-from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.image import DICOM_MODALITY, MODALITY_SOURCE, Image
 
 SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
 """Endings of the image files that a folder is searched for."""
@@ -103,7 +103,8 @@ def _read_file(path: Path) -> Image:
         itk = sitk.JoinSeries(itk)
     keys = itk.GetMetaDataKeys()
     modality = itk.GetMetaData("0008|0060").strip() if "0008|0060" in keys else None
-    return from_sitk(itk, modality=modality, meta={"path": str(path)})
+    source = {MODALITY_SOURCE: DICOM_MODALITY} if modality else {}
+    return from_sitk(itk, modality=modality or None, meta={"path": str(path), **source})
 
 
 def check_values(array: np.ndarray, path: Path, *, constant_allowed: bool = False) -> None:
@@ -122,7 +123,7 @@ def check_values(array: np.ndarray, path: Path, *, constant_allowed: bool = Fals
 
 
 def check_not_cut_off(path: Path) -> None:
-    """Raise where a compressed file ends early or a NIfTI file holds fewer bytes than its header promises.
+    """Raise where a compressed file ends early, or a NIfTI or DICOM file holds fewer bytes than its header promises.
 
     SimpleITK reads a cut-off `.nii.gz` without complaint and leaves the missing slices empty, and a gzipped `.nrrd` as long
     as every voxel but a few can be had.
@@ -130,6 +131,8 @@ def check_not_cut_off(path: Path) -> None:
     name = path.name.lower()
     if name.endswith(".nrrd"):
         _check_nrrd_stream(path)
+    if name.endswith(".dcm"):
+        check_pixel_data(path)
     if not name.endswith((".nii", ".nii.gz")):
         return
     opener = gzip.open if name.endswith(".gz") else open

@@ -8,6 +8,11 @@ from typing import Any
 
 import numpy as np
 
+MODALITY_SOURCE = "modality_source"
+"""Key of `Image.meta`: how the modality is known (`DICOM_MODALITY` where it was read from a DICOM header)."""
+
+DICOM_MODALITY = "DICOM Modality"
+
 IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 

@@ -1,12 +1,14 @@
-"""Intensities of MR and CT on a common scale, and what kind of image they speak for."""
+"""Intensities of MR and CT on a common scale."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.modality import find_modality
 
 CT_WINDOW_HU = (-125.0, 225.0)
 """Lower and upper bound of the abdominal CT window in HU (Yin 2021, Materials and Methods)."""
@@ -41,11 +43,14 @@ def scale_window(array: np.ndarray, low: float, high: float) -> np.ndarray:
 def intensity_scale(image: Image, modality: str) -> Callable[[np.ndarray], np.ndarray]:
     """The function that scales voxel values of `image` to 0..1, float32.
 
-    CT: `CT_WINDOW_HU`. MR: from the 1st percentile of all to the 99.5th of what is not empty background, because the share
-    of air in the field of view differs between scans and would otherwise move the scale.
+    CT: `CT_WINDOW_HU`; values that are no HU are brought back first (`find_modality`). MR: from the 1st percentile of all to
+    the 99.5th of what is not empty background, because the share of air in the field of view differs between scans and
+    would otherwise move the scale.
     """
     if modality == "CT":
-        return lambda part: scale_window(part, *CT_WINDOW_HU)
+        finding = find_modality(replace(image, modality="CT"))
+        low, high = ((bound - finding.intercept) / finding.slope for bound in CT_WINDOW_HU)
+        return lambda part: scale_window(part, low, high)
     sample = image.array[np.isfinite(image.array)] if image.array.dtype.kind == "f" else image.array.ravel()
     low = float(np.percentile(sample, 1))
     # Half of the mean keeps the body and drops most of the air, whose share the field of view decides.
@@ -61,15 +66,4 @@ def normalize(image: Image, modality: str) -> np.ndarray:
 
 def modality_of(image: Image) -> str:
     """Modality of `image`: what its file says, else what its intensities say."""
-    return image.modality or modality_from_intensities(image.array)
-
-
-def modality_from_intensities(array: np.ndarray) -> str:
-    """ "CT" where the values can only be Hounsfield units (air far below zero, soft tissue around 0..200), else "MR"."""
-    values = array[np.isfinite(array)][::7]
-    if values.size == 0 or values.min() > -100:
-        return "MR"
-    soft_tissue = np.mean((values > 0) & (values < 250))
-    # Air at about -1000 HU, or the lower clip of an abdominal window, beside a plausible share of soft tissue.
-    low_share = np.mean(values <= max(-100.0, values.min() + 50))
-    return "CT" if soft_tissue > 0.05 and low_share > 0.02 and np.percentile(values, 99.9) < 4000 else "MR"
+    return image.modality or find_modality(image).modality

@@ -54,6 +54,17 @@ def test_slices_are_ordered_by_position_not_by_file_name(tmp_path, volume):
     assert image.modality == "CT"
 
 
+@pytest.mark.parametrize("agent", [None, "Iomeprol 400"])
+def test_the_contrast_agent_is_known_where_the_header_names_it(tmp_path, volume, agent):
+    write_series(tmp_path / "ct", volume)
+    for file in (tmp_path / "ct").glob("*.dcm"):
+        data = pydicom.dcmread(file)
+        if agent:
+            data.ContrastBolusAgent = agent
+        data.save_as(file)
+    assert read_image(tmp_path / "ct").meta.get("contrast_agent") == agent
+
+
 def test_several_series_are_listed_and_chosen_by_number_uid_or_description(tmp_path, volume):
     write_series(tmp_path / "ct", volume)
     uid = write_series(tmp_path / "ct", volume + 50, description="arterial")
