@@ -1,6 +1,8 @@
 """Procedural cases with known truth: no real image, shape, atlas or texture goes into them."""
 
 from LiverAILib.simulation.cohort import simulate_cohort
-from LiverAILib.simulation.t2_mr import SimulatedCase, simulate_t2_mr
+from LiverAILib.simulation.ct import simulate_ct
+from LiverAILib.simulation.patient import SimulatedCase
+from LiverAILib.simulation.t2_mr import simulate_t2_mr
 
-__all__ = ["SimulatedCase", "simulate_cohort", "simulate_t2_mr"]
+__all__ = ["SimulatedCase", "simulate_cohort", "simulate_ct", "simulate_t2_mr"]

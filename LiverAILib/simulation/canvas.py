@@ -33,14 +33,17 @@ def occupancy(shape_mm: np.ndarray, pixel_mm: float) -> np.ndarray:
 class Canvas:
     """An image under construction: `signal` and the part of it that comes from fat, both float32 (k, j, i).
 
-    The table gives the value of each tissue: relative signal for MR, attenuation for CT.
+    The table gives the value of each tissue: relative signal for MR, HU for CT. `fat` is None where nothing has to know
+    what comes from fat.
     """
 
-    def __init__(self, grid: Grid, values: Mapping[str, float]) -> None:
+    def __init__(
+        self, grid: Grid, values: Mapping[str, float], *, background: float = 0.0, separate_fat: bool = True
+    ) -> None:
         self.grid = grid
         self.values = values
-        self.signal = np.zeros(grid.shape, np.float32)
-        self.fat = np.zeros(grid.shape, np.float32)
+        self.signal = np.full(grid.shape, np.float32(background))
+        self.fat = np.zeros(grid.shape, np.float32) if separate_fat else None
         self.everywhere: Region = tuple(slice(0, n) for n in grid.shape)
 
     def paint(
@@ -58,14 +61,20 @@ class Canvas:
             tissue: Name in the table of values.
             shape_mm: Implicit shape on the voxels of `region`.
             region: Slices (k, j, i); the whole image when None.
-            texture: Relative change of the tissue's value, a number or an array on `region`.
+            texture: Change of the tissue's value (see `value`), a number or an array on `region`.
             opacity: 1 replaces what was there, less lets it shine through.
         """
         region = region or self.everywhere
         share = occupancy(shape_mm, self.grid.spacing[0])
         if opacity < 1:
             share *= np.float32(opacity)
-        value = np.float32(self.values[tissue]) * (1 + np.asarray(texture, np.float32))
-        signal, fat = self.signal[region], self.fat[region]
+        value = self.value(tissue, np.asarray(texture, np.float32))
+        signal = self.signal[region]
         signal += share * (value - signal)
-        fat += share * ((value if tissue in FAT_TISSUES else np.float32(0)) - fat)
+        if self.fat is not None:
+            fat = self.fat[region]
+            fat += share * ((value if tissue in FAT_TISSUES else np.float32(0)) - fat)
+
+    def value(self, tissue: str, texture: np.ndarray) -> np.ndarray:
+        """Value of a tissue where its texture is `texture`: for a signal, which has a true 0, a relative change."""
+        return np.float32(self.values[tissue]) * (1 + texture)

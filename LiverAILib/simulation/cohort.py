@@ -16,21 +16,26 @@ import numpy as np
 
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
+from LiverAILib.simulation.ct import simulate_ct
 from LiverAILib.simulation.fibrosis import STAGES
-from LiverAILib.simulation.t2_mr import LEFT_KIDNEY, LIVER, RIGHT_KIDNEY, SPLEEN, SimulatedCase, simulate_t2_mr
+from LiverAILib.simulation.patient import LEFT_KIDNEY, LIVER, RIGHT_KIDNEY, SPLEEN, SimulatedCase
+from LiverAILib.simulation.t2_mr import simulate_t2_mr
 
 SPLITS = (("train", 0.70), ("validation", 0.15), ("test", 0.15))
 MANIFEST = "manifest.csv"
+MODALITIES = ("mr", "ct")
+ROLES = {"mr": "t2", "ct": "ct"}
 COLUMNS = (
     "case_id",
     "patient_id",
     "split",
     "label",
-    "image:t2",
     "mask:liver",
     "mask:right_kidney",
     "mask:left_kidney",
     "mask:spleen",
+    "mask:right_lobe",
+    "mask:left_lobe",
     "mask:caudate",
     "mask:evidence",
     "caudate_level",
@@ -39,6 +44,8 @@ COLUMNS = (
     "sex",
 )
 Progress = Callable[[float, str], None]
+Scan = tuple[str, "int | None"]
+"""Modality and matrix."""
 
 
 def simulate_cohort(
@@ -46,9 +53,11 @@ def simulate_cohort(
     *,
     cases: int,
     seed: int,
+    modality: str = "mr",
+    matrix: int | None = None,
     stages: Sequence[int] = STAGES,
     prevalences: Sequence[float] | None = None,
-    splits: bool = True,
+    split: str | None = None,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Path:
@@ -60,10 +69,13 @@ def simulate_cohort(
     Args:
         output: Folder to make; may exist if it is empty.
         cases: How many, at least 1.
-        seed: Whole number, 0 or larger.
+        seed: Whole number, 0 or larger; both modalities of a seed show the same patients.
+        modality: "mr" (T2-weighted, role t2) or "ct" (portal venous, role ct).
+        matrix: Pixels along rows and columns of the slices, the field of view as ever; None takes what the modality usually
+            has here (256 for MR, 184 to 267 for CT, half of a scanner's to save time).
         stages: Stages to simulate.
         prevalences: Share of each of `stages`, equal when None; they need not sum to 1.
-        splits: Split 70/15/15 by stage; False leaves the column empty.
+        split: Split of every case ("" leaves the column empty); None splits 70/15/15 by stage.
         workers: Processes that simulate side by side; the files do not depend on it.
         progress: Called after each case with a share 0..1 and a sentence.
 
@@ -74,8 +86,12 @@ def simulate_cohort(
         UserError: The folder holds something or cannot be written, or a number cannot be used.
     """
     output = Path(output)
+    if modality not in MODALITIES:
+        raise UserError(f"Modality {modality!r} cannot be simulated: use one of {', '.join(MODALITIES)}.")
+    if matrix is not None and not 48 <= matrix <= 1024:
+        raise UserError(f"A matrix of {matrix} pixels cannot be simulated: use 48 to 1024.")
     plan = assign_stages(cases, seed=seed, stages=stages, prevalences=prevalences)
-    split_of = assign_splits(plan, seed=seed) if splits else [""] * cases
+    split_of = assign_splits(plan, seed=seed) if split is None else [split] * cases
     try:
         if output.exists() and (not output.is_dir() or any(output.iterdir())):
             raise UserError(f"{output} exists and is not an empty folder: choose another output folder.")
@@ -85,12 +101,12 @@ def simulate_cohort(
         raise UserError(f"Cannot write {output}: {error.strerror}. Choose another output folder.") from error
     try:
         rows = []
-        for row in _all_cases(working, plan, split_of, seed, workers):
+        for row in _all_cases(working, plan, split_of, seed, (modality, matrix), workers):
             rows.append(row)
             if progress:
                 progress(len(rows) / cases, f"{row['case_id']}, stage F{row['label']}")
         with (working / MANIFEST).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer = csv.DictWriter(file, columns_of(modality), lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
         working.chmod(0o755)
@@ -102,6 +118,11 @@ def simulate_cohort(
     finally:
         shutil.rmtree(working, ignore_errors=True)
     return output / MANIFEST
+
+
+def columns_of(modality: str) -> tuple[str, ...]:
+    """Columns of the manifest; the image stands before the masks."""
+    return (*COLUMNS[:4], f"image:{ROLES[modality]}", *COLUMNS[4:])
 
 
 def assign_stages(
@@ -146,9 +167,10 @@ def case_seed(seed: int, number: int) -> int:
 
 
 def write_case(case: SimulatedCase, folder: Path) -> dict[str, str]:
-    """Writes `t2.nii.gz`, `labels.nii.gz`, `lobes.nii.gz`, `evidence.nii.gz`, one mask a sign, and `parameters.json`."""
+    """Writes `t2.nii.gz` or `ct.nii.gz`, `labels`, `lobes`, `evidence`, one mask a sign, and `parameters.json`."""
     folder.mkdir(parents=True)
-    files = {"t2": case.image, "labels": case.labels, "lobes": case.lobes, "evidence": case.evidence}
+    role = ROLES["ct" if case.image.modality == "CT" else "mr"]
+    files = {role: case.image, "labels": case.labels, "lobes": case.lobes, "evidence": case.evidence}
     files |= {f"evidence_{name}": mask for name, mask in case.components.items()}
     for name, image in files.items():
         write_image(image, folder / f"{name}.nii.gz")
@@ -158,10 +180,10 @@ def write_case(case: SimulatedCase, folder: Path) -> dict[str, str]:
 
 
 def _all_cases(
-    working: Path, plan: Sequence[int], split_of: Sequence[str], seed: int, workers: int
+    working: Path, plan: Sequence[int], split_of: Sequence[str], seed: int, scan: Scan, workers: int
 ) -> Iterator[dict[str, str | int]]:
     """The rows of the manifest in order, simulated one by one or in `workers` processes."""
-    each = ([working] * len(plan), range(len(plan)), plan, split_of, [seed] * len(plan))
+    each = ([working] * len(plan), range(len(plan)), plan, split_of, [seed] * len(plan), [scan] * len(plan))
     if workers <= 1:
         yield from map(_one_case, *each)
         return
@@ -170,17 +192,19 @@ def _all_cases(
         yield from pool.map(_one_case, *each)
 
 
-def _one_case(working: Path, number: int, stage: int, split: str, seed: int) -> dict[str, str | int]:
+def _one_case(working: Path, number: int, stage: int, split: str, seed: int, scan: Scan) -> dict[str, str | int]:
     own = case_seed(seed, number)
     rng = np.random.default_rng([own, 3])
-    size = (256, 256, int(rng.integers(31, 44)))
-    pixel = float(rng.choice([1.2, 1.25, 1.25, 1.3, 1.37]))
-    spacing = (pixel, pixel, float(rng.choice([6.5, 7.0, 7.7, 7.7, 8.0])))
+    modality, matrix = scan
+    simulate, size, spacing = _acquisition(modality, rng)
+    if matrix is not None:
+        spacing = (spacing[0] * size[0] / matrix, spacing[1] * size[1] / matrix, spacing[2])
+        size = (matrix, matrix, size[2])
     # Mean age rises slightly with the stage, as in Nowak 2021 (49 years without liver disease, 60 with cirrhosis).
     age = int(np.clip(rng.normal(49 + 2.5 * stage, 14), 18, 90))
     sex = str(rng.choice(["F", "M"]))
-    case = simulate_t2_mr(stage, seed=own, size=size, spacing=spacing)
-    case_id = f"sim-{number:04d}"
+    case = simulate(stage, seed=own, size=size, spacing=spacing)
+    case_id = f"sim{seed}-{number:04d}"  # one name a patient, also where several cohorts are pooled
     files = write_case(case, working / case_id)
     labels = files["labels"]
     return {
@@ -188,11 +212,13 @@ def _one_case(working: Path, number: int, stage: int, split: str, seed: int) -> 
         "patient_id": case_id,
         "split": split,
         "label": stage,
-        "image:t2": files["t2"],
+        f"image:{ROLES[modality]}": files[ROLES[modality]],
         "mask:liver": f"{labels}#{LIVER}",
         "mask:right_kidney": f"{labels}#{RIGHT_KIDNEY}",
         "mask:left_kidney": f"{labels}#{LEFT_KIDNEY}",
         "mask:spleen": f"{labels}#{SPLEEN}",
+        "mask:right_lobe": f"{files['lobes']}#1",
+        "mask:left_lobe": f"{files['lobes']}#2",
         "mask:caudate": f"{files['lobes']}#3",
         "mask:evidence": files["evidence"],
         "caudate_level": case.caudate_level,
@@ -200,3 +226,18 @@ def _one_case(working: Path, number: int, stage: int, split: str, seed: int) -> 
         "age_years": age,
         "sex": sex,
     }
+
+
+def _acquisition(
+    modality: str, rng: np.random.Generator
+) -> tuple[Callable[..., SimulatedCase], tuple[int, int, int], tuple[float, float, float]]:
+    """Which function simulates, and size and spacing along (i, j, k) of one examination."""
+    if modality == "mr":
+        size = (256, 256, int(rng.integers(31, 44)))
+        pixel = float(rng.choice([1.2, 1.25, 1.25, 1.3, 1.37]))
+        return simulate_t2_mr, size, (pixel, pixel, float(rng.choice([6.5, 7.0, 7.7, 7.7, 8.0])))
+    # Half of the usual matrix of 512 to keep cohorts quick to make; the field of view is fitted to the patient.
+    pixel = float(rng.uniform(1.5, 1.9))
+    slice_mm = float(rng.choice([3.0, 4.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0]))
+    pixels, length_mm = round(float(rng.uniform(350, 400)) / pixel), float(rng.uniform(225, 255))
+    return simulate_ct, (pixels, pixels, round(length_mm / slice_mm)), (pixel, pixel, slice_mm)

@@ -34,12 +34,14 @@ class Grid:
     Attributes:
         shape: Voxels along (k, j, i).
         spacing: Voxel distance in mm along (i, j, k).
+        origin: Center of voxel (0, 0, 0) in mm along (i, j, k), the middle of the volume at 0.
         points: Canonical x, y, z in mm of every voxel, float32, each of `shape`.
     """
 
     def __init__(self, size: Sequence[int], spacing: Sequence[float], *, pose: Pose, rng: np.random.Generator) -> None:
         self.shape = (size[2], size[1], size[0])
         self.spacing = tuple(float(s) for s in spacing)
+        self.origin = tuple(-(n - 1) / 2 * s for n, s in zip(size, spacing, strict=True))
         self.pose = pose
         columns, rows, slices = (np.arange(n, dtype=np.float32) for n in size)
         self._x = (columns - (size[0] - 1) / 2) * self.spacing[0] - pose.shift_mm[0]

@@ -16,6 +16,9 @@ GALLBLADDER = (-46.0, -46.0, -42.0)
 # Largest box of any liver, canonical mm: center and half-widths.
 LIVER_BOX = ((-25.0, -5.0, -20.0), (110.0, 98.0, 125.0))
 SIZE_RANGE = (0.70, 1.45)
+# The middle of the caudate lobe lies this far above the origin of the canonical frame, so that about 0.55 of the liver's volume
+# lies above it: the slices that show the caudate lobe in real T2 volumes have 0.44 to 0.63 above them.
+CAUDATE_HEIGHT_MM = 8.5
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,9 @@ def caudate(points: Points, form: LiverForm) -> np.ndarray:
     """Caudate lobe between the vena cava behind and the fissure of the ligamentum venosum in front."""
     s = form.caudate_scale
     # It grows to the left and forward, where the lesser sac leaves room.
-    return ellipsoid(points, (-14 + 4 * (s - 1), 3 - 7 * (s - 1), 0), (21 * s, 13 * s, 27 * s), z_deg=18)
+    return ellipsoid(
+        points, (-14 + 4 * (s - 1), 3 - 7 * (s - 1), CAUDATE_HEIGHT_MM), (21 * s, 13 * s, 27 * s), z_deg=18
+    )
 
 
 def right_lobe(points: Points, form: LiverForm) -> np.ndarray:
@@ -100,7 +105,9 @@ def left_lobe(points: Points, form: LiverForm) -> np.ndarray:
 def fissures(points: Points, form: LiverForm) -> np.ndarray:
     """Fissures of the ligamenta venosum and teres, and the porta hepatis: fat, wider in cirrhosis."""
     width = form.fissure_mm
-    venosum = ellipsoid(points, (6, -16 - 9 * (form.caudate_scale - 1), 2), (30, width, 36), z_deg=-22)
+    venosum = ellipsoid(
+        points, (6, -16 - 9 * (form.caudate_scale - 1), 2 + CAUDATE_HEIGHT_MM), (30, width, 36), z_deg=-22
+    )
     teres = ellipsoid(points, (12, -68, -40 + 4 * width), (width, 34, 34), z_deg=10)
     porta = ellipsoid(points, (-34, -16, -20), (20, 4.0 + width, 9 + width), z_deg=12)
     return np.minimum(np.minimum(venosum, teres), porta)

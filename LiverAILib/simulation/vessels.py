@@ -45,29 +45,45 @@ def grow_tree(
     # Every branch has its own source of chance, so that a branch that finds no room does not change the others.
     entropy = int(rng.integers(2**32))
     segments: list[Segment] = []
-    tips = [(1, np.asarray(start, float), _unit(np.asarray(direction, float)), length_mm, radius_mm)]
+    tips = [_Tip(1, np.asarray(start, float), _unit(np.asarray(direction, float)), radius_mm, entropy)]
     for generation in range(generations):
-        following = []
-        for path, position, heading, length, radius in tips:
-            own = np.random.default_rng([entropy, path])
-            for part in range(2):
-                # Of a few headings the one that stays deepest inside is taken.
-                tries = _unit_rows(heading + own.normal(0, 0.28, (4, 3)))
-                ends = position + tries * length / 2
-                depth = inside(ends)
-                best = int(np.argmin(depth + own.uniform(0, 12, 4)))
+        length = length_mm * 0.84**generation
+        for part in range(2):
+            if not tips:
+                return segments
+            # Of a few headings the one that stays deepest inside is taken; all tips are asked for at once.
+            tries = [_unit_rows(tip.heading + tip.own.normal(0, 0.28, (4, 3))) for tip in tips]
+            ends = [tip.position + headings * length / 2 for tip, headings in zip(tips, tries, strict=True)]
+            depths = inside(np.concatenate(ends)).reshape(-1, 4)
+            growing = []
+            for tip, headings, places, depth in zip(tips, tries, ends, depths, strict=True):
+                best = int(np.argmin(depth + tip.own.uniform(0, 12, 4)))
                 if depth[best] > -2 and generation + part > 0:
-                    break
-                segments.append((position, ends[best], radius, radius * 0.9))
-                position, heading, radius = ends[best], tries[best], radius * 0.9
-            else:
-                side = _unit(np.cross(heading, own.normal(size=3)))
-                for fork, sign in enumerate((-1, 1)):
-                    turned = _unit(heading + sign * own.uniform(0.35, 0.85) * side)
-                    thinner = max(radius * own.uniform(0.74, 0.9), THINNEST_MM)
-                    following.append((2 * path + fork, position, turned, length * 0.84, thinner))
-        tips = following
+                    continue
+                segments.append((tip.position, places[best], tip.radius, tip.radius * 0.9))
+                tip.position, tip.heading, tip.radius = places[best], headings[best], tip.radius * 0.9
+                growing.append(tip)
+            tips = growing
+        tips = [fork for tip in tips for fork in tip.forks(entropy)]
     return segments
+
+
+class _Tip:
+    """The growing end of a branch; `path` names the branch and, with the tree's entropy, seeds its chance."""
+
+    def __init__(self, path: int, position: np.ndarray, heading: np.ndarray, radius: float, entropy: int) -> None:
+        self.path, self.position, self.heading, self.radius = path, position, heading, radius
+        self.own = np.random.default_rng([entropy, path])
+
+    def forks(self, entropy: int) -> list[_Tip]:
+        """The two branches that it divides into."""
+        side = _unit(np.cross(self.heading, self.own.normal(size=3)))
+        found = []
+        for fork, sign in enumerate((-1, 1)):
+            turned = _unit(self.heading + sign * self.own.uniform(0.35, 0.85) * side)
+            thinner = max(self.radius * self.own.uniform(0.74, 0.9), THINNEST_MM)
+            found.append(_Tip(2 * self.path + fork, self.position, turned, thinner, entropy))
+        return found
 
 
 def _unit_rows(rows: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from LiverAILib.cohort import read_cohort
 from LiverAILib.errors import UserError
 from LiverAILib.simulation import cohort
 from LiverAILib.simulation.cohort import assign_splits, assign_stages, simulate_cohort
@@ -23,9 +24,10 @@ def rows_of(manifest):
 
 def test_manifest_names_files_that_exist_and_fit(manifest):
     rows = rows_of(manifest)
-    assert [r["case_id"] for r in rows] == ["sim-0000", "sim-0001"]
+    assert [r["case_id"] for r in rows] == ["sim11-0000", "sim11-0001"]
     for row in rows:
         image = sitk.ReadImage(str(manifest.parent / row["image:t2"]))
+        masks = {}
         for column, value in row.items():
             if not column.startswith("mask:"):
                 continue
@@ -34,8 +36,11 @@ def test_manifest_names_files_that_exist_and_fit(manifest):
             assert mask.GetSize() == image.GetSize()
             assert np.allclose(mask.GetSpacing(), image.GetSpacing())
             assert np.allclose(mask.GetOrigin(), image.GetOrigin())
+            masks[column] = sitk.GetArrayFromImage(mask) == int(label or 1)
             if label:
-                assert (sitk.GetArrayFromImage(mask) == int(label)).any(), column
+                assert masks[column].any(), column
+        lobes = [masks[f"mask:{name}"] for name in ("right_lobe", "left_lobe", "caudate")]
+        assert np.array_equal(sum(lobe.astype(int) for lobe in lobes), masks["mask:liver"])  # they share out the liver
         record = json.loads((manifest.parent / row["case_id"] / "parameters.json").read_text(encoding="utf-8"))
         assert record["stage"] == int(row["label"])
         assert record["caudate_level"] == int(row["caudate_level"])
@@ -47,7 +52,7 @@ def test_manifest_names_files_that_exist_and_fit(manifest):
 def test_case_does_not_depend_on_how_many_came_before(manifest, tmp_path):
     again = simulate_cohort(tmp_path / "again", cases=1, seed=11)
     for name in ("t2", "labels", "evidence"):
-        file = f"sim-0000/{name}.nii.gz"
+        file = f"sim11-0000/{name}.nii.gz"
         digest = [hashlib.sha256((m.parent / file).read_bytes()).hexdigest() for m in (manifest, again)]
         assert digest[0] == digest[1]
 
@@ -110,3 +115,24 @@ def test_splits_keep_the_shares_of_the_stages():
         assert mine.count("train") / len(mine) == pytest.approx(0.70, abs=0.04)
         assert mine.count("validation") / len(mine) == pytest.approx(0.15, abs=0.04)
         assert mine.count("test") / len(mine) == pytest.approx(0.15, abs=0.04)
+
+
+def test_a_ct_cohort_has_the_same_patients_under_another_role(tmp_path):
+    manifest = simulate_cohort(tmp_path / "ct", cases=2, seed=11, modality="ct", matrix=64)
+    rows = read_cohort(manifest).rows
+    assert [sorted(row.images) for row in rows] == [["ct"], ["ct"]]
+    for row in rows:
+        image = row.read_image("ct")
+        assert image.modality == "CT"
+        assert image.size[:2] == (64, 64)
+        assert 345 < image.size[0] * image.spacing[0] < 405
+        assert row.read_mask("liver", image).any()
+        assert row.covariates["scanner"].startswith("simulated-CT-")
+    assert [row.label for row in rows] == assign_stages(2, seed=11)
+
+
+@pytest.mark.parametrize("wrong", [{"modality": "pet"}, {"matrix": 20}])
+def test_refuses_scans_that_there_are_not(tmp_path, wrong):
+    with pytest.raises(UserError, match="cannot be simulated"):
+        simulate_cohort(tmp_path / "cohort", cases=1, seed=0, **wrong)
+    assert list(tmp_path.iterdir()) == []
