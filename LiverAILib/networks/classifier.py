@@ -6,33 +6,49 @@ from pathlib import Path
 
 import torch
 import torchvision
-from safetensors.torch import load_file
 from torch import nn
+
+from LiverAILib.networks.corn import log_class_probabilities
+from LiverAILib.networks.pretrained import IMAGENET, download, load_weights
+
+HEADS = ("softmax", "corn")
 
 
 class ResNet50Classifier(nn.Module):
     """torchvision's ResNet50 with a new output layer (Nowak 2021, Methods and Fig. 2).
 
-    Input (batch, 3, rows, columns), output class scores before softmax (batch, classes).
+    Input (batch, 3, rows, columns), output class scores (batch, classes) whose softmax are the probabilities.
     """
 
-    def __init__(self, classes: int, *, weights: str | Path | None = None) -> None:
+    def __init__(self, classes: int, *, weights: str | Path | None = None, head: str = "softmax") -> None:
         """Build the network.
 
         Args:
-            classes: Number of outputs.
+            classes: Number of classes.
             weights: "imagenet" downloads torchvision's weights; a path loads a safetensors file of a torchvision ResNet50
                 state dict; None starts from random ones.
+            head: "softmax", or "corn" for ordered classes (see `corn`).
+
+        Raises:
+            UserError: The weights cannot be fetched or do not fit.
         """
         super().__init__()
-        pretrained = torchvision.models.ResNet50_Weights.IMAGENET1K_V2 if weights == "imagenet" else None
-        backbone = torchvision.models.resnet50(weights=pretrained)
-        if weights not in (None, "imagenet"):
-            backbone.load_state_dict(load_file(weights))
+        if head not in HEADS:
+            raise ValueError(f"head must be one of {', '.join(HEADS)}, got {head!r}")
+        backbone = torchvision.models.resnet50()
+        if weights == IMAGENET:
+            # The first version is the one that there was when the paper was written. Its file is a pickle: only tensors
+            # are taken from it, after its checksum was compared.
+            published = torchvision.models.ResNet50_Weights.IMAGENET1K_V1
+            state = download(lambda: published.get_state_dict(progress=False, check_hash=True, weights_only=True))
+            backbone.load_state_dict(state)
+        elif weights is not None:
+            load_weights(backbone, weights)
+        self.classes, self.head = classes, head
         self.stem = nn.Sequential(backbone.conv1, backbone.bn1, backbone.relu, backbone.maxpool)
         self.layer1, self.layer2 = backbone.layer1, backbone.layer2
         self.layer3, self.layer4 = backbone.layer3, backbone.layer4
-        self.output = nn.Linear(backbone.fc.in_features, classes)
+        self.output = nn.Linear(backbone.fc.in_features, classes - (head == "corn"))
 
     @property
     def layer_groups(self) -> list[nn.Module]:
@@ -43,9 +59,17 @@ class ResNet50Classifier(nn.Module):
         """Last feature maps (batch, 2048, rows / 32, columns / 32)."""
         return self.layer4(self.layer3(self.layer2(self.layer1(self.stem(inputs)))))
 
-    def classify(self, features: torch.Tensor) -> torch.Tensor:
-        """Class scores (batch, classes) of the feature maps."""
+    def logits(self, features: torch.Tensor) -> torch.Tensor:
+        """What the output layer gives: (batch, classes), or the conditional logits (batch, classes - 1) of CORN."""
         return self.output(features.mean((2, 3)))
+
+    def scores(self, logits: torch.Tensor) -> torch.Tensor:
+        """Class scores (batch, classes) of the logits: themselves, or the classes' log-probabilities with CORN."""
+        return log_class_probabilities(logits) if self.head == "corn" else logits
+
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """Class scores (batch, classes) of the feature maps; Grad-CAM of a class takes the gradient of its score."""
+        return self.scores(self.logits(features))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Class scores (batch, classes)."""
