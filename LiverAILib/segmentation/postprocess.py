@@ -8,11 +8,14 @@ from scipy import ndimage
 
 def largest_component(mask: np.ndarray) -> tuple[np.ndarray, list[int]]:
     """The largest 6-connected component of a boolean mask, and the voxel counts of all, largest first."""
-    components, count = ndimage.label(mask)
-    if count == 0:
+    box = ndimage.find_objects(mask.view(np.uint8), max_label=1)[0]
+    if box is None:
         return mask, []
+    components, _ = ndimage.label(mask[box])
     sizes = np.bincount(components.ravel())[1:]
-    return components == int(sizes.argmax()) + 1, sorted((int(s) for s in sizes), reverse=True)
+    largest = np.zeros_like(mask)
+    largest[box] = components == int(sizes.argmax()) + 1
+    return largest, sorted((int(s) for s in sizes), reverse=True)
 
 
 def slices_beyond_the_ends(mask: np.ndarray, *, waist: float = 0.2, regrowth: float = 2.0) -> np.ndarray:
@@ -20,7 +23,8 @@ def slices_beyond_the_ends(mask: np.ndarray, *, waist: float = 0.2, regrowth: fl
 
     From its largest section the liver tapers to the dome above and to the tip of the right lobe below. Where the section
     has shrunk below `waist` of the largest and then grows to more than `regrowth` times its minimum, what follows is
-    another organ (lung or heart above, bowel below) that the mask touches.
+    something else (lung or heart above, bowel or ascites below) that the mask touches. Of the parts that waists divide the
+    mask into, the one of the largest volume is the organ: a single section of ascites can be larger than any of the liver.
 
     Args:
         mask: Boolean (k, j, i), k along the patient's axis.
@@ -31,10 +35,21 @@ def slices_beyond_the_ends(mask: np.ndarray, *, waist: float = 0.2, regrowth: fl
         Boolean (k,): the slices that do not belong to the organ.
     """
     area = mask.sum(axis=(1, 2)).astype(float)
+    beyond, largest = np.zeros(len(area), bool), 0.0
+    unseen = area > 0
+    while unseen.any():
+        peak = int(np.where(unseen, area, 0).argmax())
+        candidate = _beyond(area, peak, waist=waist, regrowth=regrowth)
+        volume = area[~candidate].sum()
+        if volume > largest:
+            beyond, largest = candidate, volume
+        unseen &= candidate
+    return beyond
+
+
+def _beyond(area: np.ndarray, peak: int, *, waist: float, regrowth: float) -> np.ndarray:
+    """The slices past a waist on either side of the section `peak`, boolean (k,)."""
     beyond = np.zeros(len(area), bool)
-    if not area.any():
-        return beyond
-    peak = int(area.argmax())
     for outward in (np.arange(peak, len(area)), np.arange(peak, -1, -1)):
         smallest, at = area[peak], 0
         for step, slice_number in enumerate(outward):
@@ -48,7 +63,34 @@ def slices_beyond_the_ends(mask: np.ndarray, *, waist: float = 0.2, regrowth: fl
 
 def fill_holes(labels: np.ndarray, label: int) -> None:
     """Give background enclosed by `label` within an axial slice that label, in place; labels are (k, j, i)."""
-    for section in labels:
+    boxes = ndimage.find_objects(labels, max_label=label)
+    if len(boxes) < label or boxes[label - 1] is None:
+        return
+    for section in labels[boxes[label - 1]]:  # what is enclosed lies within the organ's box
         inside = section == label
         if inside.any():
             section[ndimage.binary_fill_holes(inside) & (section == 0)] = label
+
+
+def smooth_along_slices(probabilities: np.ndarray, slice_mm: float, *, sigma_mm: float = 4.0) -> None:
+    """Smooth class probabilities along the patient's axis with a Gaussian, in place.
+
+    The network sees three slices at a time and decides slice by slice; without this, masks jump between thick slices.
+
+    Args:
+        probabilities: Float array or tensor (classes, slices, rows, columns).
+        slice_mm: Distance of the slices.
+        sigma_mm: Standard deviation; thick slices are hardly smoothed, thin ones over their neighbors.
+    """
+    sigma = sigma_mm / slice_mm
+    if probabilities.shape[1] < 2 or sigma < 0.1:
+        return
+    radius = max(1, min(int(2.5 * sigma + 0.5), probabilities.shape[1] - 1))
+    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    weights /= weights.sum()
+    last = probabilities.shape[1] - 1
+    for channel in probabilities:  # one class at a time keeps a long CT small
+        source = channel.float().clone() if hasattr(channel, "float") else channel.astype(np.float32)
+        for index in range(last + 1):
+            around = np.clip(np.arange(index - radius, index + radius + 1), 0, last)
+            channel[index] = sum(float(w) * source[int(at)] for w, at in zip(weights, around, strict=True))

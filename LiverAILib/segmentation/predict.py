@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from scipy import ndimage
@@ -11,28 +14,68 @@ from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import AxisOrder, to_canonical
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import intensity_scale, modality_of
+from LiverAILib.imaging.modality import find_modality
 from LiverAILib.model import Model, load_model
 from LiverAILib.networks.device import bfloat16_pays, choose_device
 from LiverAILib.networks.unet import build_unet
-from LiverAILib.segmentation.grid import SliceGrid, adjacent_slices, pad_to_stride
-from LiverAILib.segmentation.postprocess import fill_holes, largest_component, slices_beyond_the_ends
+from LiverAILib.segmentation.choice import choose_model
+from LiverAILib.segmentation.figures import MaskFigures, figure_warnings, mask_figures
+from LiverAILib.segmentation.grid import SliceGrid, adjacent_slices, most_probable, pad_to_stride
+from LiverAILib.segmentation.postprocess import (
+    fill_holes,
+    largest_component,
+    slices_beyond_the_ends,
+    smooth_along_slices,
+)
 from LiverAILib.segmentation.quality import segmentation_warnings
 from LiverAILib.segmentation.structures import LIVER, STRUCTURES
+from LiverAILib.segmentation.views import VIEWS, bring_back, show
 
 BATCH = 8
 
 
-class Segmenter:
-    """A segmentation model, its network loaded once."""
+@dataclass(frozen=True, eq=False)
+class SegmentationResult:
+    """What the network found in one image.
 
-    def __init__(self, model: Model, *, device: str | torch.device = "auto") -> None:
+    Attributes:
+        segmentation: Label map in the geometry of the image.
+        warnings: What of it cannot be trusted.
+        figures: What the warnings rest on.
+        view_spread: How much the livers of the averaged views differ (1 - lowest Dice with their mean); None for one view.
+    """
+
+    segmentation: Segmentation
+    warnings: tuple[CaseWarning, ...]
+    figures: MaskFigures
+    view_spread: float | None = None
+
+
+class Segmenter:
+    """A segmentation model, its network loaded once.
+
+    Args:
+        model: The model folder.
+        device: "auto", "cpu", "cuda" or "mps".
+        views: Over how many views of the volume the probabilities are averaged; each costs one more pass of the network.
+    """
+
+    def __init__(self, model: Model, *, device: str | torch.device = "auto", views: int = 1) -> None:
         if model.method != "segmentation":
             raise UserError(f"{model.name}: not a segmentation model but {model.method}. `liverai models` lists them.")
+        if not 1 <= views <= len(VIEWS):
+            raise UserError(f"--views {views}: there are 1 to {len(VIEWS)} views to average.")
         self.model = model
+        self.views = VIEWS[:views]
         self.device = choose_device(device) if isinstance(device, str) else device
         settings = model.settings
         self.structures = tuple(STRUCTURES[name] for name in model.classes[1:])
-        network = build_unet(len(model.classes), in_channels=settings["adjacent_slices"], encoder=settings["encoder"])
+        network = build_unet(
+            len(model.classes),
+            in_channels=settings["adjacent_slices"],
+            encoder=settings["encoder"],
+            normalization=settings.get("normalization"),
+        )
         network.load_state_dict(model.state())
         network.eval().requires_grad_(False)
         self.network = network.to(self.device, memory_format=torch.channels_last)
@@ -40,22 +83,72 @@ class Segmenter:
 
     def segment(self, image: Image) -> tuple[Segmentation, tuple[CaseWarning, ...]]:
         """Label map in the geometry of `image`, and what of it cannot be trusted."""
-        modality = modality_of(image)
-        if modality not in self.model.card["modality"]:
-            raise UserError(
-                f"{image.meta.get('path', 'image')}: the image is {modality}, the model '{self.model.name}' is for "
-                f"{' and '.join(self.model.card['modality'])}. Choose another image or model."
-            )
+        result = self.examine(image)
+        return result.segmentation, result.warnings
+
+    def examine(self, image: Image) -> SegmentationResult:
+        """Label map in the geometry of `image`, its warnings, and the figures that they rest on.
+
+        Raises:
+            UserError: The model is not for the image's modality.
+        """
+        modality = self._modality(image)
         canonical, order = to_canonical(image)
         grid = SliceGrid.of(canonical.array.shape, canonical.spacing)
-        volume = grid.shrink(canonical.array, intensity_scale(canonical, modality))
-        probabilities = self._probabilities(volume)
+        scale = intensity_scale(canonical, modality)
+        volume = grid.shrink(canonical.array, scale)
+        probabilities, spread = self._averaged(canonical, scale, volume)
+        smooth_along_slices(probabilities, grid.group * canonical.spacing[2])
         components = self._keep_largest(probabilities)
+        pixel_mm = (
+            canonical.spacing[0] * grid.shape[2] / grid.size[1],
+            canonical.spacing[1] * grid.shape[1] / grid.size[0],
+        )
+        figures = mask_figures(volume, probabilities, self.structures, pixel_mm=pixel_mm[0])
         labels = self._enlarge(probabilities, grid)
         for structure in self.structures:
             fill_holes(labels, structure.label)
-        warnings = segmentation_warnings(labels, canonical, components)
-        return self._result(image, labels, order), warnings
+        settings = self.model.settings
+        reference = settings.get("reference_intensities", {}).get(modality)
+        warnings = (
+            *segmentation_warnings(labels, canonical, components),
+            *figure_warnings(figures, reference, view_spread=spread, low_confidence=settings.get("low_confidence")),
+        )
+        return SegmentationResult(self._result(image, labels, order), warnings, figures, spread)
+
+    def _modality(self, image: Image) -> str:
+        finding = find_modality(image)
+        if finding.modality not in self.model.card["modality"]:
+            raise UserError(
+                f"{image.meta.get('path', 'image')}: the image is {finding}, the model '{self.model.name}' is for "
+                f"{' and '.join(self.model.card['modality'])}. Choose another image or model, or give --modality."
+            )
+        return finding.modality
+
+    def _averaged(
+        self, canonical: Image, scale: Callable[[np.ndarray], np.ndarray], volume: torch.Tensor
+    ) -> tuple[torch.Tensor, float | None]:
+        """Mean class probabilities of the views on the grid of the first one, and how much their livers differ.
+
+        Returns:
+            Probabilities (classes, slices, rows, columns), and 1 - the lowest Dice of a view's liver with that of the mean;
+            None for a single view.
+        """
+        first = self._probabilities(volume)
+        if len(self.views) == 1:
+            return first, None
+        size = tuple(volume.shape[-2:])
+        seen = [first]
+        for view in self.views[1:]:
+            grid = SliceGrid.of(canonical.array.shape, canonical.spacing, pixel_mm=view.pixel_mm)
+            shown = show(volume if grid.size == size else grid.shrink(canonical.array, scale), view)
+            seen.append(bring_back(self._probabilities(shown), view, size).to(torch.bfloat16))
+        mean = torch.zeros_like(first)
+        for label in range(len(first)):
+            mean[label] = torch.stack([one[label] for one in seen]).float().mean(0).to(torch.bfloat16)
+        livers = [most_probable(one) == LIVER.label for one in (*seen, mean)]
+        overlaps = [2 * (m & livers[-1]).sum() / (m.sum() + livers[-1].sum()).clamp_min(1) for m in livers[:-1]]
+        return mean, round(1 - float(min(overlaps)), 4)
 
     def segment_slices(self, canonical: Image, positions: range) -> np.ndarray:
         """Labels uint8 (len(positions), j, i) of adjacent slices of a canonical image, without segmenting all of it."""
@@ -64,10 +157,11 @@ class Segmenter:
         first = max(grid.neighbors(positions[0])[0] - 1, 0)
         last = min(grid.neighbors(positions[-1])[1] + 2, grid.slices)
         probabilities = torch.zeros(len(self.structures) + 1, *volume.shape, dtype=torch.bfloat16)
-        probabilities[:, first:last] = self._probabilities(volume[first:last])
+        part = self._probabilities(volume[first:last])
+        smooth_along_slices(part, grid.group * canonical.spacing[2])
+        probabilities[:, first:last] = part
         self._keep_largest(probabilities[:, first:last])
-        labels = np.stack([grid.enlarge_slice(probabilities, position).argmax(0).numpy() for position in positions])
-        labels = labels.astype(np.uint8)
+        labels = np.stack([grid.enlarge_labels(probabilities, position) for position in positions])
         for structure in self.structures:
             fill_holes(labels, structure.label)
         return labels
@@ -95,7 +189,7 @@ class Segmenter:
         Returns:
             Component sizes by organ, largest first.
         """
-        predicted = probabilities.argmax(0).numpy()
+        predicted = most_probable(probabilities).numpy()
         sizes = {}
         for structure in self.structures:
             inside, sizes[structure.name] = largest_component(predicted == structure.label)
@@ -104,6 +198,15 @@ class Segmenter:
                 probabilities[structure.label][torch.from_numpy(elsewhere)] = 0
             if structure is LIVER:
                 probabilities[structure.label, torch.from_numpy(slices_beyond_the_ends(inside))] = 0
+        # Where a piece was taken away the second most probable organ shows: right where it joins that organ, else wrong.
+        predicted = most_probable(probabilities).numpy()
+        for structure in self.structures:
+            mask = predicted == structure.label
+            inside, pieces = largest_component(mask)
+            if len(pieces) > 1:
+                left_over = torch.from_numpy(mask & ~inside)
+                probabilities[structure.label][left_over] = 0
+                probabilities[0][left_over] = 1
         return sizes
 
     def _enlarge(self, probabilities: torch.Tensor, grid: SliceGrid) -> np.ndarray:
@@ -113,26 +216,20 @@ class Segmenter:
         for position in range(grid.shape[0]):
             low, high, _ = grid.neighbors(position)
             if with_organ[low] or with_organ[high]:
-                labels[position] = grid.enlarge_slice(probabilities, position).argmax(0).numpy()
+                labels[position] = grid.enlarge_labels(probabilities, position)
         return labels
 
 
-def segment(image: Image, model: Model | str | None = None, *, device: str = "auto") -> Segmentation:
+def segment(image: Image, model: Model | str | None = None, *, device: str = "auto", views: int = 1) -> Segmentation:
     """Organ masks of `image` in its own geometry; without a model, the bundled one for its modality.
 
     Raises:
         UserError: There is no model for the image's modality.
     """
     chosen = model if isinstance(model, Model) else load_model(model or default_model(image))
-    return Segmenter(chosen, device=device).segment(image)[0]
+    return Segmenter(chosen, device=device, views=views).segment(image)[0]
 
 
 def default_model(image: Image) -> str:
-    """Name of the installed segmentation model for the modality of `image`."""
-    from LiverAILib.model import list_models
-
-    modality = modality_of(image)
-    for model in list_models():
-        if model.method == "segmentation" and modality in model.card["modality"]:
-            return model.name
-    raise UserError(f"no segmentation model for {modality} images is installed. Install one or give a mask.")
+    """Name of the installed segmentation model for the modality of `image`; `choose_model` says why."""
+    return choose_model(image).name

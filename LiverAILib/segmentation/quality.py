@@ -8,9 +8,16 @@ import numpy as np
 
 from LiverAILib.assessment import CaseWarning
 from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.modality import find_modality
 from LiverAILib.segmentation.structures import LIVER
 
-PLAUSIBLE_LIVER_ML = (500.0, 4000.0)
+PLAUSIBLE_LIVER_ML = (400.0, 4500.0)
+"""Half and twice the volume that 1267.28 x BSA - 794.41 mL (Vauthey 2002, Liver Transpl 8:233) gives for adults with a body
+surface of 1.3 and 2.4 m2: room for atrophy and for an enlarged liver."""
+
+CUT_AREA_MM2 = 500.0
+"""Area of the mask at a border of the image from which the organ counts as cut off; partial volume touches it with less."""
+
 LARGE_COMPONENT = 0.05
 """Share of the largest component from which a second one is worth a warning."""
 
@@ -39,23 +46,11 @@ def segmentation_warnings(
         warnings.append(
             CaseWarning(
                 "implausible_liver_volume",
-                f"The liver mask has {volume:.0f} mL, outside {PLAUSIBLE_LIVER_ML[0]:.0f}-{PLAUSIBLE_LIVER_ML[1]:.0f} mL. "
-                "Check the mask.",
+                f"The liver mask has {volume:.0f} mL, outside {PLAUSIBLE_LIVER_ML[0]:.0f}-{PLAUSIBLE_LIVER_ML[1]:.0f} mL "
+                "(half and twice what Vauthey 2002 expects of adults). Check the mask.",
             )
         )
-    if not single:
-        ends = {"lower": liver[0].sum(), "upper": liver[-1].sum()}
-        # A few voxels of partial volume at the end of the stack are no cut.
-        area_mm2 = canonical.spacing[0] * canonical.spacing[1]
-        for end, count in ends.items():
-            if count * area_mm2 > 500:
-                warnings.append(
-                    CaseWarning(
-                        "liver_cut_off",
-                        f"The liver is cut off at the {end} end of the image ({count * area_mm2 / 100:.0f} cm2 in the last "
-                        "slice): volumes are too small.",
-                    )
-                )
+    warnings += _cut_off(liver, canonical.spacing, single=single)
     sizes = (components or {}).get(LIVER.name, ())
     if len(sizes) > 1 and sizes[1] > LARGE_COMPONENT * sizes[0]:
         warnings.append(
@@ -68,11 +63,32 @@ def segmentation_warnings(
     return tuple(warnings)
 
 
+def _cut_off(liver: np.ndarray, spacing: tuple[float, float, float], *, single: bool) -> list[CaseWarning]:
+    """A warning for every border of the canonical image (k up, j to posterior, i to the left) at which the liver ends."""
+    found = []
+    area = {0: spacing[0] * spacing[1], 1: spacing[0] * spacing[2], 2: spacing[1] * spacing[2]}
+    for axis, (first, last) in enumerate((("lower", "upper"), ("anterior", "posterior"), ("right", "left"))):
+        if single and axis == 0:
+            continue
+        for end, index in ((first, 0), (last, -1)):
+            cut_mm2 = int(np.take(liver, index, axis).sum()) * area[axis]
+            if cut_mm2 > CUT_AREA_MM2:
+                text = (
+                    f"The liver is cut off at the {end} end of the image ({cut_mm2 / 100:.0f} cm2 of it lie in the outermost "
+                    "voxels): volumes are too small."
+                )
+                found.append(CaseWarning("liver_cut_off", text))
+    return found
+
+
 def image_warnings(image: Image) -> tuple[CaseWarning, ...]:
-    """Warnings about the image itself: values that are no numbers, odd spacing, what the reader found in the header."""
+    """Warnings about the image: modality in doubt, values that are no numbers, odd spacing, what the reader found."""
     warnings = []
     if "geometry_warning" in image.meta:
         warnings.append(CaseWarning("uneven_slices", image.meta["geometry_warning"]))
+    doubt = find_modality(image).doubt
+    if doubt:
+        warnings.append(CaseWarning("modality_in_doubt", doubt))
     if image.array.dtype.kind == "f":
         bad = 1 - float(np.isfinite(image.array).mean())
         if bad:

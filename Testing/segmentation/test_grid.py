@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from LiverAILib.segmentation.grid import SliceGrid, adjacent_slices, pad_to_stride
+from LiverAILib.segmentation.grid import SliceGrid, adjacent_slices, most_probable, pad_to_stride
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,25 @@ def test_the_border_slice_stands_in_for_a_missing_neighbor():
     assert adjacent_slices(volume, 2).flatten().tolist() == [1, 2, 3]
     assert adjacent_slices(volume, 3).flatten().tolist() == [2, 3, 3]
     assert adjacent_slices(volume[:1], 0).flatten().tolist() == [0, 0, 0]
+
+
+def test_the_most_probable_class_is_the_argmax():
+    for kind in (torch.float32, torch.bfloat16):
+        probabilities = torch.rand(5, 3, 20, 20).softmax(0).to(kind)
+        assert torch.equal(most_probable(probabilities).long(), probabilities.argmax(0))
+
+
+@pytest.mark.parametrize(("size", "shape"), [((20, 30), (6, 47, 61)), ((40, 30), (6, 20, 61)), ((20, 30), (6, 20, 30))])
+def test_labels_enlarged_around_the_organs_are_those_of_the_whole_slice(size, shape):
+    """Against interpolating everything: upward, downward and at the same size, organs at the border and none."""
+    generator = torch.Generator().manual_seed(0)
+    logits = F.interpolate(torch.randn(1, 5, 4, 5, 6, generator=generator), size=(4, *size), mode="trilinear")[0] * 6
+    logits[0] += 6
+    probabilities = logits.softmax(0)
+    probabilities[1:, 2] = 0
+    grid = SliceGrid(shape, 2, size)
+    assert grid.slices == 3
+    for position in range(shape[0]):
+        expected = grid.enlarge_slice(probabilities, position).argmax(0).numpy()
+        np.testing.assert_array_equal(grid.enlarge_labels(probabilities, position), expected)
+    assert grid.enlarge_labels(probabilities, 0).any()

@@ -38,6 +38,18 @@ def test_a_cut_liver_is_named_with_its_end_and_area():
     assert "100 cm2" in warnings[0].text  # 50 x 50 pixels of 4 mm2
 
 
+@pytest.mark.parametrize(
+    ("rows", "columns", "end"), [(slice(0, 50), slice(20, 70), "anterior"), (slice(20, 70), slice(50, 100), "left")]
+)
+def test_a_liver_at_the_side_of_the_field_of_view_is_cut_off_too(rows, columns, end):
+    labels = np.zeros((20, 100, 100), np.uint8)
+    labels[3:18, rows, columns] = 1
+    warnings = segmentation_warnings(labels, image())
+    assert codes(warnings) == {"liver_cut_off"}
+    assert end in warnings[0].text
+    assert "75 cm2" in warnings[0].text  # 15 slices of 5 mm, 50 voxels of 2 mm
+
+
 def test_an_implausible_volume_is_named():
     warnings = segmentation_warnings(liver(side=10), image())
     assert codes(warnings) == {"implausible_liver_volume"}
@@ -60,3 +72,12 @@ def test_image_warnings():
     assert codes(image_warnings(Image(array, (1.2, 1.2, 5.0)))) == {"not_a_number"}
     assert codes(image_warnings(Image(array[1:], (0.5, 1.2, 5.0)))) == {"odd_spacing"}
     assert codes(image_warnings(Image(array[1:], meta={"geometry_warning": "tilted"}))) == {"uneven_slices"}
+
+
+def test_an_image_that_may_be_another_modality_is_doubted():
+    rng = np.random.default_rng(0)
+    window = np.clip(np.where(rng.random((8, 40, 40)) < 0.5, 0, rng.normal(200, 60, (8, 40, 40))), 0, 400)
+    window[0, 0:4] = 400
+    found = image_warnings(Image(window, (1.2, 1.2, 5.0)))
+    assert codes(found) == {"modality_in_doubt"}
+    assert "--modality MR" in found[0].text
