@@ -1,9 +1,38 @@
-"""Losses of the training schedules."""
+"""Losses of the training schedules.
+
+Sums over a batch run over all processes of a run (see `distributed`), so that several processes learn what one learns.
+"""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+
+from LiverAILib.networks.corn import conditional_terms
+from LiverAILib.training.distributed import total
+
+
+def cross_entropy(scores: torch.Tensor, labels: torch.Tensor, *, weights: torch.Tensor | None = None) -> torch.Tensor:
+    """Cross entropy of class scores (batch, classes); with class `weights` (classes,) the weighted mean, as in torch."""
+    each = F.cross_entropy(scores, labels, reduction="none")
+    return _mean(each, torch.ones_like(each) if weights is None else weights[labels])
+
+
+def corn_loss(logits: torch.Tensor, labels: torch.Tensor, *, weights: torch.Tensor | None = None) -> torch.Tensor:
+    """Mean cross entropy over the conditional tasks and their training subsets (Shi, Cao, Raschka 2023; see `corn`).
+
+    Args:
+        logits: Conditional logits (batch, classes - 1).
+        labels: int64 (batch,).
+        weights: Class weights (classes,), a departure from the paper.
+    """
+    terms, members = conditional_terms(logits, labels)
+    counted = members.to(terms.dtype)
+    return _mean(terms, counted if weights is None else counted * weights[labels][:, None])
+
+
+def _mean(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    return total((values * weights).sum()) / total(weights.sum())
 
 
 def merge_unknown_organs(log_probabilities: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
@@ -29,9 +58,10 @@ def dice_and_cross_entropy(logits: torch.Tensor, labels: torch.Tensor, known: to
         known: Boolean (batch, classes - 1): which organs the reference of each sample marks.
     """
     log_probabilities = merge_unknown_organs(F.log_softmax(logits.float(), 1), known)
-    cross_entropy = F.nll_loss(log_probabilities, labels)
+    each = F.nll_loss(log_probabilities, labels, reduction="none")
+    entropy = _mean(each, torch.ones_like(each))
     probabilities = log_probabilities[:, 1:].exp() * known[:, :, None, None]
     target = F.one_hot(labels, logits.shape[1]).permute(0, 3, 1, 2)[:, 1:].float()
-    overlap = 2 * (probabilities * target).sum((0, 2, 3))
-    total = probabilities.sum((0, 2, 3)) + target.sum((0, 2, 3))
-    return cross_entropy + (1 - (overlap + 1) / (total + 1)).mean()
+    overlap = 2 * total((probabilities * target).sum((0, 2, 3)))
+    sizes = total(probabilities.sum((0, 2, 3)) + target.sum((0, 2, 3)))
+    return entropy + (1 - (overlap + 1) / (sizes + 1)).mean()

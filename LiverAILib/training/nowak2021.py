@@ -1,136 +1,70 @@
-"""Training of the two pipelines of Nowak 2021 from a cohort with labels and liver masks."""
+"""Training of a pipeline of Nowak 2021 on prepared slices."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from LiverAILib.cohort import CohortRow
-from LiverAILib.errors import UserError
-from LiverAILib.imaging.geometry import to_canonical
-from LiverAILib.methods.caudate_level import caudate_level
-from LiverAILib.methods.nowak2021 import CLASSES, IMAGE_SIZE, network_input, prepare_slice
+from LiverAILib.methods.nowak2021 import IMAGE_SIZE
 from LiverAILib.networks.classifier import ResNet50Classifier
-from LiverAILib.networks.device import bfloat16_pays
-from LiverAILib.segmentation.predict import Segmenter
-from LiverAILib.segmentation.structures import LIVER
-from LiverAILib.training.augmentation import Geometry, Intensity, change_intensity, random_grid, warp
-from LiverAILib.training.fit import Task, fit
+from LiverAILib.training.balance import class_weights, sampler
+from LiverAILib.training.fit import FitOptions, Task, fit
+from LiverAILib.training.frozen_features import FeatureCache, view_batches
+from LiverAILib.training.loss import corn_loss, cross_entropy
+from LiverAILib.training.nowak2021_slices import (
+    SliceSet,
+    batches,
+    fixed_views,
+    is_staged,
+    joined,
+    load_slices,
+    plain_inputs,
+)
+from LiverAILib.training.precision import Precision
 from LiverAILib.training.schedule import Stage
 
-GEOMETRY = Geometry(rotation_degrees=10, zoom=(0.9, 1.1))
-INTENSITY = Intensity(contrast=0.1, brightness=0.1)
+__all__ = ["PipelineOptions", "SliceSet", "batches", "is_staged", "joined", "load_slices", "predict", "train_pipeline"]
 
 
-@dataclass(frozen=True, eq=False)
-class SliceSet:
-    """Prepared slices float16 (n, size, size), their classes (n,), and the index of the case that each comes from."""
+@dataclass(frozen=True)
+class PipelineOptions:
+    """How a pipeline is trained.
 
-    slices: torch.Tensor
-    labels: torch.Tensor
-    cases: torch.Tensor
-
-
-def cirrhosis_label(row: CohortRow, *, staged: bool) -> int:
-    """1 for cirrhosis: stage 4 where the cohort holds stages, else the label itself."""
-    if row.label is None:
-        raise UserError(
-            f"case {row.case_id}: no label in the manifest. Training needs a stage 0-4, or 0/1 for cirrhosis."
-        )
-    return int(row.label == 4) if staged else int(row.label > 0)
-
-
-def is_staged(rows: Sequence[CohortRow]) -> bool:
-    """Whether the labels are stages 0-4 rather than 0/1."""
-    return any((row.label or 0) > 1 for row in rows)
-
-
-def load_slices(
-    rows: Sequence[CohortRow],
-    pipeline: str,
-    *,
-    staged: bool,
-    neighbors: int = 0,
-    segmenter: Segmenter | None = None,
-) -> SliceSet:
-    """The prepared slices at the level of the caudate lobe, and `neighbors` slices on either side of it.
-
-    Args:
-        rows: Cases with role t2 and a mask of the liver, which chooses the level.
-        pipeline: "segmented" or "full".
-        staged: Whether labels are stages (see `cirrhosis_label`).
-        neighbors: Further slices on either side, so that the network sees what a choice one slice off gives.
-        segmenter: Its masks cut the liver out, instead of the manifest's.
+    Attributes:
+        size: Rows and columns that the slices are resized to.
+        batch_size: Slices a batch.
+        steps: Batches an epoch; by default as many as show every training slice once.
+        balance: What is done about classes of unequal size (`balance.BALANCES`).
+        frozen_views: In stages with a frozen trunk, train on so many fixed views of each slice, whose features are
+            computed once. None: new views in every epoch, as published.
+        precision: Device and format.
+        fit: How the stages are run. Fixed views need its `freeze_batch_norm`.
     """
-    slices, labels, cases = [], [], []
-    for number, row in enumerate(rows):
-        image = row.read_image("t2")
-        canonical, order = to_canonical(image)
-        liver = order.apply(row.read_mask("liver", image))
-        if not liver.any():
-            continue
-        level = caudate_level(liver)
-        positions = range(max(0, level - neighbors), min(len(liver), level + neighbors + 1))
-        masks = liver[positions.start : positions.stop]
-        if segmenter is not None and pipeline == "segmented":
-            masks = segmenter.segment_slices(canonical, positions) == LIVER.label
-        for position, mask in zip(positions, masks, strict=True):
-            if not mask.any():
-                continue
-            pixel_mm = (canonical.spacing[1], canonical.spacing[0])
-            prepared, _ = prepare_slice(canonical.array[position], mask, pixel_mm, pipeline=pipeline)
-            slices.append(prepared.half())
-            labels.append(cirrhosis_label(row, staged=staged))
-            cases.append(number)
-    return SliceSet(torch.stack(slices), torch.tensor(labels), torch.tensor(cases))
 
-
-def joined(first: SliceSet, second: SliceSet) -> SliceSet:
-    """The slices of both sets, which hold the same cases."""
-    pairs = zip((first.slices, first.labels, first.cases), (second.slices, second.labels, second.cases), strict=True)
-    return SliceSet(*(torch.cat(pair) for pair in pairs))
-
-
-def batches(
-    data: SliceSet, *, batch_size: int, steps: int, size: int = IMAGE_SIZE
-) -> Callable[[int], Iterator[tuple[torch.Tensor, torch.Tensor]]]:
-    """Function of a seed that gives augmented batches of network input and labels, both classes equally often."""
-    by_class = [torch.nonzero(data.labels == c).flatten() for c in range(len(CLASSES))]
-
-    def epoch(seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        generator = torch.Generator().manual_seed(seed)
-        for _ in range(steps):
-            wanted = torch.arange(batch_size) % len(CLASSES)
-            index = torch.tensor(
-                [int(by_class[c][torch.randint(len(by_class[c]), (1,), generator=generator)]) for c in wanted.tolist()]
-            )
-            images = data.slices[index].float()[:, None]
-            images = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
-            grid = random_grid(batch_size, size, size, GEOMETRY, generator)
-            inside = images > 0
-            images, _ = warp(images, grid)
-            changed = change_intensity(images, INTENSITY, generator)
-            # What lies outside the mask or the field of view stays 0: no brightness is added there.
-            kept, _ = warp(inside.float(), grid)
-            yield network_input((changed * (kept > 0.5))[:, 0]), data.labels[index]
-
-    return epoch
+    size: int = IMAGE_SIZE
+    batch_size: int = 32
+    steps: int | None = None
+    balance: str = "sampling"
+    frozen_views: int | None = None
+    precision: Precision = field(default_factory=Precision)
+    fit: FitOptions = field(default_factory=FitOptions)
 
 
 @torch.inference_mode()
-def predict(network: torch.nn.Module, data: SliceSet, *, size: int = IMAGE_SIZE) -> torch.Tensor:
-    """Class scores (n, classes) of prepared slices."""
+def predict(
+    network: ResNet50Classifier, data: SliceSet, *, size: int = IMAGE_SIZE, precision: Precision | None = None
+) -> torch.Tensor:
+    """Class scores (n, classes) of prepared slices, in float32 on the CPU."""
     network.eval()
-    scores = []
-    for part in data.slices.split(16):
-        images = F.interpolate(part.float()[:, None], size=(size, size), mode="bilinear", antialias=True)
-        scores.append(network(network_input(images[:, 0])))
-    return torch.cat(scores)
+    device = (precision or Precision()).device
+    give = plain_inputs(data, size=size)
+    parts = torch.arange(len(data.labels)).split(16)
+    return torch.cat([network(give(part.tolist()).to(device)).float().cpu() for part in parts])
 
 
 def train_pipeline(
@@ -138,55 +72,116 @@ def train_pipeline(
     validation: SliceSet,
     output: Path,
     *,
+    network: ResNet50Classifier,
     stages: Sequence[Stage],
-    seed: int = 0,
-    weights: str | None = None,
-    batch_size: int = 32,
-    steps: int | None = None,
-    size: int = IMAGE_SIZE,
-    network: ResNet50Classifier | None = None,
+    options: PipelineOptions | None = None,
     log: Callable[[str], None] = print,
-) -> tuple[ResNet50Classifier, list[dict[str, Any]]]:
+) -> list[dict[str, Any]]:
     """Train one pipeline; the state with the lowest cross entropy on the validation slices is kept.
 
     Args:
         training: Slices to train on.
         validation: Slices to choose the state by; never trained on.
         output: Run folder.
+        network: Trained in place.
         stages: The schedule.
-        seed: Seed of every random draw.
-        weights: Pretrained weights (see `ResNet50Classifier`).
-        batch_size: Slices a batch.
-        steps: Batches an epoch; by default as many as show every training slice once.
-        size: Rows and columns that the slices are resized to.
-        network: Network to go on with, instead of a new one.
+        options: How it is trained.
         log: Called with one line an epoch.
+
+    Returns:
+        The history.
     """
-    torch.manual_seed(seed)
-    if network is None:
-        network = ResNet50Classifier(len(CLASSES), weights=weights)
-    network = network.to(memory_format=torch.channels_last)
-    steps = steps or max(1, len(training.labels) // batch_size)
-    mixed = bfloat16_pays(torch.device("cpu"))
+    task = pipeline_task(network, training, validation, options or PipelineOptions())
+    return fit(task, stages, output=output, options=(options or PipelineOptions()).fit, log=log)
 
-    def loss(network: torch.nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
-            scores = network(batch[0].to(memory_format=torch.channels_last))
-        return F.cross_entropy(scores.float(), batch[1])
 
-    def validate(network: torch.nn.Module) -> dict[str, float]:
-        scores = predict(network, validation, size=size)
-        entropy = float(F.cross_entropy(scores, validation.labels))
-        accuracy = float((scores.argmax(1) == validation.labels).float().mean())
-        return {"score": -entropy, "validation_accuracy": accuracy}
+def pipeline_task(
+    network: ResNet50Classifier, training: SliceSet, validation: SliceSet, options: PipelineOptions
+) -> Task:
+    """What is trained, as `fit` takes it."""
+    precision, size = options.precision, options.size
+    network = network.to(precision.device, memory_format=torch.channels_last)
+    steps = options.steps or max(1, len(training.labels) // options.batch_size)
+    loss_of = class_loss(network, training, options)
 
-    task = Task(
+    def loss(network: ResNet50Classifier, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        with precision.autocast():
+            logits = network.logits(network.features(batch[0].to(memory_format=torch.channels_last)))
+        return loss_of(logits.float(), batch[1])
+
+    def validate(network: ResNet50Classifier) -> dict[str, float]:
+        return scored(predict(network, validation, size=size, precision=precision), validation.labels)
+
+    return Task(
         network,
         network.layer_groups,
-        batches(training, batch_size=batch_size, steps=steps, size=size),
+        batches(training, batch_size=options.batch_size, steps=steps, size=size, balance=options.balance),
         steps,
         loss,
         validate,
+        precision=precision,
+        frozen=frozen_task(network, training, validation, options) if options.frozen_views else None,
     )
-    history = fit(task, stages, output=output, seed=seed, log=log)
-    return network, history
+
+
+def frozen_task(
+    network: ResNet50Classifier,
+    training: SliceSet,
+    validation: SliceSet,
+    options: PipelineOptions,
+    *,
+    cached: bool = True,
+) -> Task:
+    """What is trained while the trunk is frozen: the output layer, on fixed views of the slices.
+
+    Without `cached` every view goes through the trunk in every epoch: the plain loop, with the same result.
+    """
+    if not (options.frozen_views and options.fit.freeze_batch_norm):
+        raise ValueError("fixed views are exact only with frozen batch normalization: set freeze_batch_norm")
+    precision = options.precision
+    trunk = network.layer_groups[:-1]
+    steps = options.steps or max(1, len(training.labels) // options.batch_size)
+    views = fixed_views(training, options.frozen_views, size=options.size, seed=options.fit.seed)
+    loss_of = class_loss(network, training, options)
+
+    def pooled(inputs: torch.Tensor) -> torch.Tensor:
+        maps = network.features(inputs.to(memory_format=torch.channels_last))
+        return maps.mean((2, 3), keepdim=True)
+
+    def loss(network: ResNet50Classifier, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        with precision.autocast():
+            logits = network.logits(batch[0] if cached else pooled(batch[0]))
+        return loss_of(logits.float(), batch[1])
+
+    held_out = FeatureCache(trunk, pooled, plain_inputs(validation, size=options.size), Precision(precision.device))
+
+    def validate(network: ResNet50Classifier) -> dict[str, float]:
+        if not cached:
+            return scored(predict(network, validation, size=options.size, precision=precision), validation.labels)
+        held_out.check()
+        network.eval()
+        features = held_out(range(len(validation.labels))).to(precision.device)
+        with torch.inference_mode():
+            return scored(network.classify(features.float()).float().cpu(), validation.labels)
+
+    draw = sampler(training.labels, options.balance)
+    cache = FeatureCache(trunk, pooled, views.inputs, precision) if cached else None
+    give = view_batches(draw, training.labels, views, batch_size=options.batch_size, steps=steps, cache=cache)
+    return Task(network, network.layer_groups, give, steps, loss, validate, precision=precision)
+
+
+def class_loss(
+    network: ResNet50Classifier, training: SliceSet, options: PipelineOptions
+) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """The loss of logits and labels that suits the network's head, weighted where `options.balance` says so."""
+    weights = class_weights(training.labels, network.classes, options.balance)
+    if weights is not None:
+        weights = weights.to(options.precision.device)
+    function = corn_loss if network.head == "corn" else cross_entropy
+    return lambda logits, labels: function(logits, labels, weights=weights)
+
+
+def scored(scores: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    """ "score" (minus the cross entropy) and accuracy of class scores (n, classes)."""
+    accuracy = float((scores.argmax(1) == labels).float().mean())
+    return {"score": -float(F.cross_entropy(scores, labels)), "validation_accuracy": accuracy}

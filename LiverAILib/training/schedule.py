@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -20,8 +20,9 @@ class Stage:
         name: How the stage is called in logs and cards.
         epochs: Passes over the training data.
         max_lr_last: Peak learning rate of the last layer group (output layer or decoder).
-        max_lr_first: Peak learning rate of the first layer group; None freezes every group but the last.
+        max_lr_first: Peak learning rate of the first layer group; None freezes the pretrained groups.
         from_best: Start from the best state so far instead of the state in which the previous stage ended.
+        policy: "one-cycle", or "constant" for Adam at one rate in all layers.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Stage:
     max_lr_last: float
     max_lr_first: float | None
     from_best: bool = False
+    policy: str = "one-cycle"
 
     def record(self) -> dict[str, object]:
         """The stage as JSON-able settings for a model card."""
@@ -54,9 +56,19 @@ NOWAK2021_CLASSIFICATION = (
 """Nowak 2021, Table 2, classification network; each stage starts from the best state so far."""
 
 
+YIN2021 = (Stage("Adam", 200, 1e-4, 1e-4, policy="constant"),)
+"""Yin 2021 leaves its schedule to an appendix that is not public: Adam at 1e-4 for 200 epochs is a default."""
+
+
 def one_stage(epochs: int, max_lr: float) -> tuple[Stage, ...]:
     """All layers at one learning rate: the schedule for networks without pretrained weights."""
     return (Stage("all layers", epochs, max_lr, max_lr),)
+
+
+def fine_tuning(epochs: int, *, max_lr: float | None = None) -> tuple[Stage, ...]:
+    """All layers from the state of a trained model, with a peak rate that does not wipe out what it knows."""
+    rate = max_lr or 3e-4
+    return (Stage("fine-tune", epochs, rate, rate),)
 
 
 def progressive_sizes(epochs: int, *, size: int) -> tuple[tuple[int, tuple[Stage, ...]], ...]:
@@ -69,13 +81,22 @@ def progressive_sizes(epochs: int, *, size: int) -> tuple[tuple[int, tuple[Stage
     return ((size * 4 // 7, one_stage(max(1, epochs - large), 1e-3)), (size, one_stage(large, 3e-4)))
 
 
-def group_learning_rates(stage: Stage, groups: int, *, spacing: str = "linear") -> list[float | None]:
+def shortened(stages: Sequence[Stage], divisor: int) -> tuple[Stage, ...]:
+    """The stages with their epochs divided by `divisor`, one epoch at least: the whole schedule as a trial run."""
+    return tuple(replace(stage, epochs=max(1, round(stage.epochs / divisor))) for stage in stages)
+
+
+def group_learning_rates(
+    stage: Stage, groups: int, *, spacing: str = "linear", pretrained: int | None = None
+) -> list[float | None]:
     """Peak learning rate of each layer group, first to last; None for a frozen group.
 
-    The rate rises linearly from the first to the last layer (Nowak 2021, Table 2); `spacing="log"` is an option.
+    The rate rises linearly from the first to the last layer (Nowak 2021, Table 2); `spacing="log"` is an option. A frozen
+    stage freezes the first `pretrained` groups, by default all but the last, and trains the others at one rate.
     """
     if stage.max_lr_first is None:
-        return [None] * (groups - 1) + [stage.max_lr_last]
+        frozen = groups - 1 if pretrained is None else pretrained
+        return [None] * frozen + [stage.max_lr_last] * (groups - frozen)
     if groups == 1:
         return [stage.max_lr_last]
     space = {"linear": np.linspace, "log": np.geomspace}[spacing]
@@ -89,15 +110,20 @@ def one_cycle_optimizer(
     steps: int,
     spacing: str = "linear",
     train_frozen_batch_norm: bool = True,
+    pretrained: int | None = None,
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     """AdamW and OneCycleLR set as fastai's `fit_one_cycle` behaves, for layer groups ordered first to last.
 
     Weight decay spares normalization layers and biases. Batch-norm layers of frozen groups stay trainable as in fastai
-    unless `train_frozen_batch_norm` is False.
+    unless `train_frozen_batch_norm` is False. `pretrained` is how many groups a frozen stage freezes (default: all but the
+    last). Each parameter group says in "layer" to which layer group it belongs. A stage of policy "constant" gets Adam at
+    one rate instead.
     """
-    rates = group_learning_rates(stage, len(groups), spacing=spacing)
+    if stage.policy == "constant":
+        return constant_adam(groups, stage)
+    rates = group_learning_rates(stage, len(groups), spacing=spacing, pretrained=pretrained)
     parameters = []
-    for group, rate in zip(groups, rates, strict=True):
+    for layer, (group, rate) in enumerate(zip(groups, rates, strict=True)):
         decayed, plain = [], []
         for module in group.modules():
             is_normalization = isinstance(module, NORMALIZATION)
@@ -108,7 +134,7 @@ def one_cycle_optimizer(
                     (plain if is_normalization or name == "bias" else decayed).append(parameter)
         group_rate = stage.max_lr_last if rate is None else rate
         parameters += [
-            {"params": params, "lr": group_rate, "weight_decay": decay}
+            {"params": params, "lr": group_rate, "weight_decay": decay, "layer": layer}
             for params, decay in ((decayed, 0.01), (plain, 0.0))
             if params
         ]
@@ -117,10 +143,23 @@ def one_cycle_optimizer(
         optimizer,
         max_lr=[group["lr"] for group in parameters],
         total_steps=steps,
-        pct_start=0.25,
+        # In torch a warm-up of exactly one step, a quarter of four, divides by zero.
+        pct_start=0.25 if steps != 4 else 0.3,
         div_factor=25,
         final_div_factor=4000,
         base_momentum=0.85,
         max_momentum=0.95,
     )
     return optimizer, scheduler
+
+
+def constant_adam(
+    groups: Sequence[nn.Module], stage: Stage
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """Adam with torch's defaults at `stage.max_lr_last` in all layers, and a scheduler that changes nothing."""
+    parameters = [
+        {"params": [p.requires_grad_() for p in group.parameters()], "layer": layer}
+        for layer, group in enumerate(groups)
+    ]
+    optimizer = torch.optim.Adam(parameters, lr=stage.max_lr_last)
+    return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from LiverAILib.training.fit import Task, fit
+from LiverAILib.training.fit import FitOptions, Task, fit
 from LiverAILib.training.schedule import Stage
 
 STAGES = (Stage("a", 3, 0.01, 0.001), Stage("b", 2, 0.005, 0.005, from_best=True))
@@ -76,3 +77,43 @@ def test_the_history_is_on_disk_after_every_epoch(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fit(make_task(stop_after=2), STAGES, output=tmp_path, log=lambda line: None)
     assert [r["epoch"] for r in json.loads((tmp_path / "history.json").read_text())] == [1, 2]
+
+
+def test_a_stage_ends_when_it_gets_no_better(tmp_path):
+    """Stage a stops after two validations below its best one; stage b begins anew with its patience."""
+    options = FitOptions(patience=2)
+    stages = (Stage("a", 9, 0.01, 0.001), Stage("b", 2, 0.005, 0.005))
+    scores = [1.0, 5.0, 2.0, 3.0, 6.0, 0.0]
+    history = fit(make_task(scores=scores), stages, output=tmp_path, options=options, log=str)
+    assert [(r["stage"], r["epoch"]) for r in history] == [("a", 1), ("a", 2), ("a", 3), ("a", 4), ("b", 1), ("b", 2)]
+
+
+def test_the_start_is_kept_where_nothing_better_follows(tmp_path):
+    task = make_task(scores=[9.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    before = task.network[0].weight.detach().clone()
+    history = fit(task, STAGES, output=tmp_path, options=FitOptions(start_counts=True), log=str)
+    assert history[0] == {"stage": "start", "epoch": 0, "score": 9.0}
+    assert torch.equal(task.network[0].weight, before)
+
+
+def test_without_validation_the_last_state_is_the_best(tmp_path):
+    task = replace(make_task(), validate=None)
+    states = []
+    history = fit(
+        task, STAGES, output=tmp_path, log=lambda line: states.append(task.network[0].weight.detach().clone())
+    )
+    assert torch.equal(task.network[0].weight, states[-1])
+    assert not any("score" in record for record in history)
+
+
+@pytest.mark.parametrize("freeze_batch_norm", [True, False])
+def test_frozen_batch_norm_keeps_its_statistics(tmp_path, freeze_batch_norm):
+    task = make_task()
+    stages = (Stage("frozen", 1, 0.01, None),)
+    before = {name: value.clone() for name, value in task.network.state_dict().items()}
+    fit(task, stages, output=tmp_path, options=FitOptions(freeze_batch_norm=freeze_batch_norm), log=str)
+    after = task.network.state_dict()
+    assert torch.equal(before["0.weight"], after["0.weight"])
+    for name in ("1.running_mean", "1.weight"):
+        assert torch.equal(before[name], after[name]) is freeze_batch_norm
+    assert not torch.equal(before["3.weight"], after["3.weight"])

@@ -7,12 +7,14 @@ import pytest
 import torch
 from torch import nn
 
+from LiverAILib.networks.unet import build_unet, unet_layer_groups
 from LiverAILib.training.schedule import (
     NOWAK2021_CLASSIFICATION,
     NOWAK2021_SEGMENTATION,
     Stage,
     group_learning_rates,
     one_cycle_optimizer,
+    shortened,
 )
 
 
@@ -32,6 +34,33 @@ def test_the_rate_rises_linearly_from_the_first_to_the_last_group():
     np.testing.assert_allclose(group_learning_rates(stage, 4), [1e-6, 3.4e-5, 6.7e-5, 1e-4])
     np.testing.assert_allclose(group_learning_rates(stage, 3, spacing="log"), [1e-6, 1e-5, 1e-4])
     assert group_learning_rates(Stage("1", 80, 0.1, None), 3) == [None, None, 0.1]
+    assert group_learning_rates(Stage("1", 80, 1e-3, None), 4, pretrained=2) == [None, None, 1e-3, 1e-3]
+
+
+@pytest.mark.parametrize("stage", NOWAK2021_SEGMENTATION, ids=lambda stage: stage.name)
+def test_the_layers_of_the_unet_get_the_published_peaks(stage):
+    """Encoder stem to head; in the first stage the encoder is frozen, its batch-norm not."""
+    network = build_unet(5)
+    groups, encoder = unet_layer_groups(network)
+    optimizer, _ = one_cycle_optimizer(groups, stage, steps=10, pretrained=encoder)
+    if stage.max_lr_first is None:
+        expected = [stage.max_lr_last] * len(groups)
+        assert not network.encoder.layer3[0].conv1.weight.requires_grad
+        assert network.encoder.layer3[0].bn1.weight.requires_grad
+    else:
+        expected = np.linspace(stage.max_lr_first, stage.max_lr_last, len(groups))
+        assert all(parameter.requires_grad for parameter in network.parameters())
+    for group in optimizer.param_groups:
+        assert group["max_lr"] == pytest.approx(expected[group["layer"]])
+    assert {group["layer"] for group in optimizer.param_groups if group["weight_decay"]} == (
+        set(range(encoder, 11)) if stage.max_lr_first is None else set(range(11))
+    )
+
+
+def test_a_trial_run_has_all_stages_and_few_epochs():
+    assert [stage.epochs for stage in shortened(NOWAK2021_CLASSIFICATION, 20)] == [4, 2, 2, 2, 2, 2]
+    assert [stage.epochs for stage in shortened(NOWAK2021_SEGMENTATION, 1000)] == [1, 1, 1, 1]
+    assert shortened(NOWAK2021_SEGMENTATION, 1) == NOWAK2021_SEGMENTATION
 
 
 def network():

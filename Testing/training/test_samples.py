@@ -1,0 +1,54 @@
+"""What the networks are trained on: batches of a tiny cohort."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from LiverAILib.cohort import read_cohort
+from LiverAILib.training.nowak2021 import batches, load_slices
+from LiverAILib.training.segmentation_data import SliceSampler, load_training_volume
+from LiverAILib.training.synthetic_contrast import TISSUES_OUTSIDE, random_contrast, tissue_classes
+
+
+def test_the_sampler_repeats_with_its_seed(cohort):
+    volumes = [load_training_volume(row, ("liver", "spleen")) for row in read_cohort(cohort).split("train")]
+    sampler = SliceSampler(volumes, batch_size=4, steps=2, size=(64, 96))
+    first, again, other = (list(sampler.epoch(seed)) for seed in (1, 1, 2))
+    assert all(
+        torch.equal(a.images, b.images) and torch.equal(a.labels, b.labels) for a, b in zip(first, again, strict=True)
+    )
+    assert not torch.equal(first[0].images, other[0].images)
+    batch = first[0]
+    assert batch.images.shape == (4, 3, 64, 96)
+    assert batch.images.min() >= 0
+    assert batch.images.max() <= 1
+    assert batch.known.tolist() == [[True, False]] * 4
+    assert set(batch.labels.unique().tolist()) <= {0, 1}
+
+
+def test_synthetic_contrast_keeps_the_tissues_apart_but_not_their_brightness():
+    rng = np.random.default_rng(0)
+    labels = np.zeros((2, 40, 40), np.uint8)
+    labels[:, 10:30, 10:30] = 1
+    volume = np.clip(rng.normal(0.3, 0.05, labels.shape) + 0.3 * labels, 0, 1).astype(np.float32)
+    classes = tissue_classes(volume, labels)
+    assert set(np.unique(classes[labels == 1])) == {TISSUES_OUTSIDE, TISSUES_OUTSIDE + 1}
+    images = torch.from_numpy(volume)[None]
+    results = [
+        random_contrast(images, torch.from_numpy(classes).long()[None], torch.Generator().manual_seed(s))
+        for s in range(6)
+    ]
+    liver_means = [float(r[0][torch.from_numpy(labels == 1)].mean()) for r in results]
+    assert np.ptp(liver_means) > 0.1
+    assert all(r[0][torch.from_numpy(labels == 1)].std() < 0.1 for r in results)
+
+
+def test_batches_hold_both_classes_equally_and_nothing_outside_the_mask(cohort):
+    data = load_slices(read_cohort(cohort).split("train"), "segmented", staged=True, neighbors=1)
+    assert len(data.labels) == 12
+    images, labels = next(iter(batches(data, batch_size=8, steps=1, size=64)(0)))
+    assert labels.tolist().count(1) == 4
+    corner = images[:, :, :4, :4]
+    background = (torch.zeros(3) - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
+    torch.testing.assert_close(corner, background[None, :, None, None].expand_as(corner))
