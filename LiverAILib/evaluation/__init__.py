@@ -19,6 +19,9 @@ module                 what it holds
 ``correlations``       Pearson, Spearman, Meng, Steiger
 ``paper_tests``        the tests as the papers ran them, each with its limits
 ``calibration``        reliability, Brier score, slope and intercept
+``recalibration``      temperature scaling, and intercept with slope
+``conformal``          prediction sets with a coverage that holds (LAC, APS, class-conditional)
+``held_out``           what is fitted and what it is tested on: never the same patient
 ``decision``           decision curves
 ``agreement``          Bland-Altman and intraclass correlation
 ``patients``           several images a patient: aggregation, clustered intervals

@@ -8,8 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from LiverAILib.errors import UserError
+
+if TYPE_CHECKING:
+    from LiverAILib.evaluation.report.content import Evaluation
+    from LiverAILib.evaluation.report.options import Options
 
 DESCRIPTION = """Evaluate predictions of any software: numbers with intervals, tests, figures, CLAIM 2024 checklist and
 model card.
@@ -18,24 +23,24 @@ The CSV has the columns case_id, patient_id, label, and score (or score:<class>)
 other methods or readers to compare with (0/1 or stages are readers' calls)."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser, *, predictions_required: bool = True) -> None:
     """Add the options of ``liverai evaluate`` to a parser."""
     parser.description = DESCRIPTION
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
-    add("--predictions", required=True, metavar="CSV", help="the predictions")
+    add("--predictions", required=predictions_required, metavar="CSV", help="the predictions")
     add("--output", required=True, metavar="DIR", help="folder to make for the report")
     add("--overwrite", action="store_true", help="replace the output folder if it is not empty")
     add("--positive", metavar="LABEL", help="label of the positive class, where the labels are not 0 and 1")
     add("--task", default="auto", help="auto, binary, stages or values (default: by the labels)")
-    add("--method-name", default="method", metavar="NAME", help="name of the evaluated method in the report")
+    add("--method-name", default=None, metavar="NAME", help="name of the evaluated method in the report")
     add("--title", default="", help="title of the report")
     add("--paper", default="", help="add this paper's own tests and figures: nowak2021, yin2021, xue2020 or byra2021")
     add(
         "--threshold",
-        default="youden",
+        default=None,
         metavar="RULE",
-        help="youden, nearest-corner, sensitivity:0.95, fixed:0.5 or a number (default: youden)",
+        help="youden, nearest-corner, sensitivity:0.95, fixed:0.5 or a number (default: youden; of a model: 0.5)",
     )
     add(
         "--in-sample",
@@ -72,6 +77,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="VALUE",
         help="measured values: report diagnosis at this cut-off too; may be repeated (byra2021: 5 and 10)",
     )
+    add(
+        "--baseline",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="score:<NAME> is a simple measurement that the method has to beat; may be repeated",
+    )
+    add("--recalibrate", action="store_true", help="add temperature, intercept and slope, before and after")
+    add("--conformal", type=float, default=None, metavar="COVERAGE", help="add prediction sets, for example 0.9")
+    add(
+        "--calibration-predictions",
+        metavar="CSV",
+        help="predictions of other patients (validation) to fit temperatures and prediction sets on (default: "
+        "cross-fitting)",
+    )
     add("--quantity", default="value", help="measured values: what was measured, such as PDFF")
     add("--unit", default="", help="measured values: the unit, such as %%")
     add("--record", metavar="JSON", help="what is known of model and data, for the model card and the checklist")
@@ -87,20 +107,53 @@ def run(args: argparse.Namespace) -> int:
         UserError: Something given cannot be used; one line says what and how to mend it.
     """
     from LiverAILib.evaluation.report.evaluate import check_before, evaluate, write_report
-    from LiverAILib.evaluation.report.options import Options
     from LiverAILib.evaluation.report.predictions import read_predictions
-    from LiverAILib.evaluation.thresholds import parse_rule
 
     check_before(args.output, overwrite=args.overwrite)
+    options = options_of(args)
+    reading = {
+        "positive": args.positive,
+        "method_name": options.method_name,
+        "task": args.task,
+        "baselines": tuple(args.baseline),
+    }
+    predictions = read_predictions(args.predictions, subgroups=tuple(args.subgroup), **reading)
+    other = read_predictions(args.calibration_predictions, **reading) if args.calibration_predictions else None
+    evaluation = evaluate(predictions, options, calibration_cases=other)
+    folder = write_report(evaluation, args.output, options=options, overwrite=args.overwrite)
+    print_result(evaluation, folder)
+    return 0
+
+
+def print_result(evaluation: Evaluation, folder: Path) -> None:
+    """The main numbers, what has to be known of them, and where the report is."""
+    for name, text in evaluation.headline:
+        print(f"{name}: {text}")
+    for warning in evaluation.warnings:
+        print(f"note: {warning}")
+    print(f"report: {folder / 'report.html'}")
+
+
+def options_of(args: argparse.Namespace, **changes: Any) -> Options:
+    """The settings that the arguments ask for; ``changes`` replace the defaults of this command.
+
+    Raises:
+        UserError: An argument is impossible.
+    """
+    from LiverAILib.evaluation.report.options import Options
+    from LiverAILib.evaluation.thresholds import parse_rule
+
     try:
-        rule = parse_rule(args.threshold)
+        rule = parse_rule(args.threshold or changes.pop("threshold", "youden"))
     except ValueError as error:
         raise UserError(f"--threshold: {error}") from None
-    cutoffs = tuple(args.cutoff) or ((5.0, 10.0) if args.paper == "byra2021" else ())
-    options = Options(
-        title=args.title,
-        method_name=args.method_name,
-        paper=args.paper,
+    paper = args.paper or changes.pop("paper", "")
+    cutoffs = tuple(args.cutoff) or ((5.0, 10.0) if paper == "byra2021" else ())
+    conformal = changes.pop("conformal", 0.0) if args.conformal is None else args.conformal
+    return Options(
+        title=args.title or changes.pop("title", ""),
+        method_name=args.method_name or changes.pop("method_name", "method"),
+        paper=paper,
         rule=rule,
         in_sample=args.in_sample,
         folds=args.folds,
@@ -113,23 +166,10 @@ def run(args: argparse.Namespace) -> int:
         cutoffs=cutoffs,
         quantity=args.quantity,
         unit=args.unit,
-        card=read_record(args.record) if args.record else {},
+        card={**changes.pop("card", {}), **(read_record(args.record) if args.record else {})},
+        recalibrate=args.recalibrate or changes.pop("recalibrate", False),
+        conformal=conformal,
     )
-    predictions = read_predictions(
-        args.predictions,
-        positive=args.positive,
-        method_name=args.method_name,
-        task=args.task,
-        subgroups=tuple(args.subgroup),
-    )
-    evaluation = evaluate(predictions, options)
-    folder = write_report(evaluation, args.output, options=options, overwrite=args.overwrite)
-    for name, text in evaluation.headline:
-        print(f"{name}: {text}")
-    for warning in evaluation.warnings:
-        print(f"note: {warning}")
-    print(f"report: {folder / 'report.html'}")
-    return 0
 
 
 def read_record(path: Path | str) -> dict:

@@ -1,4 +1,10 @@
-"""Binary metrics, each with an interval by a named method."""
+"""Binary metrics, each with an interval by a named method.
+
+`binary_metrics` (of calls) and `score_metrics` (of scores) share these arguments: ``patients``, shape (n,), identifiers,
+with which a patient with several rows is an error, unless ``clustered`` says that rows are images and intervals have to
+allow for it; ``level``, ``replicates`` and ``seed`` of the intervals; ``positive``, the label of the positive class where
+it is not 1 or True.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +23,7 @@ from LiverAILib.evaluation.intervals import (
     proportion,
     ratio_of_two_proportions,
 )
-from LiverAILib.evaluation.patients import clustered_auc, clustered_proportion, require_one_row_a_patient
+from LiverAILib.evaluation.patients import clustered_auc, clustered_proportion, rows_are_images
 from LiverAILib.evaluation.validate import binary_labels, both_classes, calls_vector, labels_and_scores, same_length
 
 
@@ -95,24 +101,19 @@ def binary_metrics(
         calls: Shape (n,), 0/1.
         level: Confidence level.
         method: Interval of the proportions.
-        patients: Shape (n,), identifiers; then a patient with several rows is an error, unless ``clustered``.
-        clustered: Rows are images: intervals of proportions allow for images of the same patient (Rao and Scott),
-            those of likelihood ratios, balanced accuracy and kappa are percentiles over resampled patients.
+        patients: Identifiers, see above.
+        clustered: Intervals of proportions by Rao and Scott, those of likelihood ratios, balanced accuracy and kappa
+            are percentiles over resampled patients.
         replicates: Bootstrap replicates, used only when clustered.
         seed: Seed of the bootstrap.
-        positive: Label of the positive class where it is not 1 or True.
+        positive: Label of the positive class.
 
     Raises:
         ValueError: Images would be counted as patients, or inputs that do not fit.
     """
     table = counts(labels, calls, positive=positive)
     found = metrics_from_counts(table, level=level, method=method)
-    if patients is None:
-        if clustered:
-            raise ValueError("clustered intervals need to know which images belong together; give patients=...")
-        return found
-    if not clustered:
-        require_one_row_a_patient(patients)
+    if not rows_are_images(patients, clustered):
         return found
     truth, called = binary_labels(labels, positive=positive), calls_vector(calls)
     ids = np.asarray(patients).astype(str)
@@ -183,18 +184,15 @@ def score_metrics(
         scores: Shape (n,), any real numbers; larger means positive.
         level: Confidence level.
         auc_method: Interval of the AUC: those of `delong.auc`, or ``"bootstrap"``. Clustered AUCs take Obuchowski's.
-        patients: Shape (n,), identifiers; several rows a patient are an error unless ``clustered``.
-        clustered: Rows are images; intervals then resample patients and use Obuchowski's clustered variance.
+        patients: Identifiers, see above.
+        clustered: Bootstrap intervals resample patients, and the AUC has Obuchowski's clustered variance.
         replicates: Bootstrap replicates.
         seed: Seed of the bootstrap.
-        positive: Label of the positive class where it is not 1 or True.
+        positive: Label of the positive class.
     """
     truth, values = labels_and_scores(labels, scores, positive=positive)
     both_classes(truth, "an AUC")
-    if patients is not None and not clustered:
-        require_one_row_a_patient(patients)
-    if clustered and patients is None:
-        raise ValueError("clustered intervals need to know which images belong together; give patients=...")
+    images = rows_are_images(patients, clustered)
 
     def three(index: np.ndarray) -> tuple[float, float, float]:
         return (
@@ -204,12 +202,12 @@ def score_metrics(
         )
 
     drawn = bootstrap.resample_patients(
-        three, truth, patients=patients if clustered else None, replicates=replicates, seed=seed
+        three, truth, patients=patients if images else None, replicates=replicates, seed=seed
     )
     observed = three(np.arange(truth.size))
     if auc_method == "bootstrap":
         area = drawn.estimate("AUC", observed[0], column=0, level=level)
-    elif clustered:
+    elif images:
         area = clustered_auc(truth, values, patients=patients, level=level)
     else:
         area = auc(truth, values, level=level, method=auc_method)

@@ -60,6 +60,23 @@ def require_one_row_a_patient(patients: ArrayLike) -> None:
         )
 
 
+def rows_are_images(patients: ArrayLike | None, clustered: bool) -> bool:
+    """Whether intervals have to allow for images of the same patient; where not, every row has to be a patient.
+
+    Args:
+        patients: Shape (n,), identifiers; None: not known, every row counts as a patient.
+        clustered: Rows are images.
+
+    Raises:
+        ValueError: Rows are images and it is not known of whom, or images would be counted as patients.
+    """
+    if clustered and patients is None:
+        raise ValueError("clustered intervals need to know which images belong together; give patients=...")
+    if patients is not None and not clustered:
+        require_one_row_a_patient(patients)
+    return clustered
+
+
 def aggregate(patients: ArrayLike, labels: ArrayLike, *, scores: ArrayLike, how: str = "mean") -> PatientScores:
     """One score a patient, as Xue 2020 is evaluated (the mean of a patient's five images, a stated default).
 

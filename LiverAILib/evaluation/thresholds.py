@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from LiverAILib.evaluation.held_out import fold_numbers
 from LiverAILib.evaluation.validate import both_classes, labels_and_scores, same_length
 
 RULES = ("youden", "nearest-corner", "fixed", "sensitivity")
@@ -144,23 +145,16 @@ def cross_fitted_calls(
         positive: Label of the positive class where it is not 1 or True.
 
     Raises:
-        ValueError: A class with fewer than two patients, or given folds that leave one class only.
+        ValueError: A class with fewer than two patients, given folds that leave one class only, or a patient in two
+            given folds.
     """
     truth, values = labels_and_scores(labels, scores, positive=positive)
     if rule.name == "fixed":
         return in_sample_calls(truth, values, rule=rule)
     both_classes(truth, "choosing a threshold")
-    if folds is not None:
-        same_length(labels=truth, folds=np.asarray(folds))
-        names, fold_of_case = np.unique(np.asarray(folds).astype(str), return_inverse=True)
-        if names.size < 2:
-            raise ValueError(
-                "there is one fold only; cross-fitting needs two, so leave the folds out or ask for in-sample"
-            )
-        origin = f"the {names.size} folds of the predictions"
-    else:
-        fold_of_case = _draw_folds(truth, patients, n_folds, seed)
-        origin = f"{fold_of_case.max() + 1} stratified folds of patients (seed {seed})"
+    if folds is None:
+        n_folds = min(n_folds, _least(truth, patients))
+    fold_of_case, origin = fold_numbers(truth, folds=folds, patients=patients, n_folds=n_folds, seed=seed)
     called = np.zeros(values.size, dtype=bool)
     thresholds = []
     for fold in range(fold_of_case.max() + 1):
@@ -172,13 +166,11 @@ def cross_fitted_calls(
         thresholds.append(choose_threshold(truth[others], values[others], rule=rule))
         called[own] = values[own] >= thresholds[-1]
     note = f"cross-fitted: each case is called with a threshold chosen on the other cases, over {origin}"
-    return Calls(called, tuple(thresholds), fold_of_case.astype(np.int64), rule, note, False)
+    return Calls(called, tuple(thresholds), fold_of_case, rule, note, False)
 
 
-def _draw_folds(truth: NDArray[np.bool_], patients: ArrayLike | None, n_folds: int, seed: int) -> NDArray[np.int64]:
-    """Stratified folds of patients by scikit-learn."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
+def _least(truth: NDArray[np.bool_], patients: ArrayLike | None) -> int:
+    """Patients of the smaller class: more folds cannot be drawn."""
     groups = np.arange(truth.size) if patients is None else np.asarray(patients).astype(str)
     same_length(labels=truth, patients=groups)
     least = min(np.unique(groups[truth]).size, np.unique(groups[~truth]).size)
@@ -187,8 +179,4 @@ def _draw_folds(truth: NDArray[np.bool_], patients: ArrayLike | None, n_folds: i
             "a class has a single patient, so no threshold can be cross-fitted; use a fixed threshold, or ask "
             "for in-sample"
         )
-    splitter = StratifiedGroupKFold(min(n_folds, least), shuffle=True, random_state=seed)
-    folds = np.zeros(truth.size, dtype=np.int64)
-    for fold, (_, own) in enumerate(splitter.split(np.zeros(truth.size), truth, groups)):
-        folds[own] = fold
-    return folds
+    return least

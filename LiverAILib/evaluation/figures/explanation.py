@@ -72,7 +72,8 @@ def explanation_figure(
     cell = (TWO_COLUMNS - 0.6) / max(columns, 3)
     # The tallest panel sets the height of a cell, so that flat images leave no empty bands.
     tall = max(panel.image.shape[0] / panel.image.shape[1] * panel.spacing for _, panels in rows for panel in panels)
-    height = cell * tall * lines_per_row * len(rows) + 0.38 * len(rows)
+    longest = max(panel.title.count("\n") for _, panels in rows for panel in panels)
+    height = cell * tall * lines_per_row * len(rows) + (0.38 + 0.12 * longest) * len(rows)
     figure = new_figure(max(cell * columns, cell * 2) + 0.6, max(height, 1.4))
     grid = figure.subplots(lines_per_row * len(rows), columns, squeeze=False)
     top = max(float(np.nanmax(np.abs(panel.heat))) for _, panels in rows for panel in panels) or 1.0
@@ -90,7 +91,8 @@ def explanation_figure(
             shown = _draw_heat(cells[-1], panels[c], signed, own_top)
             cells[0].set_title(panels[c].title, fontsize=6.5, fontweight="normal", loc="center")
         if title:
-            lift = 14 if any(panel.title for panel in panels) else 3
+            lines = max((panel.title.count("\n") + 1 for panel in panels if panel.title), default=0)
+            lift = 3 + 9 * lines
             grid[lines_per_row * r][0].annotate(
                 title,
                 (0, 1),

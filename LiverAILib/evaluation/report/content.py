@@ -74,6 +74,15 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Addition:
+    """A part of the report that was made elsewhere: its key in metrics.json, the section and its numbers."""
+
+    key: str
+    section: Section
+    record: Any
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """A whole evaluation.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from LiverAILib.evaluation.estimate import Comparison, Estimate
 from LiverAILib.evaluation.metrics import average_precision_value, binary_metrics, score_metrics
 from LiverAILib.evaluation.report.options import Options
 from LiverAILib.evaluation.subgroups import Subgroup, subgroup_table
-from LiverAILib.evaluation.thresholds import Calls, cross_fitted_calls, in_sample_calls
+from LiverAILib.evaluation.thresholds import Calls, Rule, cross_fitted_calls, in_sample_calls
 
 
 @dataclass(frozen=True)
@@ -94,16 +95,11 @@ def diagnose(question: Question, options: Options) -> Diagnosis:
     calls, metrics, roc, pr = {}, {}, {}, {}
     clusters = question.patients if options.clustered else None
     for i, (name, scores) in enumerate(question.scores.items()):
-        calls[name] = _call(question, scores, options)
+        calls[name] = call(question, scores, options)
         metrics[name] = _metrics(question, scores, calls[name].calls, options)
-        bands = {
-            "replicates": min(500, options.replicates) if i == 0 else 0,
-            "seed": options.seed,
-            "level": options.level,
-            "patients": clusters,
-        }
-        roc[name] = curve(question.truth, scores, kind="roc", **bands)
-        pr[name] = curve(question.truth, scores, kind="pr", **bands)
+        band = {**options.band, "patients": clusters} if i == 0 else {"replicates": 0}
+        roc[name] = curve(question.truth, scores, kind="roc", **band)
+        pr[name] = curve(question.truth, scores, kind="pr", **band)
     for name, own in question.readers.items():
         metrics[name] = _binary(question, own, options)
     reliable, decision, notes = _probabilities(question, options)
@@ -111,33 +107,26 @@ def diagnose(question: Question, options: Options) -> Diagnosis:
     p_values = [one.p_value for one in comparisons]
     adjusted = {"Holm": adjust(p_values), "FDR": adjust(p_values, method="fdr")} if comparisons else {}
     groups: list[Subgroup] = []
-    method = next(iter(question.scores))
     if question.subgroups and options.clustered:
         notes.append(
             "Subgroups are not reported over images; aggregate the images of a patient (--images mean) for them."
         )
     elif question.subgroups:
-        for variable, values in question.subgroups.items():
-            groups += subgroup_table(
-                question.truth,
-                question.scores[method],
-                groups=values,
-                variable=variable,
-                calls=calls[method].calls,
-                level=options.level,
-            )
+        groups = _subgroups(question, calls, options)
     return Diagnosis(
         question, calls, metrics, roc, pr, reliable, decision, comparisons, compared, adjusted, groups, notes
     )
 
 
-def _call(question: Question, scores: NDArray[np.float64], options: Options) -> Calls:
+def call(question: Question, scores: NDArray[np.float64], options: Options, rule: Rule | None = None) -> Calls:
+    """Calls of a score (n,) by the rule of the options or another one, cross-fitted unless in-sample was asked for."""
+    rule = rule or options.rule
     if options.in_sample:
-        return in_sample_calls(question.truth, scores, rule=options.rule)
+        return in_sample_calls(question.truth, scores, rule=rule)
     return cross_fitted_calls(
         question.truth,
         scores,
-        rule=options.rule,
+        rule=rule,
         folds=question.folds,
         patients=question.patients,
         n_folds=options.folds,
@@ -145,32 +134,34 @@ def _call(question: Question, scores: NDArray[np.float64], options: Options) -> 
     )
 
 
+def _subgroups(question: Question, calls: dict[str, Calls], options: Options) -> list[Subgroup]:
+    method = next(iter(question.scores))
+    groups: list[Subgroup] = []
+    for variable, values in question.subgroups.items():
+        groups += subgroup_table(
+            question.truth,
+            question.scores[method],
+            groups=values,
+            variable=variable,
+            calls=calls[method].calls,
+            level=options.level,
+        )
+    return groups
+
+
+def _rows(question: Question, options: Options) -> dict[str, Any]:
+    """What every metric has to know of rows and intervals."""
+    return {"patients": question.patients, "clustered": options.clustered, **options.resampling}
+
+
 def _binary(question: Question, calls: NDArray[np.bool_], options: Options) -> dict[str, Estimate]:
-    return binary_metrics(
-        question.truth,
-        calls,
-        level=options.level,
-        method=options.interval,
-        patients=question.patients,
-        clustered=options.clustered,
-        replicates=options.replicates,
-        seed=options.seed,
-    )
+    return binary_metrics(question.truth, calls, method=options.interval, **_rows(question, options))
 
 
 def _metrics(
     question: Question, scores: NDArray[np.float64], calls: NDArray[np.bool_], options: Options
 ) -> dict[str, Estimate]:
-    areas = score_metrics(
-        question.truth,
-        scores,
-        level=options.level,
-        auc_method=options.auc_interval,
-        patients=question.patients,
-        clustered=options.clustered,
-        replicates=options.replicates,
-        seed=options.seed,
-    )
+    areas = score_metrics(question.truth, scores, auc_method=options.auc_interval, **_rows(question, options))
     return {**areas, **_binary(question, calls, options)}
 
 
@@ -192,9 +183,8 @@ def _probabilities(
                 f"{name}: scores lie outside 0..1, so they are no probabilities; no calibration, no decision curve."
             )
             continue
-        settings = {"level": options.level, "seed": options.seed, "patients": question.patients}
-        reliable[name] = calibration(question.truth, scores, replicates=options.replicates, **settings)
-        decision[name] = decision_curve(question.truth, scores, replicates=min(500, options.replicates), **settings)
+        reliable[name] = calibration(question.truth, scores, patients=question.patients, **options.resampling)
+        decision[name] = decision_curve(question.truth, scores, patients=question.patients, **options.band)
     return reliable, decision, notes
 
 
@@ -232,10 +222,8 @@ def _compare(question: Question, calls: dict[str, Calls], options: Options) -> t
                     question.truth[mask],
                     names=(method, name),
                     patients=question.patients[mask],
-                    replicates=options.replicates,
-                    seed=options.seed,
-                    level=options.level,
                     metric=metric,
+                    **options.resampling,
                 )
             else:
                 test = mcnemar(own[mask], right[mask], names=(method, name), level=options.level)
@@ -257,8 +245,6 @@ def _by_bootstrap(
         question.truth,
         names=names,
         patients=question.patients if options.clustered else None,
-        replicates=options.replicates,
-        seed=options.seed,
-        level=options.level,
         metric=metric,
+        **options.resampling,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import platform
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,14 +14,17 @@ from typing import Any
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.figures.style import TWO_COLUMNS, save
 from LiverAILib.evaluation.patients import require_one_row_a_patient
+from LiverAILib.evaluation.report.baseline_section import baseline_section
 from LiverAILib.evaluation.report.card import model_card, open_items
 from LiverAILib.evaluation.report.checklist import answers_of_run, checklist
-from LiverAILib.evaluation.report.content import Evaluation, Table, plain
+from LiverAILib.evaluation.report.conformal_section import conformal_section
+from LiverAILib.evaluation.report.content import Addition, Evaluation, Table, plain
 from LiverAILib.evaluation.report.folder import check_target, whole_folder
 from LiverAILib.evaluation.report.options import Options
 from LiverAILib.evaluation.report.page import page
 from LiverAILib.evaluation.report.paper import paper_section
 from LiverAILib.evaluation.report.predictions import Predictions
+from LiverAILib.evaluation.report.recalibration_section import recalibration_section
 from LiverAILib.evaluation.report.tasks import Result, run_task
 
 FORMAT = "liverai-evaluation/1"
@@ -28,17 +32,31 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "statsmodels", "matplotlib")
 SMALL = 20
 
 
-def evaluate(predictions: Predictions, options: Options) -> Evaluation:
+def evaluate(
+    predictions: Predictions,
+    options: Options,
+    *,
+    calibration_cases: Predictions | None = None,
+    additions: Sequence[Addition] = (),
+    warnings: Sequence[str] = (),
+) -> Evaluation:
     """All numbers, tables and figures.
 
     Args:
         predictions: Checked predictions (see `read_predictions`).
         options: Settings.
+        calibration_cases: Predictions of other patients (validation cases) to fit temperatures and conformal quantiles
+            on; None: cross-fitting over folds of patients.
+        additions: Further parts of the report.
+        warnings: Further sentences that have to be read before the numbers.
 
     Raises:
-        UserError: Images would be counted as patients, a class is missing, or a paper does not fit.
+        UserError: Images would be counted as patients, a class is missing, a paper does not fit, or a patient stands
+            among the calibration cases and the tested ones.
     """
     predictions = _rows_of_analysis(predictions, options)
+    if calibration_cases is not None:
+        calibration_cases = _rows_of_analysis(calibration_cases, options)
     result = run_task(predictions, options)
     sections = list(result.sections)
     record: dict[str, Any] = {
@@ -51,7 +69,20 @@ def evaluate(predictions: Predictions, options: Options) -> Evaluation:
         section, numbers = paper_section(predictions, options, result)
         sections.append(section)
         record["as_in_the_paper"] = numbers
-    warnings = _warnings(predictions, options, result)
+    parts = [
+        ("baselines", baseline_section(predictions, result.diagnoses, options)),
+        *((one.key, (one.section, one.record)) for one in additions),
+    ]
+    if not options.clustered:
+        if options.recalibrate:
+            parts.append(("recalibration", recalibration_section(predictions, calibration_cases, options)))
+        if options.conformal:
+            parts.append(("conformal", conformal_section(predictions, calibration_cases, options)))
+    for key, part in parts:
+        if part is not None:
+            sections.append(part[0])
+            record[key] = part[1]
+    warnings = (*warnings, *_warnings(predictions, options, result))
     record["warnings"] = list(warnings)
     title = options.title or f"Evaluation of {options.method_name}"
     return Evaluation(title, predictions.task, tuple(result.headline), tuple(sections), record, warnings)
@@ -143,6 +174,8 @@ def _run(options: Options) -> dict[str, Any]:
         "replicates": options.replicates,
         "seed": options.seed,
         "cutoffs": list(options.cutoffs),
+        "recalibrate": options.recalibrate,
+        "conformal": options.conformal,
         "software": software,
         "card": plain(options.card),
     }
@@ -169,6 +202,7 @@ def _data(predictions: Predictions, options: Options) -> dict[str, Any]:
         "folds": 0 if predictions.folds is None else len(set(predictions.folds.tolist())),
         "scores": list(predictions.scores),
         "readers": list(predictions.readers),
+        "baselines": list(predictions.baselines),
         "subgroups": list(predictions.subgroups),
         "level": options.level,
     }

@@ -35,6 +35,8 @@ class Options:
         quantity: For values: what was measured.
         unit: For values: its unit.
         card: What the user's record says about model and data, for the model card and the checklist.
+        recalibrate: Add temperature scaling, and intercept with slope, before and after.
+        conformal: Add conformal prediction sets with this coverage; 0: none.
     """
 
     title: str = ""
@@ -53,6 +55,8 @@ class Options:
     quantity: str = "value"
     unit: str = ""
     card: dict[str, Any] = field(default_factory=dict)
+    recalibrate: bool = False
+    conformal: float = 0.0
 
     def __post_init__(self) -> None:
         _one_of("--paper", self.paper, ("", *PAPERS))
@@ -65,6 +69,8 @@ class Options:
             )
         if self.replicates < 100:
             raise UserError(f"--bootstrap {self.replicates} is too few for an interval; use at least 100, better 2000")
+        if not 0 <= self.conformal < 1:
+            raise UserError(f"--conformal {self.conformal:g} is no coverage; give a number below 1, such as 0.9")
         if self.folds < 2:
             raise UserError(f"--folds {self.folds} cannot be cross-fitted; use at least 2")
 
@@ -72,6 +78,16 @@ class Options:
     def clustered(self) -> bool:
         """True where rows stay images and intervals allow for it."""
         return self.images == "clustered"
+
+    @property
+    def resampling(self) -> dict[str, Any]:
+        """Settings of every bootstrap interval."""
+        return {"level": self.level, "replicates": self.replicates, "seed": self.seed}
+
+    @property
+    def band(self) -> dict[str, Any]:
+        """Settings of the bands of curves, which need fewer replicates than the limits of a number."""
+        return {**self.resampling, "replicates": min(500, self.replicates)}
 
 
 def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -56,7 +56,7 @@ footer { padding: 24px 16px 40px; color: var(--soft); font-size: .83rem; overflo
   .tiles { grid-template-columns: 1fr 1fr; }
   .tile b { font-size: 1.1rem; }
   th, td { padding: 5px 7px; }
-  td:first-child { white-space: normal; max-width: 110px; }
+  td:first-child { white-space: normal; max-width: 110px; overflow-wrap: anywhere; }
 }
 @media print {
   .scroll { overflow: visible; max-height: none; border: 0; }

@@ -12,7 +12,7 @@ from LiverAILib.evaluation.bootstrap import resample_patients
 from LiverAILib.evaluation.comparisons import mcnemar
 from LiverAILib.evaluation.curves import curve
 from LiverAILib.evaluation.delong import auc_value, compare_paired
-from LiverAILib.evaluation.estimate import Comparison, Estimate
+from LiverAILib.evaluation.estimate import Comparison, Estimate, format_number
 from LiverAILib.evaluation.figures import papers as layouts
 from LiverAILib.evaluation.metrics import binary_metrics
 from LiverAILib.evaluation.paper_tests import goodness_of_fit, welch_bonferroni
@@ -160,35 +160,46 @@ def _macro_curve(hot: np.ndarray, probabilities: np.ndarray):
 
 
 def _fold_means(result: Result, cuts: list[str]) -> Table | None:
-    """Mean and standard deviation of the folds' AUCs; the paper reports the mean of five folds."""
+    """AUC, sensitivity, specificity and accuracy of each fold, their mean and SD; the paper reports the mean of five."""
     rows = []
     for key in cuts:
-        question = result.diagnoses[key].question
+        diagnosis = result.diagnoses[key]
+        question = diagnosis.question
         if question.folds is None:
             return None
-        scores = next(iter(question.scores.values()))
-        each = [
-            auc_value(question.truth[question.folds == f], scores[question.folds == f])
-            for f in np.unique(question.folds)
-        ]
-        known = np.array([one for one in each if np.isfinite(one)])
-        spread = f"{known.std(ddof=1):.3f}" if known.size > 1 else "undefined"
+        names = sorted(np.unique(question.folds).tolist(), key=lambda name: (len(name), name))
+        each = np.array([_fold_metrics(diagnosis, question.folds == name) for name in names])
+        for name, values in zip(names, each, strict=True):
+            own = question.folds == name
+            cells = (format_number(value) for value in values)
+            rows.append((question.title, name, f"{int(question.truth[own].sum())}/{int(own.sum())}", *cells))
+        known = int(np.isfinite(each[:, 0]).sum())
         rows.append(
-            (
-                question.title,
-                f"{known.mean():.3f}" if known.size else "undefined",
-                spread,
-                f"{known.size} of {len(each)}",
-            )
+            (question.title, "mean (SD)", f"{known} of {len(names)}", *(_mean_and_spread(one) for one in each.T))
         )
-    note = "The spread over folds is no confidence interval: the folds share their training data."
-    return Table(
-        "paper_folds",
-        "Fold means",
-        ("cut-off", "mean AUC", "SD over folds", "folds with both classes"),
-        tuple(rows),
-        note,
+    note = (
+        "Thresholds as in the sections of the cut-offs. The spread over folds is no confidence interval: the folds share their "
+        "training data. In the rows of means: folds with both classes."
     )
+    columns = ("cut-off", "fold", "positive/n", "AUC", "sensitivity", "specificity", "accuracy")
+    return Table("paper_folds", "Each fold, and the mean over folds", columns, tuple(rows), note)
+
+
+def _fold_metrics(diagnosis: Diagnosis, own: np.ndarray) -> list[float]:
+    """AUC, sensitivity, specificity and accuracy of the method on the cases of a fold; nan where undefined."""
+    truth = diagnosis.question.truth[own]
+    calls = diagnosis.calls[diagnosis.method].calls[own]
+    area = auc_value(truth, diagnosis.question.scores[diagnosis.method][own])
+    rates = [float(np.mean(calls[side] == truth[side])) if side.any() else np.nan for side in (truth, ~truth)]
+    return [area, *rates, float(np.mean(calls == truth))]
+
+
+def _mean_and_spread(values: np.ndarray) -> str:
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return "undefined"
+    spread = f" ({known.std(ddof=1):.3f})" if known.size > 1 else ""
+    return f"{known.mean():.3f}{spread}"
 
 
 def _xue(predictions: Predictions, options: Options, result: Result) -> tuple[Section, dict[str, Any]]:

@@ -6,20 +6,19 @@ Every fault is named by row (the header is row 1) and column.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from LiverAILib.errors import UserError
-from LiverAILib.evaluation.patients import aggregate
-from LiverAILib.evaluation.report.csv_rows import MISSING, REQUIRED, Rows, load_rows, number, numbers
+from LiverAILib.evaluation.patients import AGGREGATES, aggregate
+from LiverAILib.evaluation.report.csv_rows import MISSING, REQUIRED, Rows, load_rows, number
+from LiverAILib.evaluation.report.score_columns import STAGE, baseline, further_tables, main_scores, other_scores
 from LiverAILib.evaluation.validate import binary_labels
 
 TASKS = ("binary", "stages", "values")
-STAGE = re.compile(r"^[FS]?([0-4])$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,9 @@ class Predictions:
         notes: What a reader of the report has to know about the file.
         images: Rows before aggregation.
         aggregate: How rows were aggregated to patients; empty if they were not.
+        tables: Probabilities of further methods, each shape (n, k), for stages given by ``score:<name>:<class>`` columns;
+            their expected stages stand among ``scores``.
+        baselines: Simple measurements that the method has to beat, each shape (n,), ``nan`` where there is none.
     """
 
     path: Path
@@ -61,6 +63,8 @@ class Predictions:
     notes: tuple[str, ...] = ()
     images: int = 0
     aggregate: str = ""
+    tables: dict[str, NDArray] = field(default_factory=dict)
+    baselines: dict[str, NDArray] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -78,10 +82,10 @@ class Predictions:
         Raises:
             UserError: Labels or a reader's calls differ within a patient.
         """
-        names = list(self.scores)
+        names, tables = list(self.scores), list(self.tables)
         columns = [self.scores[name] for name in names]
-        if self.probabilities is not None:
-            columns += list(self.probabilities.T)
+        for table in (self.probabilities, *self.tables.values()):
+            columns += [] if table is None else list(table.T)
         try:
             reduced = aggregate(self.patient_ids, self.truth, scores=np.column_stack(columns), how=how)
         except ValueError as error:
@@ -102,17 +106,22 @@ class Predictions:
             )
             for name, values in self.subgroups.items()
         }
-        table = None
-        if self.probabilities is not None:
-            table = reduced.scores[:, len(names) :]
-            table = table / table.sum(axis=1, keepdims=True)  # medians and maxima no longer add up to 1
+        blocks = []
+        for start in range(len(names), reduced.scores.shape[1], max(1, len(self.stages))):
+            block = reduced.scores[:, start : start + len(self.stages)]
+            blocks.append(block / block.sum(axis=1, keepdims=True))  # medians and maxima no longer add up to 1
         return replace(
             self,
             case_ids=reduced.patients,
             patient_ids=reduced.patients,
             truth=reduced.labels,
             scores={name: reduced.scores[:, i] for i, name in enumerate(names)},
-            probabilities=table,
+            probabilities=None if self.probabilities is None else blocks[0],
+            tables=dict(zip(tables, blocks[len(blocks) - len(tables) :], strict=True)),
+            baselines={
+                name: np.array([_known(values[own], how) for own in rows.values()])
+                for name, values in self.baselines.items()
+            },
             readers={name: calls[first] for name, calls in self.readers.items()},
             folds=None if self.folds is None else self.folds[first],
             subgroups=groups,
@@ -128,6 +137,7 @@ def read_predictions(
     method_name: str = "method",
     task: str = "auto",
     subgroups: tuple[str, ...] = (),
+    baselines: tuple[str, ...] = (),
 ) -> Predictions:
     """Read and check a predictions CSV.
 
@@ -140,6 +150,8 @@ def read_predictions(
         method_name: Name of the evaluated method in the report.
         task: ``"auto"``, ``"binary"``, ``"stages"`` (0-4, F0-F4, S0-S4) or ``"values"`` (such as PDFF in percent).
         subgroups: Further columns to report by.
+        baselines: Names of ``score:<name>`` columns that hold simple measurements (spleen volume, APRI): compared with
+            the method in a table of their own; a cell may be empty where there is no value.
 
     Raises:
         UserError: Names the file, row, column, rule and fix.
@@ -154,11 +166,14 @@ def read_predictions(
     rows.stop()
     task = _task(rows, labels, task, positive)
     truth, classes, stages = _truth(rows, labels, task, positive)
-    main, table, names = _main_scores(rows, task, labels, classes, stages)
+    main, table, names = main_scores(rows, task, labels, classes, stages)
+    measured = {name: baseline(rows, name) for name in baselines}
+    tables, names = further_tables(rows, [name for name in names if name not in measured], stages)
     folds = np.array(rows.column("fold")) if "fold" in rows.columns else None
     if folds is not None:
         _check_folds(rows, folds)
-    others, readers = _others(rows, names, task, stages, method_name)
+    others, readers = other_scores(rows, names, task, stages, method_name)
+    others |= {name: own @ np.array(stages, dtype=float) for name, own in tables.items()}
     groups = _subgroups(rows, subgroups)
     rows.stop()
     known = {*REQUIRED, "score", "fold", *subgroups}
@@ -180,26 +195,15 @@ def read_predictions(
         classes,
         notes,
         len(labels),
+        tables=tables,
+        baselines=measured,
     )
 
 
-def _others(
-    rows: Rows, names: list[str], task: str, stages: tuple[int, ...], method_name: str
-) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
-    """The other ``score:`` columns, parted into methods and readers (who only call)."""
-    scores, readers = {}, {}
-    for name in names:
-        column = f"score:{name}"
-        values = numbers(rows, column)
-        if name == method_name:
-            rows.faults.append(f"column {column!r} has the name of the method; rename one of them (--method-name)")
-        if task == "binary" and np.isin(values, (0, 1)).all():
-            readers[name] = values == 1
-        elif task == "stages" and np.isin(values, stages).all():
-            readers[name] = values.astype(np.int64)
-        else:
-            scores[name] = values
-    return scores, readers
+def _known(values: NDArray[np.float64], how: str) -> float:
+    """A patient's measurement from the images that have one."""
+    known = values[np.isfinite(values)]
+    return float(AGGREGATES[how](known)) if known.size else np.nan
 
 
 def _subgroups(rows: Rows, names: tuple[str, ...]) -> dict[str, NDArray]:
@@ -288,39 +292,3 @@ def _truth(
     if task == "stages":
         return np.array([int(STAGE.match(label).group(1)) for label in labels]), (), (0, 1, 2, 3, 4)
     return np.array([number(label) for label in labels]), (), ()
-
-
-def _main_scores(
-    rows: Rows, task: str, labels: list[str], classes: tuple[str, ...], stages: tuple[int, ...]
-) -> tuple[NDArray, NDArray | None, list[str]]:
-    """Score of the method, its probabilities (stages only), and the names of the other ``score:`` columns."""
-    named = [name.removeprefix("score:") for name in rows.columns if name.startswith("score:")]
-    if "score" in rows.columns:
-        return numbers(rows, "score"), None, named
-    if task == "stages":
-        of_stage = {int(STAGE.match(name).group(1)): name for name in named if STAGE.match(name)}
-        lacking = [stage for stage in stages if stage not in of_stage and stage in _stages_present(labels)]
-        if not of_stage or lacking:
-            raise UserError(
-                f"{rows.path.name}: row 1: there is no column 'score' and no 'score:{(lacking or [0])[0]}'; give "
-                "one score, or the "
-                "probability of every stage (score:0 ... score:4)"
-            )
-        columns = [numbers(rows, f"score:{of_stage[s]}") if s in of_stage else np.zeros(len(labels)) for s in stages]
-        table = np.column_stack(columns)
-        for i in np.flatnonzero((np.abs(table.sum(axis=1) - 1) > 1e-3) | (table.min(axis=1) < 0)):
-            text = (
-                f"probabilities of the stages add up to {table[i].sum():.4f} or are negative; they have to add up to 1"
-            )
-            rows.fault(int(i), "score:<class>", text)
-        rows.stop()
-        return table @ np.array(stages, dtype=float), table, [name for name in named if name not in of_stage.values()]
-    if task == "binary" and classes[1] in named:
-        others = [name for name in named if name not in classes]
-        return numbers(rows, f"score:{classes[1]}"), None, others
-    wanted = f"'score' or 'score:{classes[1]}'" if task == "binary" else "'score'"
-    raise UserError(f"{rows.path.name}: row 1: column {wanted} is missing; give the score of the evaluated method")
-
-
-def _stages_present(labels: list[str]) -> set[int]:
-    return {int(STAGE.match(label).group(1)) for label in labels}

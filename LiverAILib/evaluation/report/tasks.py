@@ -124,6 +124,8 @@ def _stages(predictions: Predictions, options: Options) -> Result:
         scores = dict(predictions.scores)
         if predictions.probabilities is not None:
             scores[method] = probability_at_least(predictions.probabilities, cut, stages=predictions.stages)
+        for name, table in predictions.tables.items():
+            scores[name] = probability_at_least(table, cut, stages=predictions.stages)
         readers = {name: calls >= cut for name, calls in predictions.readers.items()}
         # A single score of stages (stiffness, FIB-4) is no probability of any cut.
         question = _question(
@@ -156,21 +158,22 @@ def _stages_overall(predictions: Predictions, options: Options) -> Result:
     if clustered:
         text.append("Metrics over all stages are not reported over images; aggregate the images of a patient for them.")
         return Result([Section("All stages", tuple(text))], {"stages": {}}, headline, {}, {}, [])
-    for name, scores in predictions.scores.items():
-        if name == options.method_name and predictions.probabilities is not None:
+    tables = {options.method_name: predictions.probabilities, **predictions.tables}
+    for i, (name, scores) in enumerate(predictions.scores.items()):
+        table = tables.get(name)
+        if table is not None:
             found[name] = stage_metrics(
                 predictions.truth,
-                predictions.probabilities,
+                table,
                 stages=predictions.stages,
-                level=options.level,
                 method=options.interval,
-                replicates=options.replicates,
-                seed=options.seed,
+                **options.resampling,
             )
-            predicted = np.asarray(predictions.stages)[predictions.probabilities.argmax(axis=1)]
+            predicted = np.asarray(predictions.stages)[table.argmax(axis=1)]
             square = confusion(predictions.truth, predicted, stages=predictions.stages)
             caption = f"Stages predicted by {name} against the reference standard: counts and row percentages."
-            pictures.append(Picture("stages_confusion", confusion_figure(square, names, title=name), caption))
+            key = "stages_confusion" if i == 0 else f"stages_confusion_{i}"
+            pictures.append(Picture(key, confusion_figure(square, names, title=name), caption))
         elif np.unique(predictions.truth).size > 1:
             index = obuchowski_index(predictions.truth, scores, order=predictions.stages, level=options.level)
             found[name] = {"obuchowski_index": index}
