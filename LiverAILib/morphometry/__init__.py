@@ -1,0 +1,8 @@
+"""Measurements that need no training: volumes, ratios, surface, attenuation, serum indices; with published cut-offs."""
+
+from LiverAILib.morphometry.baseline import BASELINES, baseline_scores
+from LiverAILib.morphometry.findings import Morphometry
+from LiverAILib.morphometry.measure import measure
+from LiverAILib.morphometry.volumes import volume_measurements
+
+__all__ = ["BASELINES", "Morphometry", "baseline_scores", "measure", "volume_measurements"]
