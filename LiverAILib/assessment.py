@@ -2,15 +2,67 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+import numpy as np
 
 from LiverAILib.imaging.image import Image
 from LiverAILib.segmentation.structures import Structure
 
 RESEARCH_USE = "For research use only. Not a medical device; not for diagnosis or treatment decisions."
 SIMULATED = "This classifier was trained on simulated cases only: its result says nothing about a real patient."
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What has to be true for a cut-off to say anything: a sentence, and whether it is (None: not known)."""
+
+    text: str
+    met: bool | None
+
+
+@dataclass(frozen=True)
+class Cutoff:
+    """A published cut-off of a measurement. It describes the patients of its source and is no diagnosis.
+
+    Attributes:
+        relation: "<", "<=", ">" or ">=".
+        threshold: In the unit of the measurement.
+        meaning: What values on that side of it mean in the source.
+        source: Authors, journal, year, volume and page.
+        population: Whom it was found in, and the reference standard.
+        accuracy: Sensitivity, specificity, AUC as published.
+        conditions: What has to hold for this case.
+    """
+
+    relation: str
+    threshold: float
+    meaning: str
+    source: str
+    population: str
+    accuracy: str
+    conditions: tuple[Condition, ...] = ()
+
+    def reached(self, value: float) -> bool:
+        """True where `value` lies on the side of the threshold that the cut-off is about."""
+        compare = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}[self.relation]
+        return compare(value, self.threshold)
+
+    @property
+    def applies(self) -> bool | None:
+        """False where a condition is not met, None where one is not known, else True."""
+        states = [condition.met for condition in self.conditions]
+        if False in states:
+            return False
+        return None if None in states else True
+
+    @property
+    def open_conditions(self) -> tuple[Condition, ...]:
+        """The conditions that are not met or not known."""
+        return tuple(condition for condition in self.conditions if condition.met is not True)
 
 
 @dataclass(frozen=True)
@@ -23,6 +75,8 @@ class Measurement:
         unit: UCUM-like unit ("mL", "mm"); "" for a ratio.
         how: How it was measured, one sentence.
         interval: Lower and upper bound where there is one.
+        key: What was measured, for programs ("liver_volume").
+        cutoffs: Published cut-offs that are about this measurement on this kind of image.
     """
 
     name: str
@@ -30,6 +84,74 @@ class Measurement:
     unit: str
     how: str = ""
     interval: tuple[float, float] | None = None
+    key: str = ""
+    cutoffs: tuple[Cutoff, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """JSON-able; every cut-off says whether it is reached and whether it applies."""
+        cutoffs = [{**asdict(c), "reached": c.reached(self.value), "applies": c.applies} for c in self.cutoffs]
+        return {**asdict(self), "cutoffs": cutoffs}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Measurement:
+        """The measurement whose `record()` was stored; records of before there were cut-offs are read as well."""
+        cutoffs = []
+        for stored in record.get("cutoffs", ()):
+            fields = {name: value for name, value in stored.items() if name not in ("reached", "applies")}
+            cutoffs.append(Cutoff(**{**fields, "conditions": tuple(Condition(**c) for c in stored["conditions"])}))
+        interval = record.get("interval")
+        interval = None if interval is None else (interval[0], interval[1])
+        return cls(**{**record, "interval": interval, "cutoffs": tuple(cutoffs)})
+
+
+@dataclass(frozen=True)
+class NotAssessed:
+    """A measurement that could not be made, and why; never a number in its place.
+
+    Attributes:
+        name: What would have been measured, as shown to a person.
+        reason: Why not, and what would be needed.
+        key: For programs, as in `Measurement`.
+    """
+
+    name: str
+    reason: str
+    key: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Mark:
+    """A line of a drawing.
+
+    Attributes:
+        points: float (n, 2), column and row in pixels of the canonical axial slice (columns to the patient's left, rows to
+            posterior; pixel centers are whole numbers).
+        label: What it is; "" where it needs no word.
+        values: (n,) a number at each point, shown as its color, or None.
+    """
+
+    points: np.ndarray
+    label: str = ""
+    values: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """How something was measured, drawn in one axial slice.
+
+    Attributes:
+        title: What was measured and the result.
+        position: Slice number from the lowest one (first axis of a canonical array).
+        marks: Lines.
+        regions: Name to bool mask (rows, columns) of the slice.
+        color_label: Meaning and unit of the marks' `values`.
+    """
+
+    title: str
+    position: int
+    marks: tuple[Mark, ...] = ()
+    regions: Mapping[str, np.ndarray] = field(default_factory=dict)
+    color_label: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,12 +198,38 @@ class HeatMap:
     zero: str
 
 
+@dataclass(frozen=True)
+class InputFamiliarity:
+    """How far a network's input lies from the cases that the network was trained on.
+
+    Attributes:
+        distance: Mahalanobis distance a feature: about 1 for training cases.
+        threshold: Beyond it the input counts as unfamiliar.
+        quantile: Share of familiar cases that the threshold was set to hold.
+        validation_cases: Held-out cases that it was set by.
+    """
+
+    distance: float
+    threshold: float
+    quantile: float
+    validation_cases: int
+
+    @property
+    def unfamiliar(self) -> bool:
+        """Whether the distance lies beyond the threshold; an input without a distance is unfamiliar."""
+        return not self.distance <= self.threshold
+
+
 @dataclass(frozen=True, eq=False)
 class Classification:
-    """The result of one pipeline: probability by class (they sum to 1) and the heat map of the explained class."""
+    """The result of one pipeline: probability by class (they sum to 1) and the heat map of the explained class.
+
+    `familiarity` is None where the model does not know what is familiar.
+    """
 
     probabilities: Mapping[str, float]
     heatmap: HeatMap
+    familiarity: InputFamiliarity | None = None
 
     @property
     def predicted(self) -> str:
@@ -120,6 +268,8 @@ class Assessment:
         primary: The pipeline whose result is the headline.
         chosen_slice: The slice that a 2D method looked at, else None.
         measurements: Numbers with units.
+        not_assessed: What could not be measured, and why.
+        drawings: How the measurements were made, for the picture; not stored on disk.
         warnings: What cannot be trusted.
         provenance: Versions, model checksum, input hash, settings, device.
         seconds: Wall time of each step.
@@ -135,6 +285,8 @@ class Assessment:
     primary: str
     chosen_slice: ChosenSlice | None
     measurements: tuple[Measurement, ...] = ()
+    not_assessed: tuple[NotAssessed, ...] = ()
+    drawings: tuple[Drawing, ...] = ()
     warnings: tuple[CaseWarning, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -174,6 +326,7 @@ class Assessment:
                     "predicted": result.predicted,
                     "probabilities": dict(result.probabilities),
                     "heatmap": {k: v for k, v in vars(result.heatmap).items() if k != "image"},
+                    "familiarity": None if result.familiarity is None else asdict(result.familiarity),
                 }
                 for name, result in self.pipelines.items()
             },
@@ -182,7 +335,8 @@ class Assessment:
                 "source": self.segmentation.source,
                 "structures": {s.name: s.label for s in self.segmentation.structures},
             },
-            "measurements": [asdict(m) for m in self.measurements],
+            "measurements": [m.record() for m in self.measurements],
+            "not_assessed": [asdict(n) for n in self.not_assessed],
             "warnings": [asdict(w) for w in self.warnings],
             "notes": list(self.notes),
             "provenance": dict(self.provenance),

@@ -1,4 +1,4 @@
-"""An assessment on disk: `assessment.json`, `segmentation.seg.nrrd`, `heatmap.nrrd`, `overlay.png`, `report.html`."""
+"""An assessment on disk: `assessment.json`, `segmentation.seg.nrrd`, `heatmap.nrrd`, pictures, `report.html`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from LiverAILib.assessment import (
     Classification,
     HeatMap,
     Measurement,
+    NotAssessed,
     Segmentation,
 )
 from LiverAILib.errors import UserError
@@ -22,7 +23,7 @@ from LiverAILib.segmentation.file import write_segmentation
 from LiverAILib.segmentation.structures import STRUCTURES
 
 RECORD, SEGMENTATION, HEATMAP = "assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd"
-OVERLAY, REPORT = "overlay.png", "report.html"
+OVERLAY, MEASUREMENTS, REPORT = "overlay.png", "measurements.png", "report.html"
 
 
 def heatmap_file(assessment: Assessment, pipeline: str) -> str:
@@ -41,6 +42,7 @@ def write_assessment(assessment: Assessment, output: str | os.PathLike[str]) -> 
     Raises:
         UserError: The folder cannot be made or written, or the disk is full.
     """
+    from LiverAILib.measurement_picture import measurement_figure
     from LiverAILib.pictures import assessment_figure, png_bytes
     from LiverAILib.report import html_report
 
@@ -56,6 +58,12 @@ def write_assessment(assessment: Assessment, output: str | os.PathLike[str]) -> 
                 header = {f"LiverAI_{key}": str(value) for key, value in vars(result.heatmap).items() if key != "image"}
                 write_image(result.heatmap.image, unfinished / heatmap_file(assessment, name), header=header)
             (unfinished / OVERLAY).write_bytes(png_bytes(assessment_figure(assessment)))
+            drawn = measurement_figure(assessment)
+            if drawn is None:
+                (output / MEASUREMENTS).unlink(missing_ok=True)
+            else:
+                names["measurements"] = MEASUREMENTS
+                (unfinished / MEASUREMENTS).write_bytes(png_bytes(drawn))
             (unfinished / REPORT).write_text(html_report(assessment), encoding="utf-8")
             text = json.dumps(assessment.record(), indent=2, ensure_ascii=False)
             (unfinished / RECORD).write_text(text + "\n", encoding="utf-8")
@@ -120,7 +128,8 @@ def read_assessment(folder: str | os.PathLike[str]) -> Assessment:
         pipelines=pipelines,
         primary=record["primary_pipeline"],
         chosen_slice=None if chosen is None else ChosenSlice(**{**chosen, "center_lps": tuple(chosen["center_lps"])}),
-        measurements=tuple(Measurement(**m) for m in record["measurements"]),
+        measurements=tuple(Measurement.from_record(m) for m in record["measurements"]),
+        not_assessed=tuple(NotAssessed(**n) for n in record.get("not_assessed", ())),
         warnings=tuple(CaseWarning(**w) for w in record["warnings"]),
         provenance=record["provenance"],
         seconds=record["seconds"],

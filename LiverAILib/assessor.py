@@ -20,13 +20,15 @@ from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import resample, to_canonical
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import modality_of
+from LiverAILib.imaging.modality import ModalityFinding, find_modality
 from LiverAILib.methods import method_of
 from LiverAILib.model import Model, load_model
-from LiverAILib.morphometry import volume_measurements
+from LiverAILib.morphometry import measure
+from LiverAILib.morphometry.covariates import check_covariates
 from LiverAILib.networks.device import choose_device
 from LiverAILib.segmentation.predict import Segmenter, default_model
 from LiverAILib.segmentation.quality import image_warnings, segmentation_warnings
-from LiverAILib.segmentation.structures import LIVER
+from LiverAILib.segmentation.structures import LIVER, STRUCTURES
 
 Progress = Callable[[float, str], None]
 PACKAGES = ("torch", "torchvision", "segmentation-models-pytorch", "SimpleITK", "numpy", "scikit-learn")
@@ -71,6 +73,7 @@ class Assessor:
             seconds[step] = seconds.get(step, 0.0) + now - last
             last = now
 
+        check_covariates(case.covariates, where=f"case {case.case_id}: covariate")
         image = self._image(case)
         warnings = list(image_warnings(image))
         image_hash = hash_image(image)
@@ -82,7 +85,8 @@ class Assessor:
         examination = self.method.examine(
             image, segmentation, slice_index=slice_index, target_class=target_class, clock=clock
         )
-        measurements = volume_measurements(segmentation)
+        parts = {name: _on_grid(mask, image) for name, mask in case.masks.items() if name not in STRUCTURES}
+        morphometry = measure(image, segmentation, parts=parts, covariates=case.covariates)
         clock("measure")
         self.progress(1.0, "Done")
         return Assessment(
@@ -94,8 +98,10 @@ class Assessor:
             pipelines=examination.pipelines,
             primary=examination.primary,
             chosen_slice=examination.chosen_slice,
-            measurements=measurements,
-            warnings=(*warnings, *more, *examination.warnings),
+            measurements=morphometry.measurements,
+            not_assessed=morphometry.not_assessed,
+            drawings=morphometry.drawings,
+            warnings=(*warnings, *more, *examination.warnings, *morphometry.warnings),
             provenance=self._provenance(segmentation, image, image_hash, slice_index, target_class),
             seconds=seconds,
             simulated=self.model.simulated,
@@ -120,22 +126,28 @@ class Assessor:
     def _segmentation(self, case: Case, image: Image, image_hash: str) -> tuple[Segmentation, tuple[CaseWarning, ...]]:
         """The user's mask, or the segmentation network's; the last one is remembered."""
         if LIVER.name in case.masks:
-            return self._given_mask(case.masks[LIVER.name], image)
+            return self._given_masks(case, image)
         if self._last_segmentation is None or self._last_segmentation[0] != image_hash:
             name = self.model.settings.get("segmentation_model") or default_model(image)
             if name not in self._segmenters:
                 self._segmenters[name] = Segmenter(load_model(name), device=self.device)
             self._last_segmentation = (image_hash, *self._segmenters[name].segment(image))
-        return self._last_segmentation[1:]
+        segmentation, warnings = self._last_segmentation[1:]
+        return _with_given_organs(segmentation, case, image), warnings
 
-    def _given_mask(self, mask: Image, image: Image) -> tuple[Segmentation, tuple[CaseWarning, ...]]:
-        inside = mask.with_array((mask.array > 0).astype(np.uint8))
-        labels = resample(inside, image, nearest=True).array
-        if not labels.any():
-            raise UserError("the liver mask has no voxel in the image. Check that both belong together.")
-        given = Segmentation(image.with_array(labels * np.uint8(LIVER.label), modality=None), (LIVER,), "given")
+    def _given_masks(self, case: Case, image: Image) -> tuple[Segmentation, tuple[CaseWarning, ...]]:
+        """The user's masks of the organs in one label map; where two overlap, the liver wins."""
+        empty = Segmentation(image.with_array(np.zeros(image.array.shape, np.uint8), modality=None), (), "given")
+        given = _with_given_organs(empty, case, image)
         canonical, order = to_canonical(image)
         return given, segmentation_warnings(order.apply(given.image.array), canonical)
+
+    def _why_segmentation(self, segmentation: Segmentation, finding: ModalityFinding) -> str:
+        """Why this segmentation was taken, for a person."""
+        if segmentation.source == "given":
+            return "masks given by the user"
+        named = self.model.settings.get("segmentation_model")
+        return f"named by the card of {self.model.name}" if named else f"default model for {finding}"
 
     def _provenance(
         self,
@@ -146,6 +158,7 @@ class Assessor:
         target_class: str | None,
     ) -> dict[str, Any]:
         segmenter = self._segmenters.get(segmentation.source)
+        finding = find_modality(image)
         return {
             "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "liverai": __version__,
@@ -155,14 +168,16 @@ class Assessor:
             "model": {"name": self.model.name, "sha256": self.model.checksum, "simulated": self.model.simulated},
             "segmentation": {
                 "source": segmentation.source,
+                "why": self._why_segmentation(segmentation, finding),
                 "sha256": segmenter.model.checksum if segmenter else None,
                 "bfloat16": segmenter.mixed if segmenter else None,
             },
             "input": {
                 "file": os.path.basename(str(image.meta.get("path", ""))) or None,
                 "sha256": image_hash,
-                "modality": modality_of(image),
-                "modality_from": "file" if image.modality else "intensities",
+                "modality": finding.modality,
+                "modality_from": finding.source,
+                "modality_why": finding.why,
                 "size": image.size,
                 "spacing_mm": image.spacing,
                 "origin_lps_mm": image.origin,
@@ -170,6 +185,31 @@ class Assessor:
             },
             "settings": {"slice_index": slice_index, "target_class": target_class, **self.model.settings},
         }
+
+
+def _with_given_organs(segmentation: Segmentation, case: Case, image: Image) -> Segmentation:
+    """The label map with the organs of the user's masks in place of its own; what was the liver's stays the liver's."""
+    organs = [structure for name, structure in STRUCTURES.items() if name in case.masks]
+    if not organs:
+        return segmentation
+    labels = segmentation.image.array.copy()
+    for structure in organs:  # the liver is the first of them
+        inside = _on_grid(case.masks[structure.name], image)
+        if not inside.any():
+            raise UserError(
+                f"the {structure.name.replace('_', ' ')} mask has no voxel in the image. Check that both belong together."
+            )
+        labels[labels == structure.label] = 0
+        labels[inside & (labels != LIVER.label)] = structure.label
+    held = {*segmentation.structures, *organs}
+    structures = tuple(structure for structure in STRUCTURES.values() if structure in held)
+    return Segmentation(segmentation.image.with_array(labels), structures, segmentation.source)
+
+
+def _on_grid(mask: Image, image: Image) -> np.ndarray:
+    """Bool (k, j, i) of `image`: where the mask is not zero."""
+    inside = mask.with_array((mask.array > 0).astype(np.uint8))
+    return resample(inside, image, nearest=True).array > 0
 
 
 def hash_image(image: Image) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from LiverAILib.imaging.image import Image
 
@@ -34,8 +36,19 @@ class Case:
         role: str = "t2",
         series: str | None = None,
         liver_mask: str | os.PathLike[str] | None = None,
+        masks: Mapping[str, Sequence[str | os.PathLike[str]]] | None = None,
+        covariates: Mapping[str, float | str] | None = None,
     ) -> Case:
-        """A case of one image file or DICOM folder, with a liver mask file where there is one.
+        """A case of one image file or DICOM folder, with mask files and covariates where there are any.
+
+        Args:
+            path: The image.
+            role: Its role.
+            series: Which series of a DICOM folder.
+            liver_mask: `FILE` or `FILE#LABEL`; replaces the segmentation network.
+            masks: Further structures ("spleen", "caudate", "right_lobe", "portal_vein", "lesions") to their files, each
+                `FILE` or `FILE#LABEL`; several files of a structure are united.
+            covariates: Age, laboratory values, ... with the unit in the name.
 
         Raises:
             UserError: A file is missing, unreadable, or not a single 3D scalar image.
@@ -44,5 +57,9 @@ class Case:
         from LiverAILib.segmentation.file import read_segmentation_mask
 
         image = read_image(path, series=series)
-        masks = {} if liver_mask is None else {"liver": read_segmentation_mask(liver_mask, "liver", reference=image)}
-        return cls({role: image}, case_id=image_name(path), masks=masks)
+        files = dict(masks or {}) | ({} if liver_mask is None else {"liver": [liver_mask]})
+        read = {}
+        for name, paths in files.items():
+            parts = [read_segmentation_mask(file, name, reference=image) for file in paths]
+            read[name] = parts[0].with_array(np.maximum.reduce([part.array for part in parts]))
+        return cls({role: image}, case_id=image_name(path), masks=read, covariates=dict(covariates or {}))

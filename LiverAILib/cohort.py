@@ -54,7 +54,7 @@ class CohortRow:
     def read_mask(self, structure: str, reference: Image) -> np.ndarray:
         """The boolean mask of `structure` on the grid of `reference`."""
         file, _, label = self.masks[structure].partition("#")
-        mask = read_image(file)
+        mask = read_image(file, constant_allowed=True)  # evidence of disease is empty where there is none
         inside = mask.array == int(label) if label else mask.array > 0
         binary = mask.with_array(inside.astype(np.uint8))
         return resample(binary, reference, nearest=True).array > 0

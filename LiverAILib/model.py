@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CARD, WEIGHTS = "model.json", "weights.safetensors"
 REQUIRED = ("name", "method", "description", "modality", "classes", "settings", "training_data", "license", "weights")
 SCALE_SUFFIX = "::scale"
+LICENSE_UNKNOWN = "not stated: the license of the training data decides"
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import colormaps
@@ -12,37 +13,68 @@ from matplotlib.figure import Figure
 
 from LiverAILib.assessment import Assessment
 from LiverAILib.imaging.geometry import axis_order
+from LiverAILib.imaging.intensity import CT_WINDOW_HU, modality_of
+from LiverAILib.segmentation.structures import LIVER
 
 HEATMAP_OPACITY = 0.6
 COLORMAP = "inferno"
 
 
-def fuse(section: np.ndarray, heat: np.ndarray, *, opacity: float = HEATMAP_OPACITY) -> np.ndarray:
+@dataclass(frozen=True)
+class ShownSlice:
+    """The axial slice that a picture shows.
+
+    Attributes:
+        position: Number of the slice from the lowest one, the first axis of a canonical array.
+        index: Number of the slice (from 0) along the slice axis of the input.
+        source: Why this one.
+    """
+
+    position: int
+    index: int
+    source: str
+
+
+def shown_slice(assessment: Assessment) -> ShownSlice:
+    """The slice that the method looked at; where it looked at a volume, the one with the largest area of liver."""
+    order = axis_order(assessment.image)
+    chosen = assessment.chosen_slice
+    if chosen is not None:
+        return ShownSlice(order.canonical_slice(chosen.index, assessment.image), chosen.index, chosen.source)
+    area = (order.apply(assessment.segmentation.image.array) == LIVER.label).sum(axis=(1, 2))
+    position = int(np.argmax(area))
+    return ShownSlice(position, order.canonical_slice(position, assessment.image), "largest area of liver")
+
+
+def fuse(
+    section: np.ndarray, heat: np.ndarray, *, opacity: float = HEATMAP_OPACITY, maximum: float | None = None
+) -> np.ndarray:
     """RGB (rows, columns, 3), 0..1: the heat map over the gray image, the more opaque the hotter.
 
     Args:
         section: Intensities 0..1 (rows, columns).
-        heat: Raw map, same shape; scaled by its maximum. Where it is 0 the image stays as it is.
+        heat: Raw map, same shape. Where it is 0 the image stays as it is.
         opacity: Opacity at the maximum.
+        maximum: Value of the map that is shown at full strength; the largest of `heat` where None.
     """
-    scaled = np.clip(heat / heat.max(), 0, 1) if heat.max() > 0 else np.zeros_like(heat)
+    maximum = heat.max() if maximum is None else maximum
+    scaled = np.clip(heat / maximum, 0, 1) if maximum > 0 else np.zeros_like(heat)
     color = colormaps[COLORMAP](0.25 + 0.75 * scaled)[..., :3]
     weight = (opacity * scaled)[..., None]
     return (1 - weight) * section[..., None] + weight * color
 
 
 def assessment_figure(assessment: Assessment, *, title: bool = True) -> Figure:
-    """The chosen slice three times or more: with the liver's outline, and with the heat map of every pipeline.
+    """The slice of `shown_slice` twice or more: with the liver's outline, and with the heat map of every pipeline.
 
-    Shown as radiologists look at it: anterior up, the patient's right on the left.
+    Shown as radiologists look at it: anterior up, the patient's right on the left. A heat map is scaled by its maximum in
+    the whole volume.
     """
     order = axis_order(assessment.image)
-    chosen = assessment.chosen_slice
-    if chosen is None:
-        raise ValueError("The assessment has no chosen slice to draw")
-    position = order.canonical_slice(chosen.index, assessment.image)
-    section = display_gray(order.apply(assessment.image.array)[position])
-    liver = order.apply(assessment.segmentation.image.array)[position] == 1
+    shown = shown_slice(assessment)
+    position = shown.position
+    section = display_gray(order.apply(assessment.image.array)[position], modality=modality_of(assessment.image))
+    liver = order.apply(assessment.segmentation.image.array)[position] == LIVER.label
     spacing = [assessment.image.spacing[axis] for axis in order.axes]
     extent = (0, section.shape[1] * spacing[0], section.shape[0] * spacing[1], 0)
     panels = 1 + len(assessment.pipelines)
@@ -50,11 +82,13 @@ def assessment_figure(assessment: Assessment, *, title: bool = True) -> Figure:
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, panels, squeeze=False)[0]
     axes[0].imshow(section, cmap="gray", vmin=0, vmax=1, extent=extent)
-    axes[0].contour(liver, [0.5], colors=["#e6a08c"], linewidths=1.2, extent=extent, origin="upper")
-    axes[0].set_title(f"Slice {chosen.index}, liver outline", fontsize=10)
+    if liver.any():
+        axes[0].contour(liver, [0.5], colors=["#e6a08c"], linewidths=1.2, extent=extent, origin="upper")
+    axes[0].set_title(f"Slice {shown.index}, liver outline", fontsize=10)
     for axis, (name, result) in zip(axes[1:], assessment.pipelines.items(), strict=True):
-        heat = order.apply(result.heatmap.image.array)[position]
-        axis.imshow(fuse(section, heat), extent=extent)
+        volume = result.heatmap.image.array
+        heat = order.apply(volume)[position]
+        axis.imshow(fuse(section, heat, maximum=float(volume.max())), extent=extent)
         probability = result.probabilities[result.heatmap.target]
         axis.set_title(f"{result.heatmap.method}, {name}: {result.heatmap.target} {probability:.2f}", fontsize=10)
     for axis in axes:
@@ -64,10 +98,10 @@ def assessment_figure(assessment: Assessment, *, title: bool = True) -> Figure:
     return figure
 
 
-def display_gray(section: np.ndarray) -> np.ndarray:
-    """Intensities scaled to 0..1 between the 1st and 99.5th percentile, for the eye."""
+def display_gray(section: np.ndarray, *, modality: str = "MR") -> np.ndarray:
+    """Intensities scaled to 0..1 for the eye: the abdominal window of CT, else the 1st to the 99.5th percentile."""
     finite = np.nan_to_num(section.astype(np.float32))
-    low, high = np.percentile(finite, [1, 99.5])
+    low, high = CT_WINDOW_HU if modality == "CT" else np.percentile(finite, [1, 99.5])
     return np.clip((finite - low) / max(high - low, 1e-6), 0, 1)
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from html import escape
 
 from LiverAILib.assessment import Assessment
-from LiverAILib.pictures import assessment_figure, data_uri, png_bytes
+from LiverAILib.measurement_picture import measurement_figure
+from LiverAILib.pictures import assessment_figure, data_uri, png_bytes, shown_slice
+from LiverAILib.report_measurements import CUTOFF_NOTE, cutoff_rows, value_text
 
 STYLE = """
 :root { color-scheme: light; }
@@ -37,16 +39,12 @@ def html_report(assessment: Assessment) -> str:
         f"({escape(assessment.method)}, pipeline {escape(assessment.primary)})</p>",
         *(f'<p class="note">{escape(note)}</p>' for note in assessment.notes),
         *(f'<p class="warning">{escape(warning.text)}</p>' for warning in assessment.warnings),
-        f'<figure><img alt="Chosen slice with liver outline and heat maps" src="{picture}">',
+        f'<figure><img alt="Axial slice with liver outline and heat maps" src="{picture}">',
         f"<figcaption>{escape(_caption(assessment))}</figcaption></figure>",
         "<h2>Probabilities</h2>",
         _probability_table(assessment),
         "<h2>Measurements</h2>",
-        _table(
-            ("Measurement", "Value", "Unit", "How"),
-            ((m.name, f"{m.value:g}", m.unit, m.how) for m in assessment.measurements),
-            number_columns=(1,),
-        ),
+        *_measurements(assessment),
         "<h2>Where this comes from</h2>",
         _table(("", ""), _origin(assessment)),
         "<details><summary>Complete record</summary><pre>",
@@ -62,11 +60,27 @@ def html_report(assessment: Assessment) -> str:
     )
 
 
+def _measurements(assessment: Assessment) -> Iterable[str]:
+    rows = ((m.name, value_text(m), m.unit, m.how) for m in assessment.measurements)
+    yield _table(("Measurement", "Value", "Unit", "How"), rows, number_columns=(1,))
+    figure = measurement_figure(assessment)
+    if figure is not None:
+        picture = data_uri(png_bytes(figure))
+        yield f'<figure><img alt="How the measurements were made" src="{picture}"></figure>'
+    cutoffs = list(cutoff_rows(assessment))
+    if cutoffs:
+        yield f"<h2>Published cut-offs</h2><p>{escape(CUTOFF_NOTE)}</p>"
+        yield _table(("Measurement", "Cut-off", "This case", "Conditions", "Source, population, accuracy"), cutoffs)
+    if assessment.not_assessed:
+        yield "<h2>Not assessed</h2>"
+        yield _table(("Measurement", "Why not"), ((n.name, n.reason) for n in assessment.not_assessed))
+
+
 def _caption(assessment: Assessment) -> str:
-    chosen = assessment.chosen_slice
+    shown = shown_slice(assessment)
     heat = assessment.heatmap
-    where = "" if chosen is None else f"Slice {chosen.index} ({chosen.source}). "
-    return f"{where}Liver mask: {assessment.segmentation.source}. {heat.method} for '{heat.target}', {heat.scale}."
+    mask = f"Liver mask: {assessment.segmentation.source}."
+    return f"Slice {shown.index} ({shown.source}). {mask} {heat.method} for '{heat.target}', {heat.scale}."
 
 
 def _probability_table(assessment: Assessment) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 
 from LiverAILib.methods.nowak2021 import CLASSES, LIVER_MARGIN, PIPELINES
+from LiverAILib.methods.yin2021 import CLASSES as STAGES
+from LiverAILib.methods.yin2021 import PIPELINE, build_network
 from LiverAILib.model import Model, save_model
 from LiverAILib.networks.classifier import ResNet50Classifier
 from LiverAILib.networks.unet import build_unet
@@ -56,3 +58,37 @@ def untrained_segmentation(folder: Path, *, modality: tuple[str, ...] = ("MR", "
         "license": "Apache-2.0",
     }
     return save_model(folder, card, network.state_dict())
+
+
+def untrained_yin2021(
+    folder: Path, *, image_size: int = 32, segmentation_model: str | None = None, **settings
+) -> Model:
+    """A Yin 2021 model with few channels and random weights; `settings` replace those of the card."""
+    torch.manual_seed(7)
+    settings = {
+        "pipelines": [PIPELINE],
+        "primary_pipeline": PIPELINE,
+        "image_size": image_size,
+        "slices": 32,
+        "slice_mm": 5.0,
+        "stride": 16,
+        "masking": "none",
+        "channels": [4, 8, 8, 16],
+        "hidden": 16,
+        "normalization": "batch",
+        "segmentation_model": segmentation_model,
+        **settings,
+    }
+    network = build_network(settings)
+    card = {
+        "name": folder.name,
+        "method": "yin2021",
+        "description": "Random weights.",
+        "modality": ["CT"],
+        "classes": list(STAGES),
+        "settings": settings,
+        "training_data": "none",
+        "license": "Apache-2.0",
+        "simulated": True,
+    }
+    return save_model(folder, card, network.state_dict(), storage="float32")

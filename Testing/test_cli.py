@@ -51,10 +51,50 @@ def test_assess_writes_the_files_and_prints_the_result(folder, tmp_path, capsys)
     assert "[100 %]" in shown.err
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {
-        "assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd", "heatmap_full.nrrd", "overlay.png", "report.html",
+        "assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd", "heatmap_full.nrrd", "overlay.png", "measurements.png",
+        "report.html",
     }  # fmt: skip
     mask = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out" / "segmentation.seg.nrrd")))
     np.testing.assert_array_equal(mask, sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "mask.nrrd"))))
+
+
+def test_masks_and_laboratory_values_on_the_command_line_become_measurements(folder, tmp_path, capsys):
+    spleen = np.zeros((9, 40, 50), np.uint8)
+    spleen[3:6, 25:35, 40:48] = 3
+    write_image(Image(spleen, (1.5, 1.5, 7.0)), tmp_path / "organs.nii.gz")
+    main(
+        ["assess", str(folder / "images" / "case0.nii.gz"), "--model", "classifier", "--output", str(tmp_path / "out"),
+         "--segmentation", str(folder / "mask.nrrd"), "--mask", f"spleen={tmp_path / 'organs.nii.gz'}#3", "--device", "cpu",
+         "--covariate", "age_years=54", "--covariate", "ast_u_per_l=80", "--covariate", "alt_u_per_l=64",
+         "--covariate", "platelets_1e9_per_l=120", "--json"]
+    )  # fmt: skip
+    record = json.loads(capsys.readouterr().out)
+    found = {measurement["key"]: measurement for measurement in record["measurements"]}
+    assert found["fib4"]["value"] == 4.5
+    assert [cutoff["reached"] for cutoff in found["fib4"]["cutoffs"]] == [False, True]
+    assert found["spleen_volume"]["value"] == pytest.approx(240 * 1.5 * 1.5 * 7 / 1000, abs=0.06)
+    assert {missing["key"] for missing in record["not_assessed"]} >= {"liver_attenuation", "surface_nodularity"}
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "Sterling RK" in report
+    assert "It is no diagnosis." in report
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (("--covariate", "age=54"), "'age' is not known"),
+        (("--covariate", "height_cm=1.75"), "Give the height in cm"),
+        (("--mask", "spleen"), "not NAME=FILE"),
+        (("--mask", "pancreas=x.nii.gz"), "'pancreas' is not known"),
+        (("--mask", "spleen=absent.nii.gz"), "no such file"),
+    ],
+)
+def test_bad_masks_and_covariates_are_refused_before_anything_is_written(folder, tmp_path, capsys, option, message):
+    image = str(folder / "images" / "case0.nii.gz")
+    assert message in refused(
+        capsys, "assess", image, "--model", "classifier", "--output", str(tmp_path / "out"), *option
+    )
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("flag", "out"), [("--json", "{"), ("--quiet", ""), ("--progress", "<filter-progress>")])

@@ -13,6 +13,7 @@ import vtk
 from vtk.util import numpy_support
 
 from LiverAILib.assessment import Assessment, Segmentation
+from LiverAILib.report_measurements import cutoff_rows
 from LiverAILib.segmentation.structures import LIVER
 from LiverAISlicer.nodes import BINARY_LABELMAP
 
@@ -101,6 +102,11 @@ def tableRows(assessment: Assessment) -> list[tuple[str, str, str, str, str]]:
         interval = "" if measurement.interval is None else " [{:.6g}, {:.6g}]".format(*measurement.interval)
         value = f"{measurement.value:.6g}{interval}"
         rows.append(("Measurement", measurement.name, value, measurement.unit, measurement.how))
+    rows += [
+        ("Cut-off", name, f"{cutoff} ({state})", "", f"{source} Conditions: {conditions}")
+        for name, cutoff, state, conditions, source in cutoff_rows(assessment)
+    ]
+    rows += [("Not assessed", missing.name, "", "", missing.reason) for missing in assessment.not_assessed]
     if assessment.chosen_slice is not None:
         chosen = assessment.chosen_slice
         axis = "ijk"[chosen.axis]

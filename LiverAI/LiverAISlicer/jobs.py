@@ -1,20 +1,22 @@
 """What the panel hands to the background process and what comes back, as files: no pickle, no rounding.
 
-A job is a folder with `job.json`, `image.npy` and, where the user gave a mask, `liver.npy`; its result is the folder
-`result` that `LiverAILib.assessment_files` writes.
+A job is a folder with `job.json`, `image.npy` and, where the user gave masks, `liver.npy`, `spleen.npy`, ...; its result
+is the folder `result` that `LiverAILib.assessment_files` writes.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from LiverAILib.imaging.image import Image
+from LiverAILib.segmentation.structures import LIVER, STRUCTURES
 
-JOB, IMAGE, LIVER_MASK, RESULT = "job.json", "image.npy", "liver.npy", "result"
+JOB, IMAGE, RESULT = "job.json", "image.npy", "result"
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +31,7 @@ class Job:
         sliceIndex: Slice number along the input's own slice axis, or None.
         targetClass: Class that the heat map explains, or None.
         device: "auto", "cpu", "cuda" or "mps".
+        organMasks: Masks of further organs of the user's segmentation by name ("spleen"), for the measurements.
     """
 
     caseId: str
@@ -38,6 +41,13 @@ class Job:
     sliceIndex: int | None = None
     targetClass: str | None = None
     device: str = "auto"
+    organMasks: Mapping[str, Image] = field(default_factory=dict)
+
+    @property
+    def masks(self) -> dict[str, Image]:
+        """All masks by the name of their structure, as `Case` takes them."""
+        liver = {} if self.liverMask is None else {LIVER.name: self.liverMask}
+        return {**liver, **self.organMasks}
 
 
 def writeJob(job: Job, folder: Path) -> None:
@@ -45,8 +55,8 @@ def writeJob(job: Job, folder: Path) -> None:
     unfinished = folder.with_name(folder.name + ".tmp")
     unfinished.mkdir(parents=True)
     np.save(unfinished / IMAGE, job.image.array, allow_pickle=False)
-    if job.liverMask is not None:
-        np.save(unfinished / LIVER_MASK, job.liverMask.array, allow_pickle=False)
+    for name, mask in job.masks.items():
+        np.save(unfinished / f"{name}.npy", mask.array, allow_pickle=False)
     description = {
         "caseId": job.caseId,
         "model": str(job.model),
@@ -74,9 +84,11 @@ def readJob(folder: Path) -> Job:
         description["modality"],
         description["meta"],
     )
-    maskFile = folder / LIVER_MASK
-    mask = None
-    if maskFile.exists():
-        mask = image.with_array(np.load(maskFile, allow_pickle=False), modality=None)
+    masks = {
+        name: image.with_array(np.load(folder / f"{name}.npy", allow_pickle=False), modality=None)
+        for name in STRUCTURES
+        if (folder / f"{name}.npy").exists()
+    }
+    mask = masks.pop(LIVER.name, None)
     fields = {key: description[key] for key in ("caseId", "model", "sliceIndex", "targetClass", "device")}
-    return Job(image=image, liverMask=mask, **fields)
+    return Job(image=image, liverMask=mask, organMasks=masks, **fields)

@@ -18,6 +18,7 @@ from LiverAISlicer.nodes import (  # noqa: E402
     gridOfVolumeNode,
     imageFromVolumeNode,
     maskFromSegmentationNode,
+    organMasksFromSegmentationNode,
     segmentFor,
 )
 from LiverAISlicer.results import AssessmentNodes, writeAssessment  # noqa: E402
@@ -70,8 +71,7 @@ class AssessmentLogic:
         self._progress = progress
         try:
             assessor = self._assessor(model, device)
-            masks = {} if job.liverMask is None else {"liver": job.liverMask}
-            case = Case({method_of(assessor.model).role: job.image}, case_id=job.caseId, masks=masks)
+            case = Case({method_of(assessor.model).role: job.image}, case_id=job.caseId, masks=job.masks)
             assessment = assessor.assess(case, slice_index=sliceIndex, target_class=targetClass)
         finally:
             self._progress = None
@@ -90,10 +90,12 @@ class AssessmentLogic:
     ) -> Job:
         """The input of an assessment, out of the scene; arguments and errors as in `assess`."""
         image = imageFromVolumeNode(volumeNode)
-        mask = None
+        mask, organs = None, {}
         if segmentationNode is not None:
-            mask = maskFromSegmentationNode(segmentationNode, segmentId or segmentFor(segmentationNode), volumeNode)
-        return Job(volumeNode.GetName(), image, str(model), mask, sliceIndex, targetClass, device)
+            segmentId = segmentId or segmentFor(segmentationNode)
+            mask = maskFromSegmentationNode(segmentationNode, segmentId, volumeNode)
+            organs = organMasksFromSegmentationNode(segmentationNode, volumeNode, without=segmentId)
+        return Job(volumeNode.GetName(), image, str(model), mask, sliceIndex, targetClass, device, organs)
 
     def write(
         self, volumeNode, assessment: Assessment, segmentationNode=None, opacity: float = views.DEFAULT_OPACITY

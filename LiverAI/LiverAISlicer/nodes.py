@@ -11,7 +11,7 @@ from vtk.util import numpy_support
 from LiverAILib.assessment import Segmentation
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
-from LiverAILib.segmentation.structures import LIVER, Structure
+from LiverAILib.segmentation.structures import LIVER, STRUCTURES, Structure
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 BINARY_LABELMAP = "Binary labelmap"
@@ -209,6 +209,34 @@ def segmentFor(segmentationNode, structure: Structure = LIVER) -> str:
         f"{segmentationNode.GetName()}: which segment is the {structure.title.lower()}? "
         f"It has {_segmentNames(segmentation)}. Call one '{structure.title}'."
     )
+
+
+def organMasksFromSegmentationNode(segmentationNode, volumeNode, *, without: str) -> dict[str, Image]:
+    """Masks of the organs other than the liver that a segmentation clearly names, by name; empty ones are left out.
+
+    Args:
+        segmentationNode: Not changed.
+        volumeNode: On its grid.
+        without: ID of the segment that is the liver.
+    """
+    segmentation = segmentationNode.GetSegmentation()
+    tag = slicer.vtkSegment.GetTerminologyEntryTagName()
+    masks = {}
+    for structure in STRUCTURES.values():
+        found = []
+        for segmentId in segmentation.GetSegmentIDs():
+            entry = _tag(segmentation.GetSegment(segmentId), tag)
+            coded = f"SCT^{structure.code}^" in entry and (
+                not structure.laterality[0] or structure.laterality[0] in entry
+            )
+            if coded or segmentation.GetSegment(segmentId).GetName().lower() == structure.title.lower():
+                found.append(segmentId)
+        if structure is LIVER or len(found) != 1 or found[0] == without:
+            continue
+        mask = maskFromSegmentationNode(segmentationNode, found[0], volumeNode)
+        if mask.array.any():
+            masks[structure.name] = mask
+    return masks
 
 
 def _tag(segment, name: str) -> str:

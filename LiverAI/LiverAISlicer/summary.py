@@ -29,7 +29,10 @@ def resultHtml(record: Mapping[str, Any], tr: Translate, *, hidden: tuple[str, .
         items = "".join(f"<li>{escape(warning['text'])}</li>" for warning in record["warnings"])
         parts.append(f"<p>{escape(tr('Warnings'))}</p><ul>{items}</ul>")
     parts.append(_probabilities(record, tr))
-    parts.append(_measurements(record["measurements"]))
+    parts.append(_measurements(record["measurements"], tr))
+    missing = [item["name"] for item in record.get("not_assessed", [])]
+    if missing:
+        parts.append(f"<p>{escape(tr('Not assessed: {names}').format(names=', '.join(missing)))}</p>")
     chosen = record["slice"]
     if chosen is not None:
         text = tr("Slice {index} ({source})").format(index=chosen["index"], source=chosen["source"])
@@ -49,12 +52,23 @@ def _probabilities(record: Mapping[str, Any], tr: Translate) -> str:
     return f"<table cellpadding='4'><tr><th align='left'>{title}</th>{head}</tr>{''.join(rows)}</table>"
 
 
-def _measurements(measurements: list[Mapping[str, Any]]) -> str:
+def _measurements(measurements: list[Mapping[str, Any]], tr: Translate) -> str:
+    """Values, and under each the published cut-offs that it reaches and that may apply."""
     rows = []
     for item in measurements:
         interval = "" if item["interval"] is None else " [{:.4g}, {:.4g}]".format(*item["interval"])
         value = f"{item['value']:.4g}{interval} {item['unit']}".strip()
         rows.append(f"<tr><td>{escape(item['name'])}</td><td align='right'>{escape(value)}</td></tr>")
+        for cutoff in item.get("cutoffs", []):
+            if cutoff["reached"] and cutoff["applies"] is not False:
+                limit = f"{cutoff['relation']} {cutoff['threshold']:g} {item['unit']}".strip()
+                text = tr("published cut-off {limit}: {meaning} ({source})").format(
+                    limit=limit, meaning=cutoff["meaning"], source=cutoff["source"]
+                )
+                unknown = "; ".join(one["text"] for one in cutoff["conditions"] if one["met"] is None)
+                if unknown:
+                    text += " " + tr("Provided: {conditions}").format(conditions=unknown)
+                rows.append(f"<tr><td colspan='2'><small>{escape(text)}</small></td></tr>")
     return f"<table cellpadding='4'>{''.join(rows)}</table>" if rows else ""
 
 

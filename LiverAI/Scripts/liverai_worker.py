@@ -53,8 +53,7 @@ def run(folder: Path, assessors: dict) -> None:
     if key not in assessors:
         report = lambda share, text: emit("progress", share=share, text=text)  # noqa: E731
         assessors[key] = Assessor(model, device=job.device, progress=report)
-    masks = {} if job.liverMask is None else {"liver": job.liverMask}
-    case = Case({method_of(model).role: job.image}, case_id=job.caseId, masks=masks)
+    case = Case({method_of(model).role: job.image}, case_id=job.caseId, masks=job.masks)
     assessment = assessors[key].assess(case, slice_index=job.sliceIndex, target_class=job.targetClass)
     emit("progress", share=1.0, text="Writing the result")
     write_assessment(assessment, folder / RESULT)

@@ -36,7 +36,10 @@ class MethodEntry:
         return getattr(import_module(module), name)
 
 
-METHODS = {"nowak2021": MethodEntry("t2", "MR", ("LiverAILib.methods.nowak2021", "Nowak2021"))}
+METHODS = {
+    "nowak2021": MethodEntry("t2", "MR", ("LiverAILib.methods.nowak2021", "Nowak2021")),
+    "yin2021": MethodEntry("ct", "CT", ("LiverAILib.methods.yin2021", "Yin2021")),
+}
 
 
 def method_of(model: Model) -> MethodEntry:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from LiverAILib.assessment import CaseWarning, ChosenSlice, Classification, Segmentation
+from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
 from LiverAILib.model import Model
 
@@ -32,6 +33,17 @@ class Method(ABC):
     def __init__(self, model: Model, device: torch.device) -> None:
         self.model = model
         self.device = device
+
+    def check_target_class(self, target_class: str | None) -> None:
+        """Refuse a class to explain that the model does not have.
+
+        Raises:
+            UserError: Names the classes.
+        """
+        if target_class is not None and target_class not in self.model.classes:
+            raise UserError(
+                f"--target-class {target_class}: unknown class. Use one of {', '.join(self.model.classes)}."
+            )
 
     @abstractmethod
     def examine(

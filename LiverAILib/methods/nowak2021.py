@@ -13,7 +13,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from LiverAILib.assessment import CaseWarning, ChosenSlice, Classification, HeatMap, Segmentation
+from LiverAILib.assessment import (
+    CaseWarning,
+    ChosenSlice,
+    Classification,
+    HeatMap,
+    InputFamiliarity,
+    Segmentation,
+)
 from LiverAILib.errors import UserError
 from LiverAILib.explain.gradcam import grad_cam
 from LiverAILib.imaging.geometry import AxisOrder, to_canonical
@@ -21,15 +28,18 @@ from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import clip_percentiles
 from LiverAILib.methods.base import Clock, Examination, Method
 from LiverAILib.methods.caudate_level import caudate_level
+from LiverAILib.methods.familiarity import FAMILIARITY, PooledFeatures, familiarity_warnings, read_familiarity
 from LiverAILib.model import Model
 from LiverAILib.networks.classifier import ResNet50Classifier
+from LiverAILib.networks.pretrained import IMAGENET_MEAN, IMAGENET_STD
 from LiverAILib.segmentation.structures import LIVER
 
 CLASSES = ("no cirrhosis", "cirrhosis")
 PIPELINES = ("segmented", "full")
 IMAGE_SIZE = 224
 LIVER_MARGIN = 0.1
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+STAGES = ("F0", "F1", "F2", "F3", "F4")
+"""Classes of a model that goes beyond the paper: fibrosis stages."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +119,16 @@ def network_input(slices: torch.Tensor) -> torch.Tensor:
     return (slices[:, None].expand(-1, 3, -1, -1) - mean) / std
 
 
+@dataclass(frozen=True, eq=False)
+class _Explained:
+    """What one network says of one input: probabilities, raw map (rows / 32, columns / 32), explained class, familiarity."""
+
+    probabilities: dict[str, float]
+    heatmap: torch.Tensor
+    target: str
+    familiarity: InputFamiliarity | None
+
+
 class Nowak2021(Method):
     """Cirrhosis on a T2-weighted volume or slice."""
 
@@ -117,11 +137,12 @@ class Nowak2021(Method):
         state = model.state()
         self.networks = {}
         for pipeline in model.settings["pipelines"]:
-            network = ResNet50Classifier(len(model.classes))
+            network = ResNet50Classifier(len(model.classes), head=model.settings.get("head", "softmax"))
             prefix = pipeline + "."
             network.load_state_dict({k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)})
             self.networks[pipeline] = network.eval().requires_grad_(False).to(device)
-        self._remembered: dict[tuple[str, str, str | None], tuple[dict[str, float], torch.Tensor, str]] = {}
+        self.familiarity = {name: read_familiarity(state, f"{FAMILIARITY}.{name}.") for name in self.networks}
+        self._remembered: dict[tuple[str, str, str | None], _Explained] = {}
 
     def examine(
         self,
@@ -133,10 +154,7 @@ class Nowak2021(Method):
         clock: Clock,
     ) -> Examination:
         """Choose the slice, run both pipelines, explain the predicted class or `target_class`."""
-        if target_class is not None and target_class not in self.model.classes:
-            raise UserError(
-                f"--target-class {target_class}: unknown class. Use one of {', '.join(self.model.classes)}."
-            )
+        self.check_target_class(target_class)
         canonical, order = to_canonical(image)
         liver = order.apply(segmentation.image.array) == LIVER.label
         chosen, position, warnings = choose_slice(image, canonical, order, liver, slice_index)
@@ -145,7 +163,8 @@ class Nowak2021(Method):
         for pipeline in self.networks:
             pipelines[pipeline] = self._run(pipeline, canonical, image, order, liver[position], position, target_class)
             clock(f"classify_and_explain_{pipeline}")
-        return Examination(pipelines, self.model.settings["primary_pipeline"], chosen, warnings)
+        unfamiliar = familiarity_warnings({name: result.familiarity for name, result in pipelines.items()})
+        return Examination(pipelines, self.model.settings["primary_pipeline"], chosen, (*warnings, *unfamiliar))
 
     def _run(
         self,
@@ -161,9 +180,9 @@ class Nowak2021(Method):
         pixel_mm = (canonical.spacing[1], canonical.spacing[0])
         size = self.model.settings["image_size"]
         prepared, box = prepare_slice(section, liver, pixel_mm, pipeline=pipeline, size=size)
-        probabilities, small_map, target = self._classify(pipeline, prepared, target_class)
+        explained = self._classify(pipeline, prepared, target_class)
         enlarged = F.interpolate(
-            small_map[None, None], size=(box.rows, box.columns), mode="bilinear", align_corners=False
+            explained.heatmap[None, None], size=(box.rows, box.columns), mode="bilinear", align_corners=False
         )
         volume = np.zeros(canonical.array.shape, np.float32)
         box.paste(enlarged[0, 0].numpy(), volume[position])
@@ -171,28 +190,28 @@ class Nowak2021(Method):
         heatmap = HeatMap(
             image.with_array(restored, modality=None),
             method="Grad-CAM",
-            target=target,
+            target=explained.target,
             pipeline=pipeline,
             scale="raw: score of the class a feature position, not scaled between images",
             zero="no evidence for the class in the chosen slice's network input; not computed elsewhere",
         )
-        return Classification(probabilities, heatmap)
+        return Classification(explained.probabilities, heatmap, explained.familiarity)
 
-    def _classify(
-        self, pipeline: str, prepared: torch.Tensor, target_class: str | None
-    ) -> tuple[dict[str, float], torch.Tensor, str]:
-        """Probabilities, raw map and explained class; an input seen before is answered from memory."""
+    def _classify(self, pipeline: str, prepared: torch.Tensor, target_class: str | None) -> _Explained:
+        """Probabilities, raw map and familiarity; an input seen before is answered from memory."""
         key = (pipeline, hashlib.sha256(prepared.numpy().tobytes()).hexdigest(), target_class)
         if key not in self._remembered:
             target = None if target_class is None else self.model.classes.index(target_class)
-            scores, maps = grad_cam(self.networks[pipeline], network_input(prepared[None]).to(self.device), target)
+            network = PooledFeatures(self.networks[pipeline])
+            scores, maps = grad_cam(network, network_input(prepared[None]).to(self.device), target)
             temperature = self.model.settings.get("temperature", {}).get(pipeline, 1.0)
             values = (scores[0] / temperature).softmax(0).tolist()
-            explained = self.model.classes[int(scores[0].argmax()) if target is None else target]
-            self._remembered[key] = (
+            familiarity = self.familiarity[pipeline]
+            self._remembered[key] = _Explained(
                 dict(zip(self.model.classes, values, strict=True)),
                 maps[0].float().cpu(),
-                explained,
+                self.model.classes[int(scores[0].argmax()) if target is None else target],
+                None if familiarity is None else familiarity.judge(network.pooled[0]),
             )
         return self._remembered[key]
 

@@ -58,7 +58,7 @@ parent = Parent()
 panel = LiverAI.LiverAIWidget(parent)
 panel.setup()
 ui = panel.ui
-parent.widget.resize(460, 720)
+parent.widget.resize(460, 1000)  # the application scrolls the panel: the window here has to hold all of it
 parent.widget.show()
 assert not ui.applyButton.enabled
 assert ui.modelComboBox.itemText(0) == "untrained"

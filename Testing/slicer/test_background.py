@@ -78,6 +78,8 @@ def test_job_files_are_exact(tmp_path, job):
     assert back.image.array.dtype == job.image.array.dtype
     assert np.array_equal(back.image.index_to_lps, job.image.index_to_lps)
     assert np.array_equal(back.liverMask.array, job.liverMask.array)
+    assert set(back.masks) == {"liver", "spleen"}
+    assert np.array_equal(back.masks["spleen"].array, job.organMasks["spleen"].array)
     assert (back.model, back.sliceIndex, back.targetClass) == (job.model, 6, "cirrhosis")
     assert not list(tmp_path.glob("*.tmp"))
 
@@ -100,12 +102,14 @@ def test_same_result_as_in_process_and_second_job_reuses_the_process(lasting, vo
     recorder.wait(lambda: recorder.done or recorder.errors)
     assert not recorder.errors
     first = recorder.done[0]
-    case = Case({"t2": job.image}, case_id="T2", masks={"liver": job.liverMask})
+    case = Case({"t2": job.image}, case_id="T2", masks=job.masks)
     direct = Assessor(untrained_model, device="cpu").assess(case, slice_index=6, target_class="cirrhosis")
     assert first.probabilities == pytest.approx(direct.probabilities, abs=1e-6)
     assert np.allclose(first.heatmap.image.array, direct.heatmap.image.array, atol=1e-6)
     assert np.array_equal(first.segmentation.image.array, direct.segmentation.image.array)
     assert first.chosen_slice == direct.chosen_slice
+    assert first.measurements == direct.measurements
+    assert "spleen_volume" in {measurement.key for measurement in first.measurements}
     assert recorder.progress[-1][0] == 1.0
     assert all(a[0] <= b[0] for a, b in zip(recorder.progress, recorder.progress[1:], strict=False))
 

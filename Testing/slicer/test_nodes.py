@@ -8,11 +8,18 @@ import slicer
 import slicer.util
 import vtk
 from LiverAISlicer.build import imageDataFromArray
-from LiverAISlicer.nodes import imageFromVolumeNode, maskFromSegmentationNode, modalityOf, segmentFor
+from LiverAISlicer.nodes import (
+    imageFromVolumeNode,
+    maskFromSegmentationNode,
+    modalityOf,
+    organMasksFromSegmentationNode,
+    segmentFor,
+)
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment
 from scene_tools import add_transform, add_volume, affine, all_axis_orders, reorder, rotation, world_of_voxel
 
 from LiverAILib.errors import UserError
+from LiverAILib.segmentation.structures import SPLEEN
 
 ANATOMY = np.random.default_rng(0).normal(100, 20, (7, 9, 11)).astype(np.float32)
 OBLIQUE = affine(rotation(12, -25, 33) @ np.diag([-0.8, -1.3, 5.0]), (31.0, -12.0, 77.0))
@@ -166,3 +173,14 @@ def test_which_segment_is_the_liver(scene, volume, logic):
     assert segmentFor(node) == "spleen"  # by name
     with pytest.raises(UserError, match="no segment 'kidney'"):
         maskFromSegmentationNode(node, "kidney", volume)
+
+
+def test_other_organs_are_taken_along_where_they_are_clearly_named(scene, volume, logic):
+    assessment = knownAssessment(imageFromVolumeNode(volume))
+    node = logic.write(volume, assessment).segmentationNode
+    masks = organMasksFromSegmentationNode(node, volume, without="liver")
+    assert set(masks) == {"spleen"}
+    assert np.array_equal(masks["spleen"].array > 0, assessment.segmentation.image.array == SPLEEN.label)
+    assert organMasksFromSegmentationNode(node, volume, without="spleen") == {}
+    node.GetSegmentation().GetSegment("liver").SetName("Spleen")  # now two could be meant
+    assert organMasksFromSegmentationNode(node, volume, without="liver") == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from LiverAISlicer.results import findResult, readNodes
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment
 from scene_tools import add_transform, affine, rotation, scene_text, world_of_voxel
 
-from LiverAILib.assessment import RESEARCH_USE, SIMULATED
+from LiverAILib.assessment import RESEARCH_USE, SIMULATED, Condition, Cutoff, Measurement, NotAssessed
 from LiverAILib.errors import UserError
 from LiverAILib.segmentation.structures import LIVER, SPLEEN
 
@@ -108,6 +109,29 @@ def test_table_says_everything(logic, volume, assessment):
     assert texts["Warning", "known"][0] == "This result is made up for a test."
     assert texts["Provenance", "model.simulated"][0] == "True"
     assert texts["Slice", "index along k"][0] == str(assessment.chosen_slice.index)
+
+
+def test_cutoffs_and_what_was_not_assessed_stand_in_table_and_panel(logic, volume, assessment):
+    from LiverAISlicer.summary import resultHtml
+
+    unknown, broken = Condition("adult", None), Condition("unenhanced CT", False)
+    cutoffs = (
+        Cutoff("<", 48.0, "steatosis", "A et al. 2012", "315 adults", "specificity 100 %", (unknown,)),
+        Cutoff("<", 50.0, "not to be shown", "B et al. 2013", "2 adults", "none", (broken,)),
+    )
+    measured = Measurement("Liver attenuation", 40.0, "HU", key="liver_attenuation", cutoffs=cutoffs)
+    missing = NotAssessed("FIB-4", "Not given: ALT (alt_u_per_l).", "fib4")
+    nodes = logic.write(volume, replace(assessment, measurements=(measured,), not_assessed=(missing,)))
+    rows = table_rows(nodes.tableNode)
+    cells = [row[2:] for row in rows if row[0] == "Cut-off"]
+    assert cells[0][0] == "< 48 HU: steatosis (reached, if it applies)"
+    assert "315 adults" in cells[0][2]
+    assert cells[1][0].endswith("(does not apply)")
+    assert ("Not assessed", "FIB-4", "", "", "Not given: ALT (alt_u_per_l).") in rows
+    html = resultHtml(nodes.record, str)
+    assert "published cut-off &lt; 48 HU: steatosis (A et al. 2012) Provided: adult" in html
+    assert "not to be shown" not in html
+    assert "Not assessed: FIB-4" in html
 
 
 def test_placed_under_the_study_of_the_input(scene, logic, volume, assessment):
@@ -219,8 +243,6 @@ def test_second_run_keeps_colors_that_the_user_chose(logic, volume, assessment):
 
 
 def test_two_inputs_and_two_models_have_their_own_results(scene, logic, volume, assessment):
-    from dataclasses import replace
-
     other = addKnownVolume(scene, "other")
     first, second = logic.write(volume, assessment), logic.write(other, assessment)
     third = logic.write(volume, replace(assessment, model="another"))
@@ -254,13 +276,14 @@ def test_renamed_segment_counts_as_edited(logic, volume, assessment):
     assert logic.write(volume, assessment).segmentationNode is not node
 
 
-@pytest.mark.parametrize("again", [False, True], ids=["first run", "second run"])
+STEPS = ("hierarchy.placeBeside", "views.jumpToSlice", "_writeHeatMap", "display.showHeatMap")
+
+
+# Only new heat maps get a display node, so the last step does not happen in a second run.
 @pytest.mark.parametrize(
-    "broken", ["hierarchy.placeBeside", "views.jumpToSlice", "_writeHeatMap", "display.showHeatMap"]
+    ("broken", "again"), [*((step, False) for step in STEPS), *((step, True) for step in STEPS[:-1])]
 )
 def test_failure_leaves_the_scene_as_it_was(monkeypatch, scene, logic, volume, assessment, slice_views, broken, again):
-    if again and broken == "display.showHeatMap":
-        pytest.skip("only new heat maps get a display node")
     hierarchy_of(scene).CreateItem(hierarchy_of(scene).GetSceneItemID(), volume)
     if again:
         nodes = logic.write(volume, assessment)

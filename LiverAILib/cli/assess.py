@@ -1,0 +1,164 @@
+"""`liverai assess` and `liverai demo`: one case."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from LiverAILib.cli import output
+from LiverAILib.errors import UserError
+
+DEFAULT_MODEL = "nowak2021-simulated"
+MASKS = ("spleen", "left_kidney", "right_kidney", "caudate", "right_lobe", "portal_vein", "lesions")
+"""Structures whose masks measurements use, beside the liver."""
+
+
+def add_assess(commands: argparse._SubParsersAction) -> None:
+    """Add `liverai assess`."""
+    parser = commands.add_parser("assess", help="segment, classify and explain one case")
+    parser.add_argument("input", nargs="+", metavar="INPUT", help="NIfTI, NRRD or MHA file, or DICOM folder")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="name of an installed model, or a model folder")
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the result")
+    parser.add_argument(
+        "--segmentation", metavar="FILE", help="liver mask to use instead of the segmentation network's"
+    )
+    parser.add_argument(
+        "--mask",
+        action="append",
+        default=[],
+        metavar="NAME=FILE[#LABEL]",
+        help=f"mask of a further structure, repeatable: {', '.join(MASKS)}",
+    )
+    parser.add_argument(
+        "--covariate",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="age, body or laboratory value, repeatable: age_years=54, height_cm, weight_kg, ast_u_per_l, ast_uln_u_per_l, "
+        "alt_u_per_l, platelets_1e9_per_l, contrast=yes|no",
+    )
+    parser.add_argument("--series", metavar="NUMBER", help="which series of a DICOM folder: number, UID or description")
+    parser.add_argument("--slice", type=int, metavar="N", help="slice number (from 0) instead of the automatic choice")
+    parser.add_argument(
+        "--target-class", metavar="NAME", help="class that the heat map explains (default: the predicted one)"
+    )
+    output.add_output(parser)
+    parser.set_defaults(run=run_assess)
+
+
+def run_assess(args: argparse.Namespace) -> int:
+    """`liverai assess`."""
+    from LiverAILib.assessment_files import check_output_folder, write_assessment
+    from LiverAILib.case import Case
+    from LiverAILib.methods import method_of
+    from LiverAILib.model import load_model
+    from LiverAILib.morphometry.covariates import parse_covariates
+
+    model = load_model(args.model)
+    if len(args.input) > 1:
+        raise UserError(
+            f"{args.model}: takes one image, {len(args.input)} were given. Use `liverai batch` for a folder of cases."
+        )
+    case = Case.from_file(
+        args.input[0],
+        role=method_of(model).role,
+        series=args.series,
+        liver_mask=args.segmentation,
+        masks=parse_masks(args.mask),
+        covariates=parse_covariates(args.covariate),
+    )
+    created = not args.output.exists()
+    check_output_folder(args.output)
+    from LiverAILib.assessor import assess
+
+    try:
+        assessment = assess(
+            case,
+            model,
+            slice_index=args.slice,
+            target_class=args.target_class,
+            device=args.device,
+            progress=output.progress(args),
+        )
+    except UserError:
+        if created:
+            args.output.rmdir()
+        raise
+    files = write_assessment(assessment, args.output)
+    if args.json:
+        print(json.dumps(assessment.record(), indent=2))
+    elif not args.quiet:
+        print(assessment_table(assessment, files))
+    return 0
+
+
+def parse_masks(assignments: list[str]) -> dict[str, list[str]]:
+    """Files by structure from texts such as `spleen=labels.nii.gz#4`; a structure may have several.
+
+    Raises:
+        UserError: A text is no NAME=FILE, or the structure is not known.
+    """
+    files: dict[str, list[str]] = {}
+    for text in assignments:
+        name, equals, file = (part.strip() for part in text.partition("="))
+        if not equals or not file:
+            raise UserError(f"--mask {text}: not NAME=FILE. Write for example --mask spleen=spleen.nii.gz.")
+        if name not in MASKS:
+            raise UserError(
+                f"--mask {text}: '{name}' is not known. Use one of {', '.join(MASKS)}, or --segmentation for the liver."
+            )
+        files.setdefault(name, []).append(file)
+    return files
+
+
+def assessment_table(assessment, files: dict[str, Path]) -> str:
+    """The result and the files as a table for the terminal."""
+    from LiverAILib.report_measurements import reached_text, value_text
+
+    rows = [("case", assessment.case_id), ("model", f"{assessment.model} ({assessment.method})")]
+    for name, result in assessment.pipelines.items():
+        values = ", ".join(f"{label} {value:.3f}" for label, value in result.probabilities.items())
+        rows.append((f"pipeline {name}" + (" *" if name == assessment.primary else ""), values))
+    rows.append(("predicted *", assessment.predicted))
+    if assessment.chosen_slice is not None:
+        rows.append(("slice", f"{assessment.chosen_slice.index} ({assessment.chosen_slice.source})"))
+    for measurement in assessment.measurements:
+        rows.append((measurement.name, f"{value_text(measurement)} {measurement.unit}".strip()))
+        if reached := reached_text(measurement):
+            rows.append(("  cut-off reached", reached))
+    if assessment.not_assessed:
+        rows.append(("not assessed", ", ".join(missing.name for missing in assessment.not_assessed)))
+    rows += [("warning", warning.text) for warning in assessment.warnings]
+    rows += [("note", note) for note in assessment.notes]
+    rows.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in assessment.seconds.items())))
+    rows += [(what, str(path)) for what, path in files.items()]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def add_demo(commands: argparse._SubParsersAction) -> None:
+    """Add `liverai demo`."""
+    parser = commands.add_parser("demo", help="assess the embedded sample, or an image of yours")
+    parser.add_argument(
+        "input", nargs="?", metavar="INPUT", help="image file or DICOM folder (default: the embedded sample)"
+    )
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--output", type=Path, default=Path("demo-output"), metavar="DIR")
+    output.add_output(parser)
+    parser.set_defaults(
+        run=run_demo, segmentation=None, mask=[], covariate=[], series=None, slice=None, target_class=None
+    )
+
+
+def run_demo(args: argparse.Namespace) -> int:
+    """`liverai demo`: `assess` on the sample."""
+    from LiverAILib.demo import sample_image
+
+    if not args.input:
+        args.input = str(sample_image(args.output / "sample"))
+        if not (args.quiet or args.json or args.progress):
+            print(f"embedded sample (simulated, stage F4): {args.input}", file=sys.stderr)
+    args.input = [args.input]
+    return run_assess(args)

@@ -1,0 +1,32 @@
+"""What commands print: options of every command that runs networks, and progress."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Options of every command that runs networks and talks about it."""
+    parser.add_argument(
+        "--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="processor for the networks"
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    how.add_argument("--json", action="store_true", help="print the result as JSON")
+    how.add_argument("--progress", action="store_true", help="print progress as Slicer's command line modules do")
+
+
+def progress(args: argparse.Namespace) -> Callable[[float, str], None]:
+    """What reports progress: Slicer's tags, a line a step on standard error, or nothing."""
+
+    def tags(fraction: float, text: str) -> None:
+        print(f"<filter-progress>{fraction:.2f}</filter-progress>\n<filter-comment>{text}</filter-comment>", flush=True)
+
+    def lines(fraction: float, text: str) -> None:
+        print(f"[{100 * fraction:3.0f} %] {text}", file=sys.stderr, flush=True)
+
+    if args.progress:
+        return tags
+    return (lambda fraction, text: None) if args.quiet or args.json else lines

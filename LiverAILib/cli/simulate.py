@@ -1,0 +1,57 @@
+"""`liverai simulate`: a cohort with a known truth."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from LiverAILib.errors import UserError
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add `liverai simulate`."""
+    parser = commands.add_parser("simulate", help="make a cohort of simulated liver MR or CT with a known truth")
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="DIR", help="new folder for images and manifest.csv"
+    )
+    parser.add_argument(
+        "--modality", choices=("mr", "ct"), default="mr", help="T2-weighted MR (default) or portal venous CT"
+    )
+    parser.add_argument("--matrix", type=int, metavar="N", help="pixels along rows and columns (fewer are quicker)")
+    parser.add_argument("--cases", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--prevalences", metavar="F0,F1,F2,F3,F4", help="share of each stage (default: equal)")
+    parser.add_argument(
+        "--split", choices=("train", "validation", "test"), help="put every case into this split (default: 70/15/15)"
+    )
+    parser.add_argument("--workers", type=int, default=1, help="processes side by side")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.set_defaults(run=run_simulate)
+
+
+def run_simulate(args: argparse.Namespace) -> int:
+    """`liverai simulate`."""
+    from LiverAILib.simulation.cohort import simulate_cohort
+
+    def progress(fraction: float, text: str) -> None:
+        print(f"[{100 * fraction:3.0f} %] {text}", file=sys.stderr, flush=True)
+
+    try:
+        shares = [float(part) for part in args.prevalences.split(",")] if args.prevalences else None
+    except ValueError:
+        raise UserError(f"--prevalences {args.prevalences}: not five numbers. Write for example 4,1,1,1,3.") from None
+    manifest = simulate_cohort(
+        args.output,
+        cases=args.cases,
+        seed=args.seed,
+        modality=args.modality,
+        matrix=args.matrix,
+        prevalences=shares,
+        split=args.split,
+        workers=args.workers,
+        progress=None if args.quiet else progress,
+    )
+    if not args.quiet:
+        print(f"manifest: {manifest}")
+    return 0

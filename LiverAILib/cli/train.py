@@ -1,0 +1,107 @@
+"""`liverai train`: a method on a cohort."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+METHODS = ("segmentation", "nowak2021", "yin2021")
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add `liverai train`."""
+    parser = commands.add_parser(
+        "train",
+        help="train a method on a cohort",
+        description="Train a method on a cohort. The same command again resumes a run that was interrupted. Several GPUs: "
+        "torchrun --nproc_per_node=N -m LiverAILib.cli train ...",
+    )
+    parser.add_argument("method", choices=METHODS)
+    parser.add_argument("--cohort", required=True, type=Path, metavar="CSV", help="cohort manifest")
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="run folder; run again to resume")
+    parser.add_argument("--name", help="name of the trained model (default: that of the output folder)")
+    parser.add_argument(
+        "--folds", type=int, metavar="N", help="cross-validation: a model for each of N folds of patients"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    _add_start(parser.add_argument_group("where training starts"))
+    _add_schedule(parser.add_argument_group("schedule"))
+    _add_task(parser.add_argument_group("what is learned"))
+    _add_machine(parser.add_argument_group("machine"))
+    parser.set_defaults(run=run_train)
+
+
+def _add_start(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--encoder-weights",
+        metavar="imagenet|FILE",
+        help="pretrained weights: published ones, or a safetensors file of a torchvision state dict; random without",
+    )
+    group.add_argument("--initial-weights", metavar="MODEL", help="trained model of the same method to start from")
+
+
+def _add_schedule(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--schedule",
+        choices=("short", "published", "fine-tune"),
+        help="all layers at once (default), the paper's stages (default with --encoder-weights), or small steps from a "
+        "trained model (default with --initial-weights)",
+    )
+    group.add_argument("--epochs", type=int, help="epochs of the short or fine-tuning schedule")
+    group.add_argument("--epochs-divisor", type=int, metavar="N", help="published epochs divided by N, for a trial run")
+    group.add_argument("--steps", type=int, help="batches an epoch (default: every sample once)")
+    group.add_argument("--batch-size", type=int, help="samples a batch")
+    group.add_argument("--image-size", type=int, help="rows and columns of the samples trained on")
+    group.add_argument("--max-lr", type=float, help="peak learning rate of --schedule fine-tune (default 3e-4)")
+    group.add_argument(
+        "--patience", type=int, metavar="N", help="end a stage after N validations without a better score"
+    )
+    group.add_argument(
+        "--lr-spacing",
+        choices=("linear", "log"),
+        help="learning rates from the first to the last layer (default linear)",
+    )
+    group.add_argument(
+        "--freeze-batch-norm",
+        action="store_const",
+        const=True,
+        help="freeze batch-norm of frozen layers too (as published it stays trainable)",
+    )
+    group.add_argument(
+        "--frozen-views",
+        type=int,
+        metavar="N",
+        help="in frozen stages train on N fixed views of each slice, whose features are computed once (nowak2021)",
+    )
+
+
+def _add_task(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--classes", choices=("cirrhosis", "stages"), help="cirrhosis (default) or F0-F4 (nowak2021)")
+    group.add_argument("--head", choices=("softmax", "corn"), help="softmax (default) or ordinal (nowak2021)")
+    group.add_argument(
+        "--class-balance",
+        choices=("sampling", "weights", "none"),
+        help="classes equally often in every batch (default), weighted in the loss, or left as they are (nowak2021)",
+    )
+    group.add_argument(
+        "--segmentation-model", metavar="NAME", help="masks to validate with (nowak2021), as in the paper"
+    )
+
+
+def _add_machine(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    group.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
+
+
+def run_train(args: argparse.Namespace) -> int:
+    """`liverai train`."""
+    from dataclasses import fields
+
+    from LiverAILib.experiment import train
+    from LiverAILib.experiment.options import TrainingOptions
+
+    log = (lambda line: None) if args.quiet else (lambda line: print(line, flush=True))
+    options = {field.name: getattr(args, field.name) for field in fields(TrainingOptions)}
+    train(args.method, args.cohort, args.output, name=args.name, folds=args.folds, log=log, **options)
+    return 0
