@@ -1,46 +1,145 @@
-"""A segmentation model on the held-out cases of a manifest.
+"""A segmentation model against the reference masks of a cohort: Dice, NSD at 2 mm, HD95 and volume error.
 
-`python benchmarks/segmentation_truth.py MANIFEST [MODEL]` segments every case of split "test" and prints Dice, NSD at 2 mm,
-HD95 and volume error of every organ that the manifest has a mask of. `python -m LiverAILib.training.public_data` writes the
-manifest of the public data.
+    python benchmarks/segmentation_truth.py MANIFEST [MODEL]             the rows of split "test"
+    python benchmarks/segmentation_truth.py MANIFEST --run RUN           cross-validation: RUN/folds.csv, RUN/fold_<n>/model
+
+In a cross-validation every case is segmented by the model of its own fold; a model that has seen the patient is refused.
+Prints a line a case and organ, then mean and worst with the 95 % interval of the mean (Student's t over cases);
+`--output FILE.json` keeps it all for a model's card. An organ that the reference has and the model misses counts as Dice 0.
+`python -m LiverAILib.training.public_data` writes the manifest of the public data.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import statistics
-import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from LiverAILib.cohort import read_cohort
-from LiverAILib.model import load_model
+import numpy as np
+from scipy import stats
+
+from LiverAILib.cohort import Cohort, CohortRow, read_cohort
+from LiverAILib.experiment.subject import read_subject
+from LiverAILib.imaging.image import Image
 from LiverAILib.segmentation.agreement import mask_agreement
 from LiverAILib.segmentation.predict import Segmenter
 
+MEASURES = {"dice": "Dice", "surface_dice": "NSD 2 mm", "hd95_mm": "HD95 mm", "volume_error_percent": "volume error %"}
+MISSED = {"dice": 0.0, "surface_dice": 0.0, "hd95_mm": float("nan"), "volume_error_percent": -100.0}
 
-def main() -> None:
-    """Print one line an organ and case, then the means; the last line is JSON for a model card."""
-    segmenter = Segmenter(load_model(sys.argv[2] if len(sys.argv) > 2 else "liver-mr-ct"))
-    record: dict[str, dict[str, dict[str, float]]] = {}
-    for row in read_cohort(Path(sys.argv[1])).split("test"):
-        image = row.read_image("t2" if "t2" in row.images else "ct")
-        segmentation, warnings = segmenter.segment(image)
-        for structure in segmentation.structures:
-            if structure.name in row.masks:
-                mask = segmentation.image.array == structure.label
-                found = mask_agreement(mask, row.read_mask(structure.name, image), spacing=image.spacing)
-                numbers = {name: round(value, 3) for name, value in asdict(found).items()}
-                record.setdefault(structure.name, {})[row.case_id] = numbers
-                print(
-                    f"{row.case_id:<14} {structure.title:<13}", *(f"{k} {v:g}" for k, v in numbers.items()), flush=True
-                )
-        for warning in warnings:
-            print(f"{row.case_id:<14} warning: {warning.text}")
-    for organ, cases in record.items():
-        values = [case["dice"] for case in cases.values()]
-        print(f"{organ}: mean Dice {statistics.mean(values):.3f}, worst {min(values):.3f}, n = {len(values)}")
-    print(json.dumps(record))
+
+def main(arguments: list[str] | None = None) -> dict[str, Any]:
+    """Print the table; returns what `--output` holds."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("model", nargs="?", default="liver-mr-ct", help="name or folder of a model")
+    parser.add_argument("--run", type=Path, help="folder of a cross-validation")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--views", type=int, default=1)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--output", type=Path, metavar="FILE.json")
+    args = parser.parse_args(arguments)
+    cohort = read_cohort(args.manifest)
+    rows = {row.case_id: row for row in cohort}
+    cases: dict[str, dict[str, dict[str, float]]] = {}
+    warned: dict[str, list[str]] = {}
+    subject = args.run or args.model
+    for segmenter, row in planned(subject, cohort, split=args.split, views=args.views, device=args.device):
+        image = read_case_image(row)
+        cases[row.case_id], warned[row.case_id] = compare_case(segmenter, row, image)
+        for organ, numbers in cases[row.case_id].items():
+            shown = "  ".join(f"{title} {numbers[name]:g}" for name, title in MEASURES.items())
+            print(f"{row.case_id:<16} {organ:<13} {shown}", flush=True)
+        for text in warned[row.case_id]:
+            print(f"{row.case_id:<16} warning: {text}", flush=True)
+    record = {"summary": summary(cases, rows), "cases": cases, "warnings": warned}
+    print_summary(record["summary"])
+    if args.output:
+        args.output.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return record
+
+
+def planned(
+    subject: str | Path, cohort: Cohort, *, split: str = "test", views: int = 1, device: str = "auto"
+) -> Iterator[tuple[Segmenter, CohortRow]]:
+    """Every case to test with the segmenter that takes it, one network loaded at a time.
+
+    Args:
+        subject: Name or folder of a model, or the folder of a cross-validation.
+        cohort: The manifest.
+        split: Split of the cases, for a single model.
+        views: Over how many views to average.
+        device: See `Segmenter`.
+
+    Raises:
+        UserError: A model was trained on a patient that it would be tested on, or the run is not complete.
+    """
+    loaded: tuple[str, Segmenter] | None = None
+    for test in sorted(read_subject(subject).tests(cohort, split), key=lambda test: test.fold):
+        if loaded is None or loaded[0] != test.fold:
+            loaded = (test.fold, Segmenter(test.model, device=device, views=views))
+        yield loaded[1], test.row
+
+
+def read_case_image(row: CohortRow) -> Image:
+    """The image of a case that is segmented: T2-weighted MR where there is one, else CT."""
+    return row.read_image("t2" if "t2" in row.images else "ct")
+
+
+def compare_case(segmenter: Segmenter, row: CohortRow, image: Image) -> tuple[dict[str, dict[str, float]], list[str]]:
+    """Agreement of every organ that the manifest has a mask of, and the warnings."""
+    segmentation, warnings = segmenter.segment(image)
+    found = {}
+    for structure in segmentation.structures:
+        if structure.name not in row.masks:
+            continue
+        mask, reference = segmentation.image.array == structure.label, row.read_mask(structure.name, image)
+        if not reference.any():
+            continue
+        agreement = asdict(mask_agreement(mask, reference, spacing=image.spacing)) if mask.any() else MISSED
+        found[structure.name] = {name: round(value, 3) for name, value in agreement.items()}
+    return found, [f"{w.code}: {w.text}" for w in warnings]
+
+
+def summary(cases: Mapping[str, Mapping[str, Mapping[str, float]]], rows: Mapping[str, CohortRow]) -> dict[str, Any]:
+    """Mean with interval, and the worst case, of every measure by modality and organ."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for case, organs in cases.items():
+        for organ in organs:
+            groups.setdefault(("MR" if "t2" in rows[case].images else "CT", organ), []).append(case)
+    out: dict[str, Any] = {}
+    for (modality, organ), ids in sorted(groups.items()):
+        measures = {}
+        for name in MEASURES:
+            values = np.array([cases[case][organ][name] for case in ids])
+            finite = values[np.isfinite(values)]
+            badness = {"dice": -values, "surface_dice": -values, "volume_error_percent": abs(values)}.get(name, values)
+            worst = int(np.argmax(np.nan_to_num(badness, nan=np.inf)))
+            half = float(stats.t.ppf(0.975, len(finite) - 1) * stats.sem(finite)) if len(finite) > 1 else None
+            mean = float(finite.mean()) if finite.size else float("nan")
+            measures[name] = {
+                "mean": round(mean, 3),
+                "interval95": None if half is None else [round(mean - half, 3), round(mean + half, 3)],
+                "worst": float(values[worst]),
+                "worst_case": ids[worst],
+            }
+        out.setdefault(modality, {})[organ] = {"n": len(ids), **measures}
+    return out
+
+
+def print_summary(found: Mapping[str, Any]) -> None:
+    """A line for every modality and organ."""
+    for modality, organs in found.items():
+        for organ, measures in organs.items():
+            parts = []
+            for name, title in MEASURES.items():
+                one = measures[name]
+                interval = f" ({one['interval95'][0]:g} to {one['interval95'][1]:g})" if one["interval95"] else ""
+                parts.append(f"{title} {one['mean']:g}{interval}, worst {one['worst']:g}")
+            print(f"{modality} {organ:<13} n = {measures['n']:<3} " + "; ".join(parts))
 
 
 if __name__ == "__main__":
