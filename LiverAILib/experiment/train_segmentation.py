@@ -51,7 +51,7 @@ def train_segmentation(
         steps=settings["steps"] or 50,
         batch_size=settings["batch_size"] or 16,
         size=(size, size) if size else segmentation.SAMPLE_SIZE,
-        refine_epochs=0 if settings["schedule"] == "published" else max(1, round(epochs / 4)),
+        refine_epochs=0 if settings["schedule"] == "published" else max(1, round(epochs / 2)),
         log=log,
     )
     return segmentation_card(cohort, history, normalization), network.cpu().state_dict()

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from LiverAILib.cohort import CohortRow
+from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.imaging.intensity import normalize
 from LiverAILib.segmentation.grid import SliceGrid
@@ -26,6 +27,8 @@ NEAR_INTENSITY = Intensity(
     log_gamma=0.25, contrast=0.15, brightness=0.05, bias_field=0.15, noise=0.03, blur_chance=0.2, channel_dropout=0.08
 )
 
+WEIGHT_COLUMN = "sampling_weight"
+
 
 @dataclass(frozen=True)
 class TrainingVolume:
@@ -38,6 +41,7 @@ class TrainingVolume:
         slice_mm: Distance of the stored slices.
         known: For each organ whether the reference marks it; an unmarked one counts as background in the loss.
         modality: "MR" or "CT".
+        weight: How often slices of it are drawn, relative to the other volumes of its modality.
     """
 
     images: torch.Tensor
@@ -46,6 +50,25 @@ class TrainingVolume:
     slice_mm: float
     known: tuple[bool, ...]
     modality: str
+    weight: float = 1.0
+
+
+def sampling_weight(row: CohortRow) -> float:
+    """The number in the manifest's column `sampling_weight`; 1 where there is none.
+
+    Raises:
+        UserError: It is no number above 0.
+    """
+    cell = row.covariates.get(WEIGHT_COLUMN, "1")
+    try:
+        weight = float(cell)
+    except ValueError:
+        weight = 0.0
+    if not 0 < weight < float("inf"):
+        raise UserError(
+            f"case {row.case_id}, column {WEIGHT_COLUMN}: '{cell}' is no number above 0. Leave it empty for 1."
+        )
+    return weight
 
 
 def load_training_volume(row: CohortRow, organs: Sequence[str]) -> TrainingVolume:
@@ -69,7 +92,9 @@ def load_training_volume(row: CohortRow, organs: Sequence[str]) -> TrainingVolum
     if modality == "MR":
         tissues = torch.from_numpy(tissue_classes(images.numpy(), small_labels.numpy()))
     known = tuple(organ in row.masks for organ in organs)
-    return TrainingVolume(images.half(), small_labels, tissues, canonical.spacing[2], known, modality)
+    return TrainingVolume(
+        images.half(), small_labels, tissues, canonical.spacing[2], known, modality, sampling_weight(row)
+    )
 
 
 @dataclass(frozen=True)
@@ -92,7 +117,7 @@ class SliceSampler:
         steps: int = 50,
         size: tuple[int, int] = (192, 224),
         synthetic_share: float = 0.5,
-        ct_share: float = 0.25,
+        ct_share: float = 0.35,
         empty_share: float = 0.15,
         geometry: Geometry = WIDE_GEOMETRY,
         intensity: Intensity = WIDE_INTENSITY,
@@ -106,8 +131,14 @@ class SliceSampler:
         self.geometry, self.intensity = geometry, intensity
         self.mr = [i for i, v in enumerate(volumes) if v.modality == "MR"]
         self.ct = [i for i, v in enumerate(volumes) if v.modality == "CT"]
+        self.shares = {"MR": self._shares(self.mr), "CT": self._shares(self.ct)}
         self.ct_share = ct_share if self.mr and self.ct else float(not self.mr)
         self._with_organs = [torch.nonzero((v.labels > 0).flatten(1).any(1)).flatten().tolist() for v in volumes]
+
+    def _shares(self, indices: Sequence[int]) -> np.ndarray:
+        """Chance of each of the volumes `indices` of one modality."""
+        weights = np.array([self.volumes[i].weight for i in indices], float)
+        return weights / weights.sum()
 
     def epoch(self, seed: int) -> Iterator[Batch]:
         """The batches of one epoch; the same seed gives the same batches."""
@@ -122,7 +153,8 @@ class SliceSampler:
         ct_count = int(self.batch_size * self.ct_share + rng.random())
         for number in range(self.batch_size):
             is_ct = number < ct_count
-            index = int(rng.choice(self.ct if is_ct else self.mr))
+            modality = "CT" if is_ct else "MR"
+            index = int(rng.choice(self.ct if is_ct else self.mr, p=self.shares[modality]))
             volume = self.volumes[index]
             parts = self._sample(volume, self._with_organs[index], rng)
             images.append(parts[0])

@@ -72,7 +72,9 @@ def test_a_whole_file_is_whole_and_every_cut_one_is_not(tmp_path, pixels, syntax
     assert np.array_equal(pydicom.dcmread(file).pixel_array, pixels)  # the file is what it is meant to be
     assert pixel_data_state(file) == "whole"
     content = file.read_bytes()
-    shortest_loss = 2 if syntax == "deflated" else 1  # the last byte may pad a deflated stream to even length (PS3.5, A.5)
+    shortest_loss = (
+        2 if syntax == "deflated" else 1
+    )  # the last byte may pad a deflated stream to even length (PS3.5, A.5)
     for length in (len(content) - shortest_loss, len(content) - 40, len(content) // 2):
         (tmp_path / "cut.dcm").write_bytes(content[:length])
         assert pixel_data_state(tmp_path / "cut.dcm") == "cut_off", length

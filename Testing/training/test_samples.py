@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 
 from LiverAILib.cohort import read_cohort
+from LiverAILib.errors import UserError
 from LiverAILib.training.nowak2021 import batches, load_slices
-from LiverAILib.training.segmentation_data import SliceSampler, load_training_volume
+from LiverAILib.training.segmentation_data import SliceSampler, load_training_volume, sampling_weight
 from LiverAILib.training.synthetic_contrast import TISSUES_OUTSIDE, random_contrast, tissue_classes
 
 
@@ -25,6 +29,29 @@ def test_the_sampler_repeats_with_its_seed(cohort):
     assert batch.images.max() <= 1
     assert batch.known.tolist() == [[True, False]] * 4
     assert set(batch.labels.unique().tolist()) <= {0, 1}
+
+
+def test_volumes_are_drawn_by_their_weight(cohort):
+    """Two volumes told apart by what their reference marks, one of them three times as heavy: 3 of 4 samples are its own."""
+    volume = load_training_volume(read_cohort(cohort).split("train")[0], ("liver", "spleen"))
+    heavy = replace(volume, known=(True, True), weight=3.0)
+    sampler = SliceSampler([volume, heavy], batch_size=16, steps=25, size=(32, 32))
+    drawn = torch.cat([batch.known[:, 1] for batch in sampler.epoch(0)])
+    assert len(drawn) == 400
+    assert abs(float(drawn.float().mean()) - 0.75) < 3 * (0.75 * 0.25 / 400) ** 0.5
+
+
+@pytest.mark.parametrize(("cell", "weight"), [(None, 1.0), ("0.25", 0.25)])
+def test_the_weight_stands_in_the_manifest(cohort, cell, weight):
+    row = read_cohort(cohort).rows[0]
+    assert sampling_weight(replace(row, covariates={} if cell is None else {"sampling_weight": cell})) == weight
+
+
+@pytest.mark.parametrize("cell", ["0", "-1", "often", "nan", "inf"])
+def test_a_weight_that_is_none_is_refused(cohort, cell):
+    row = replace(read_cohort(cohort).rows[0], covariates={"sampling_weight": cell})
+    with pytest.raises(UserError, match=f"case {row.case_id}, column sampling_weight: '{cell}'"):
+        sampling_weight(row)
 
 
 def test_synthetic_contrast_keeps_the_tissues_apart_but_not_their_brightness():
