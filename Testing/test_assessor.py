@@ -138,6 +138,19 @@ def test_another_class_can_be_explained(assessor, phantom):
         assessor.assess(case, target_class="F3")
 
 
+@pytest.mark.parametrize(("intercept", "called"), [(-15, "no cirrhosis"), (15, "cirrhosis")])
+def test_the_card_calibrates_the_probabilities_and_the_class_that_is_explained(model, phantom, intercept, called):
+    image, mask = phantom
+    calibration = {"segmented": {"intercept": intercept, "slope": 1.0}}
+    shifted = replace(model, card={**model.card, "settings": {**model.settings, "calibration": calibration}})
+    case = Case({"t2": image}, masks={"liver": mask})
+    plain, found = assess(case, model, device="cpu"), assess(case, shifted, device="cpu")
+    assert found.predicted == found.heatmap.target == called
+    assert found.pipelines["full"].probabilities == plain.pipelines["full"].probabilities
+    log_odds = [np.log(one.probabilities["cirrhosis"] / one.probabilities["no cirrhosis"]) for one in (plain, found)]
+    assert log_odds[1] == pytest.approx(log_odds[0] + intercept, abs=1e-3)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

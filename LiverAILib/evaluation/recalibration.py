@@ -7,7 +7,7 @@ only the intercept mends it. Both leave the order of the cases, and so the AUC, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,8 +49,7 @@ def log_probabilities(probabilities: ArrayLike) -> NDArray[np.float64]:
 def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     """The temperature T that makes ``softmax(logits / T)`` fit best (least cross-entropy; Guo 2017, section 4.2).
 
-    Above 1 where the probabilities are too extreme. Fit it on validation cases, never on those that are tested; a
-    model takes it as ``settings["temperature"]`` of its card.
+    Above 1 where the probabilities are too extreme. Fit it on validation cases, never on those that are tested.
 
     Args:
         logits: Shape (n, k), scores before softmax, or logarithms of probabilities.
@@ -119,6 +118,20 @@ def apply_intercept_slope(logits: ArrayLike, intercept: float, slope: float) -> 
     return np.column_stack([1 - positive, positive])
 
 
+def fit_parameters(logits: ArrayLike, labels: ArrayLike) -> dict[str, float]:
+    """What a model's card takes: ``{"intercept": ..., "slope": ...}`` for two classes, else ``{"temperature": ...}``."""
+    if np.shape(logits)[1] == 2:
+        return dict(zip(("intercept", "slope"), fit_intercept_slope(logits, labels), strict=True))
+    return {"temperature": fit_temperature(logits, labels)}
+
+
+def apply_parameters(logits: ArrayLike, parameters: Mapping[str, float]) -> NDArray[np.float64]:
+    """Probabilities (n, k) with the parameters of `fit_parameters`; without any, the softmax as it is."""
+    if "slope" in parameters:
+        return apply_intercept_slope(logits, parameters["intercept"], parameters["slope"])
+    return apply_temperature(logits, parameters.get("temperature", 1.0))
+
+
 def recalibrate(
     test: Labeled,
     *,
@@ -155,12 +168,12 @@ def _functions(method: str) -> tuple[Callable, Callable]:
     if method == "temperature":
         return (
             lambda logits, labels: {"temperature": fit_temperature(logits, labels)},
-            lambda logits, found: apply_temperature(logits, **found),
+            apply_parameters,
         )
     if method == "intercept and slope":
         return (
             lambda logits, labels: dict(zip(("intercept", "slope"), fit_intercept_slope(logits, labels), strict=True)),
-            lambda logits, found: apply_intercept_slope(logits, **found),
+            apply_parameters,
         )
     raise ValueError(f"recalibration {method!r} is unknown; use one of {', '.join(METHODS)}")
 

@@ -65,9 +65,9 @@ def cohort_warnings(who: Subject, cohort: Cohort, results: Sequence[CaseResult],
         found.append(
             "The model's card does not list the patients that it was trained on: that none of them is tested here is not known."
         )
-    if "temperature" in who.first.settings:
+    if any(who.first.settings.get("calibration", {}).values()):
         found.append(
-            "The card's temperature is in all probabilities already: one found under Calibration comes on top of it (multiply)."
+            "The card's calibration is in all probabilities already: what is found under Calibration comes on top of it."
         )
     if settings.other_patients:
         found.append("Patients were not compared with those that trained the model (--other-patients); images were.")

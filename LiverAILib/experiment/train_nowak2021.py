@@ -11,7 +11,7 @@ import torch
 
 from LiverAILib.cohort import Cohort
 from LiverAILib.errors import UserError
-from LiverAILib.evaluation.recalibration import fit_temperature
+from LiverAILib.evaluation.recalibration import fit_parameters
 from LiverAILib.experiment.common import choose_precision, fit_options
 from LiverAILib.experiment.initial_weights import initial_model, start_from
 from LiverAILib.experiment.options import require_pretrained
@@ -23,8 +23,8 @@ from LiverAILib.training import nowak2021
 from LiverAILib.training import schedule as schedules
 from LiverAILib.training.familiarity import familiarity_state
 
-FEWEST_FOR_TEMPERATURE = 20
-"""Validation cases below which no temperature is fitted."""
+FEWEST_TO_CALIBRATE = 20
+"""Validation cases below which the probabilities are left as they are."""
 
 Runs = Sequence[tuple[int, Sequence[schedules.Stage]]]
 """Image size and stages of each run that a schedule consists of."""
@@ -42,7 +42,7 @@ def train_nowak2021(
     name = settings["segmentation_model"]
     segmenter = Segmenter(load_model(name), device=torch.device(settings["device"])) if name else None
     state: dict[str, torch.Tensor] = {}
-    metrics, temperature = {}, {}
+    metrics, calibration = {}, {}
     for pipeline in PIPELINES:
         log(f"pipeline {pipeline}: reading {len(cohort.split('train'))} + {len(cohort.split('validation'))} cases")
         training, validation = pipeline_slices(cohort, pipeline, classes, segmenter, settings)
@@ -58,7 +58,7 @@ def train_nowak2021(
             )
         network = network.cpu()
         scores = nowak2021.predict(network, validation, size=runs[-1][0])
-        temperature[pipeline] = validation_temperature(scores, validation.labels)
+        calibration[pipeline] = validation_calibration(scores, validation.labels)
         state |= {f"{pipeline}.{key}": value for key, value in network.state_dict().items()}
         state |= familiarity_state(network, training, validation, pipeline, size=runs[-1][0])
         best = max(history, key=lambda record: record.get("score", float("-inf")))
@@ -66,7 +66,7 @@ def train_nowak2021(
             "validation_cross_entropy": -best["score"],
             "validation_accuracy": best["validation_accuracy"],
         }
-    found = {"image_size": runs[-1][0], "temperature": temperature, "head": settings["head"] or HEADS[0]}
+    found = {"image_size": runs[-1][0], "calibration": calibration, "head": settings["head"] or HEADS[0]}
     return nowak2021_card(cohort, classes, found, metrics, settings), state
 
 
@@ -129,14 +129,14 @@ def pipeline_options(settings: Mapping[str, Any], size: int) -> nowak2021.Pipeli
     )
 
 
-def validation_temperature(scores: torch.Tensor, labels: torch.Tensor) -> float:
-    """Temperature that mends the probabilities, fitted on validation scores (n, classes).
+def validation_calibration(scores: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    """Parameters that mend the probabilities (see `recalibration`), fitted on validation scores (n, classes).
 
-    1.0 where there are too few cases, or where all are right: then nothing limits how sure the probabilities could get.
+    None where there are too few cases, or where all are right: then nothing limits how sure the probabilities could get.
     """
-    if len(labels) < FEWEST_FOR_TEMPERATURE or bool((scores.argmax(1) == labels).all()):
-        return 1.0
-    return fit_temperature(scores.numpy(), labels.numpy())
+    if len(labels) < FEWEST_TO_CALIBRATE or bool((scores.argmax(1) == labels).all()):
+        return {}
+    return fit_parameters(scores.numpy(), labels.numpy())
 
 
 def nowak2021_card(

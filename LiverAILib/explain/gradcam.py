@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -18,8 +18,21 @@ class SplitNetwork(Protocol):
         """Class scores before softmax (batch, classes)."""
 
 
+Choice = Callable[[torch.Tensor], torch.Tensor]
+"""Function of scores (batch, classes) that gives the class to explain of each sample, int64 (batch,)."""
+
+
+def highest_score(scores: torch.Tensor) -> torch.Tensor:
+    """The predicted class where nothing shifts the probabilities."""
+    return scores.argmax(1)
+
+
 def grad_cam(
-    network: SplitNetwork, inputs: torch.Tensor, target: int | Sequence[int] | None = None, *, relu: bool = True
+    network: SplitNetwork,
+    inputs: torch.Tensor,
+    target: int | Sequence[int] | Choice | None = None,
+    *,
+    relu: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Class scores and raw Grad-CAM maps of a batch.
 
@@ -29,7 +42,8 @@ def grad_cam(
     Args:
         network: Gives features and scores, 2D or 3D.
         inputs: (batch, channels, *spatial).
-        target: Class to explain: one for all, one a sample, or None for each sample's predicted class.
+        target: Class to explain: one for all, one a sample, a function that chooses it from the scores, or None for the class
+            with the highest score.
         relu: Keep evidence for the class only, as published; False keeps the sign.
 
     Returns:
@@ -42,10 +56,9 @@ def grad_cam(
     features = features.detach().requires_grad_()
     with torch.enable_grad():
         scores = network.classify(features)
-        if target is None:
-            chosen = scores.detach().argmax(1)
-        else:
-            chosen = torch.as_tensor(target, device=scores.device).expand(len(scores))
+        choose = highest_score if target is None else target
+        chosen = choose(scores.detach()) if callable(choose) else choose
+        chosen = torch.as_tensor(chosen, device=scores.device).expand(len(scores))
         gradient = torch.autograd.grad(scores.gather(1, chosen[:, None]).sum(), features)[0]
     spatial = tuple(range(2, features.ndim))
     maps = (gradient.mean(spatial, keepdim=True) * features.detach()).sum(1)

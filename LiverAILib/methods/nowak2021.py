@@ -22,6 +22,7 @@ from LiverAILib.assessment import (
     Segmentation,
 )
 from LiverAILib.errors import UserError
+from LiverAILib.evaluation.recalibration import apply_parameters
 from LiverAILib.explain.gradcam import grad_cam
 from LiverAILib.imaging.geometry import AxisOrder, to_canonical
 from LiverAILib.imaging.image import Image
@@ -201,16 +202,20 @@ class Nowak2021(Method):
         """Probabilities, raw map and familiarity; an input seen before is answered from memory."""
         key = (pipeline, hashlib.sha256(prepared.numpy().tobytes()).hexdigest(), target_class)
         if key not in self._remembered:
-            target = None if target_class is None else self.model.classes.index(target_class)
+            calibration = self.model.settings.get("calibration", {}).get(pipeline, {})
+
+            def predicted(scores: torch.Tensor) -> torch.Tensor:
+                return torch.from_numpy(apply_parameters(scores.float().cpu(), calibration).argmax(1))
+
+            target = predicted if target_class is None else self.model.classes.index(target_class)
             network = PooledFeatures(self.networks[pipeline])
             scores, maps = grad_cam(network, network_input(prepared[None]).to(self.device), target)
-            temperature = self.model.settings.get("temperature", {}).get(pipeline, 1.0)
-            values = (scores[0] / temperature).softmax(0).tolist()
+            values = apply_parameters(scores.float().cpu(), calibration)[0].tolist()
             familiarity = self.familiarity[pipeline]
             self._remembered[key] = _Explained(
                 dict(zip(self.model.classes, values, strict=True)),
                 maps[0].float().cpu(),
-                self.model.classes[int(scores[0].argmax()) if target is None else target],
+                target_class or self.model.classes[int(predicted(scores)[0])],
                 None if familiarity is None else familiarity.judge(network.pooled[0]),
             )
         return self._remembered[key]

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 
 from LiverAILib.assessment import CaseWarning, Classification, HeatMap, InputFamiliarity, Segmentation
 from LiverAILib.errors import UserError
+from LiverAILib.evaluation.recalibration import apply_parameters
 from LiverAILib.explain.gradcam import grad_cam
 from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.imaging.image import Image
@@ -139,14 +140,14 @@ class Yin2021(Method):
 
     def _compute(self, prepared: torch.Tensor, target_class: str | None) -> _Explained:
         starts = window_starts(len(prepared), self.settings)
-        temperature = float(self.model.settings.get("temperature", 1.0))
+        calibration = self.model.settings.get("calibration", {}).get(PIPELINE, {})
         features = []
         with torch.inference_mode():
             for start in starts:
                 window = prepared[None, None, start : start + self.settings.slices].to(self.device)
                 features.append(self.network.features(window))
         scores = torch.cat([self.network.classify(part) for part in features]).float()
-        mean = (scores / temperature).softmax(1).mean(0).cpu()
+        mean = torch.from_numpy(apply_parameters(scores.cpu(), calibration)).mean(0)
         target = int(mean.argmax()) if target_class is None else self.model.classes.index(target_class)
         total, times = None, torch.zeros(len(prepared), 1, 1)
         for start, part in zip(starts, features, strict=True):

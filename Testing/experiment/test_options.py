@@ -10,7 +10,7 @@ import torch
 from LiverAILib.cli import build_parser
 from LiverAILib.errors import UserError
 from LiverAILib.experiment.options import TrainingOptions
-from LiverAILib.experiment.train_nowak2021 import classifier_runs, validation_temperature
+from LiverAILib.experiment.train_nowak2021 import classifier_runs, validation_calibration
 
 
 def test_the_command_line_has_every_option_with_the_same_default():
@@ -62,12 +62,21 @@ def test_the_runs_of_the_schedules():
     assert sizes_and_epochs(initial_weights="model", epochs=3, image_size=160) == [(160, [3])]
 
 
-def test_the_temperature_mends_scores_that_are_too_sure():
-    """Labels are drawn from softmax(scores), then the scores are tripled: the temperature is three."""
+def test_scores_that_are_too_sure_are_mended():
+    """Labels are drawn from softmax(scores), then the scores are tripled: the temperature of three classes is three."""
     generator = torch.Generator().manual_seed(0)
     scores = torch.randn(4000, 3, generator=generator) * 2
     labels = torch.multinomial(scores.softmax(1), 1, generator=generator)[:, 0]
-    assert validation_temperature(3 * scores, labels) == pytest.approx(3, rel=0.1)
-    # Too few cases, or nothing wrong: no temperature.
-    assert validation_temperature(3 * scores[:19], labels[:19]) == 1
-    assert validation_temperature(3 * scores, scores.argmax(1)) == 1
+    assert validation_calibration(3 * scores, labels) == {"temperature": pytest.approx(3, rel=0.1)}
+    # Too few cases, or nothing wrong: left as they are.
+    assert validation_calibration(3 * scores[:19], labels[:19]) == {}
+    assert validation_calibration(3 * scores, scores.argmax(1)) == {}
+
+
+def test_two_classes_are_shifted_too():
+    """The score of the second class is lowered by two after the labels were drawn: the intercept gives it back."""
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(4000, 2, generator=generator) * 2
+    labels = torch.multinomial(scores.softmax(1), 1, generator=generator)[:, 0]
+    found = validation_calibration(scores - torch.tensor([0.0, 2.0]), labels)
+    assert found == {"intercept": pytest.approx(2, abs=0.2), "slope": pytest.approx(1, abs=0.1)}

@@ -87,6 +87,13 @@ def test_without_a_target_the_predicted_class_is_explained(resnet, images):
     torch.testing.assert_close(maps, expected)
 
 
+def test_a_function_of_the_scores_chooses_the_class(resnet, images):
+    """As where a calibration shifts the call: here always to the class with the lowest score."""
+    scores, maps = grad_cam(resnet, images, lambda scores: scores.argmin(1))
+    _, expected = grad_cam(resnet, images, scores.argmin(1).tolist())
+    torch.testing.assert_close(maps, expected)
+
+
 def test_a_frozen_network_is_explained_and_left_as_it_was(images):
     network = ResNet50Classifier(2).eval().requires_grad_(False)
     before = {name: value.clone() for name, value in network.state_dict().items()}
