@@ -1,53 +1,105 @@
-"""Many cases: every image of a folder, one result folder each and a table of all."""
+"""Many cases: every image of a folder or every row of a manifest, one result folder each and a table of all."""
 
 from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from LiverAILib.assessment import Assessment
 from LiverAILib.assessment_files import RECORD, check_output_folder, read_assessment, write_assessment
 from LiverAILib.assessor import Assessor
 from LiverAILib.case import Case
+from LiverAILib.cohort import read_cohort
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import find_images, image_name
+from LiverAILib.methods import method_of
 from LiverAILib.model import load_model
 
 SUMMARY = "summary.csv"
 
 
-def assess_folder(
-    folder: Path,
+@dataclass(frozen=True)
+class Entry:
+    """One case to assess.
+
+    Attributes:
+        case_id: How it is called in the summary.
+        file: Its image.
+        folder: Name of its folder in the output.
+        read: Reads the case.
+    """
+
+    case_id: str
+    file: Path
+    folder: str
+    read: Callable[[], Case]
+
+
+def find_cases(source: Path, role: str) -> Iterator[Entry]:
+    """The images of a folder, or the rows of a manifest with their masks and covariates.
+
+    Args:
+        source: Folder of image files and DICOM folders, or a CSV manifest.
+        role: Role of the image that the model takes ("t2", "ct").
+
+    Raises:
+        UserError: There is no image, or the manifest has faults or no images of the role.
+    """
+    if source.suffix.lower() != ".csv":
+        for path in find_images(source):
+            name = image_name(path)
+            yield Entry(name, path, name, lambda path=path: Case.from_file(path, role=role))
+        return
+    cohort = read_cohort(source)
+    if not any(role in row.images for row in cohort):
+        raise UserError(f"{source}: no column image:{role}, which the model needs. Add it or choose another model.")
+    for row in cohort:
+        file = row.images[role][0] if role in row.images else source
+        yield Entry(row.case_id, file, quote(row.case_id, safe=" "), lambda row=row: Case.from_row(row, role))
+
+
+def assess_all(
+    source: Path,
     output: Path,
     model: str | os.PathLike[str],
     *,
     device: str = "auto",
     progress: Callable[[float, str], None] = lambda fraction, text: None,
 ) -> list[dict[str, object]]:
-    """Assess every image of `folder`; a case that fails is recorded and the others go on.
+    """Assess every case of a folder or manifest; a case that fails is recorded and the others go on.
 
     Cases that already have a result of the same model in `output` are not computed again.
+
+    Args:
+        source: See `find_cases`. The masks of a manifest replace the segmentation network's, its other columns are covariates.
+        output: One folder a case, and the summary.
+        model: Name of an installed model, or a model folder.
+        device: "auto", "cpu", "cuda" or "mps".
+        progress: Called with a share 0..1 and a sentence.
 
     Returns:
         One row a case, as written to `output/summary.csv`.
     """
-    images = find_images(folder)
+    chosen = load_model(model)
+    entries = list(find_cases(source, method_of(chosen).role))
     check_output_folder(output)
-    assessor = Assessor(load_model(model), device=device)
+    assessor = Assessor(chosen, device=device)
     rows = []
-    for number, path in enumerate(images):
-        progress(number / len(images), f"{path.name} ({number + 1} of {len(images)})")
-        place = output / image_name(path)
+    for number, entry in enumerate(entries):
+        progress(number / len(entries), f"{entry.case_id} ({number + 1} of {len(entries)})")
+        place = output / entry.folder
         try:
             assessment = _finished(place, assessor)
             if assessment is None:
-                assessment = assessor.assess(Case.from_file(path, role=assessor.entry.role))
+                assessment = assessor.assess(entry.read())
                 write_assessment(assessment, place)
-            rows.append(summary_row(assessment, path))
+            rows.append(summary_row(assessment, entry.file))
         except UserError as error:
-            rows.append({"case_id": image_name(path), "file": path.name, "error": str(error)})
+            rows.append({"case_id": entry.case_id, "file": entry.file.name, "error": str(error)})
     _write_summary(rows, output / SUMMARY)
     progress(1.0, "Done")
     return [{"error": "", **row} for row in rows]

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from LiverAILib.imaging.image import Image
+
+if TYPE_CHECKING:
+    from LiverAILib.cohort import CohortRow
+
+ORGANS = ("liver", "spleen", "left_kidney", "right_kidney")
+PARTS = ("caudate", "right_lobe", "left_lobe", "portal_vein", "vessels", "lesions")
+"""What measurements and explanations use beside the organs; no network marks them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,3 +71,18 @@ class Case:
             parts = [read_segmentation_mask(file, name, reference=image) for file in paths]
             read[name] = parts[0].with_array(np.maximum.reduce([part.array for part in parts]))
         return cls({role: image}, case_id=image_name(path), masks=read, covariates=dict(covariates or {}))
+
+    @classmethod
+    def from_row(cls, row: CohortRow, role: str, *, masks: Collection[str] = (*ORGANS, *PARTS)) -> Case:
+        """The case of a cohort's row, with those of its masks that `masks` names, and its covariates.
+
+        Raises:
+            UserError: A file is missing or unreadable, or there is no image of the role.
+        """
+        image = row.read_image(role)
+        given = {
+            name: image.with_array(row.read_mask(name, image).astype(np.uint8), modality=None)
+            for name in row.masks
+            if name in masks
+        }
+        return cls({role: image}, row.case_id, given, row.covariates)

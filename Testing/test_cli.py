@@ -181,6 +181,31 @@ def test_batch_goes_on_after_a_failed_case_and_resumes(folder, tmp_path, capsys)
     assert times == {name: (tmp_path / "out" / name / "assessment.json").stat().st_mtime_ns for name in done}
 
 
+def test_batch_takes_the_masks_and_covariates_of_a_manifest(folder, tmp_path):
+    (tmp_path / "cohort.csv").write_text(
+        "case_id,patient_id,image:t2,mask:liver,age_years,ast_u_per_l,alt_u_per_l,platelets_1e9_per_l,scanner\n"
+        f"a/1,p1,{folder}/images/case0.nii.gz,{folder}/mask.nrrd,54,80,64,120,A\n"
+        f"b,p2,{folder}/images/case1.nii.gz,,,,,,B\n"
+        "c,p3,,,,,,,\n"
+    )
+    command = ["batch", str(tmp_path / "cohort.csv"), "--model", "classifier", "--output", str(tmp_path / "out")]
+    assert main([*command, "--device", "cpu", "--quiet"]) == 1
+    rows = {row["case_id"]: row for row in csv.DictReader((tmp_path / "out" / "summary.csv").open())}
+    assert list(rows) == ["a/1", "b", "c"]
+    assert float(rows["a/1"]["FIB-4 []"]) == 4.5
+    assert rows["b"]["FIB-4 []"] == ""
+    assert "case c: no image:t2" in rows["c"]["error"]
+    record = json.loads((tmp_path / "out" / "a%2F1" / "assessment.json").read_text())
+    assert record["provenance"]["segmentation"]["source"] == "given"
+
+
+def test_batch_refuses_a_manifest_without_the_image_that_the_model_needs(folder, tmp_path, capsys):
+    (tmp_path / "cohort.csv").write_text(f"case_id,patient_id,image:ct\na,p,{folder}/ct.nii.gz\n")
+    options = ("--model", "classifier", "--output", str(tmp_path / "out"))
+    assert "no column image:t2" in refused(capsys, "batch", str(tmp_path / "cohort.csv"), *options)
+    assert not (tmp_path / "out").exists()
+
+
 def test_models_are_listed_and_shown(capsys):
     assert main(["models"]) == 0
     assert "classifier  (nowak2021, MR" in capsys.readouterr().out

@@ -7,12 +7,13 @@ import json
 import sys
 from pathlib import Path
 
+from LiverAILib.case import ORGANS, PARTS
 from LiverAILib.cli import output
 from LiverAILib.errors import UserError
 
 DEFAULT_MODEL = "nowak2021-simulated"
-MASKS = ("spleen", "left_kidney", "right_kidney", "caudate", "right_lobe", "portal_vein", "lesions")
-"""Structures whose masks measurements use, beside the liver."""
+MASKS = tuple(name for name in (*ORGANS, *PARTS) if name != "liver")
+"""Structures beside the liver, which has an option of its own."""
 
 
 def add_assess(commands: argparse._SubParsersAction) -> None:

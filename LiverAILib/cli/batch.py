@@ -1,4 +1,4 @@
-"""`liverai batch`: every image of a folder."""
+"""`liverai batch`: every image of a folder, or every row of a manifest."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from LiverAILib.cli.assess import DEFAULT_MODEL
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add `liverai batch`."""
-    parser = commands.add_parser("batch", help="assess every image of a folder")
+    parser = commands.add_parser("batch", help="assess every image of a folder or manifest")
     parser.add_argument(
-        "input", type=Path, metavar="FOLDER", help="image files, and folders of DICOM files, one a case"
+        "input",
+        type=Path,
+        metavar="FOLDER|CSV",
+        help="image files and folders of DICOM files, one a case; or a cohort manifest, whose masks replace the network's and "
+        "whose other columns are covariates",
     )
     parser.add_argument("--model", default=DEFAULT_MODEL, help="name of an installed model, or a model folder")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="one folder a case, and summary.csv")
@@ -24,9 +28,9 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run_batch(args: argparse.Namespace) -> int:
     """`liverai batch`: exit code 1 where a case failed."""
-    from LiverAILib.batch import assess_folder
+    from LiverAILib.batch import assess_all
 
-    rows = assess_folder(args.input, args.output, args.model, device=args.device, progress=output.progress(args))
+    rows = assess_all(args.input, args.output, args.model, device=args.device, progress=output.progress(args))
     failed = [row for row in rows if row["error"]]
     if args.json:
         print(json.dumps(rows, indent=2))

@@ -16,17 +16,15 @@ import numpy as np
 
 from LiverAILib.assessment import Assessment
 from LiverAILib.assessor import Assessor
-from LiverAILib.case import Case
+from LiverAILib.case import ORGANS, PARTS, Case
 from LiverAILib.errors import UserError
 from LiverAILib.experiment.explained_arrays import explained_arrays, explained_cases
 from LiverAILib.experiment.subject import Assignment
 from LiverAILib.explain.explained_case import ExplainedCase
 from LiverAILib.morphometry import baseline_scores
 from LiverAILib.segmentation.agreement import mask_agreement
-from LiverAILib.segmentation.structures import LIVER, STRUCTURES
+from LiverAILib.segmentation.structures import LIVER
 
-LOBES = ("caudate", "right_lobe", "left_lobe", "lesions", "vessels")
-"""Masks of the manifest that measurements use beside the segmentation."""
 FORMAT = 1
 
 
@@ -107,15 +105,9 @@ def case_of(test: Assignment, role: str, masks: str) -> Case:
     Raises:
         UserError: A file or a mask that is needed is missing.
     """
-    row = test.row
-    image = row.read_image(role)
-    names = [name for name in LOBES if name in row.masks]
-    if masks == "given":
-        if LIVER.name not in row.masks:
-            raise UserError(f"case {row.case_id}: no mask:liver in the manifest. Add it, or use --masks network.")
-        names += [name for name in STRUCTURES if name in row.masks]
-    given = {name: image.with_array(row.read_mask(name, image).astype(np.uint8), modality=None) for name in names}
-    return Case({role: image}, row.case_id, given, row.covariates)
+    if masks == "given" and LIVER.name not in test.row.masks:
+        raise UserError(f"case {test.row.case_id}: no mask:liver in the manifest. Add it, or use --masks network.")
+    return Case.from_row(test.row, role, masks=(*ORGANS, *PARTS) if masks == "given" else PARTS)
 
 
 def _assess(
