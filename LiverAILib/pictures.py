@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import colormaps
@@ -15,35 +14,10 @@ from LiverAILib.assessment import Assessment
 from LiverAILib.imaging.geometry import axis_order
 from LiverAILib.imaging.intensity import CT_WINDOW_HU, modality_of
 from LiverAILib.segmentation.structures import LIVER
+from LiverAILib.shown_slice import shown_slice
 
 HEATMAP_OPACITY = 0.6
 COLORMAP = "inferno"
-
-
-@dataclass(frozen=True)
-class ShownSlice:
-    """The axial slice that a picture shows.
-
-    Attributes:
-        position: Number of the slice from the lowest one, the first axis of a canonical array.
-        index: Number of the slice (from 0) along the slice axis of the input.
-        source: Why this one.
-    """
-
-    position: int
-    index: int
-    source: str
-
-
-def shown_slice(assessment: Assessment) -> ShownSlice:
-    """The slice that the method looked at; where it looked at a volume, the one with the largest area of liver."""
-    order = axis_order(assessment.image)
-    chosen = assessment.chosen_slice
-    if chosen is not None:
-        return ShownSlice(order.canonical_slice(chosen.index, assessment.image), chosen.index, chosen.source)
-    area = (order.apply(assessment.segmentation.image.array) == LIVER.label).sum(axis=(1, 2))
-    position = int(np.argmax(area))
-    return ShownSlice(position, order.canonical_slice(position, assessment.image), "largest area of liver")
 
 
 def fuse(

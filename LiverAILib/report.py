@@ -8,8 +8,9 @@ from html import escape
 
 from LiverAILib.assessment import Assessment
 from LiverAILib.measurement_picture import measurement_figure
-from LiverAILib.pictures import assessment_figure, data_uri, png_bytes, shown_slice
+from LiverAILib.pictures import assessment_figure, data_uri, png_bytes
 from LiverAILib.report_measurements import CUTOFF_NOTE, cutoff_rows, value_text
+from LiverAILib.shown_slice import shown_slice
 
 STYLE = """
 :root { color-scheme: light; }

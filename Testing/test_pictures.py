@@ -9,8 +9,9 @@ import pytest
 
 from LiverAILib.assessment import Assessment, ChosenSlice, Classification, HeatMap, Segmentation
 from LiverAILib.imaging.image import Image
-from LiverAILib.pictures import assessment_figure, display_gray, fuse, png_bytes, shown_slice
+from LiverAILib.pictures import assessment_figure, display_gray, fuse, png_bytes
 from LiverAILib.segmentation.structures import LIVER
+from LiverAILib.shown_slice import shown_slice
 from Testing.conftest import reoriented
 
 

@@ -14,6 +14,7 @@ import vtk
 
 from LiverAILib.assessment import Assessment
 from LiverAILib.errors import UserError
+from LiverAILib.shown_slice import shown_slice
 from LiverAISlicer import build, display, hierarchy, views
 from LiverAISlicer.display import ROLE
 from LiverAISlicer.nodes import checkVolumeNode, maskFromSegmentationNode
@@ -74,6 +75,7 @@ def writeAssessment(
     mapData = {name: build.imageDataFromArray(array) for name, array in maps.items()}
     table = build.buildTable(assessment)
     record = json.loads(json.dumps(assessment.record(), default=str))
+    shown = shown_slice(assessment)
 
     with SceneTransaction(volumeNode.GetScene()) as transaction:
         tableNode = findResult(volumeNode, assessment.model)
@@ -103,7 +105,7 @@ def writeAssessment(
             ours.append(segmentationNode)
         hierarchy.placeBeside(ours, volumeNode, transaction)
         views.showFusion(volumeNode, heatMapNodes[assessment.primary], transaction, opacity)
-        views.jumpToSlice(volumeNode, assessment.chosen_slice, transaction)
+        views.jumpToSlice(volumeNode, shown, transaction)
     return AssessmentNodes(volumeNode, segmentationNode, heatMapNodes, tableNode, record)
 
 

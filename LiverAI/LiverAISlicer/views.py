@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from LiverAILib.assessment import ChosenSlice
+from LiverAILib.shown_slice import ShownSlice
 from LiverAISlicer.nodes import ijkToWorld
 from LiverAISlicer.transaction import SceneTransaction
 
@@ -31,11 +31,9 @@ def showFusion(volumeNode, heatMapNode, transaction: SceneTransaction, opacity: 
         transaction.setValue(composite, "ForegroundOpacity", opacity)
 
 
-def jumpToSlice(volumeNode, chosen: ChosenSlice | None, transaction: SceneTransaction) -> None:
-    """Move the slice views to the center of the slice that was looked at; orientation and zoom stay."""
-    if chosen is None:
-        return
-    position = sliceCenter(volumeNode, chosen.index, chosen.axis)
+def jumpToSlice(volumeNode, shown: ShownSlice, transaction: SceneTransaction) -> None:
+    """Move the slice views to the center of a slice; orientation and zoom stay."""
+    position = sliceCenter(volumeNode, shown.index, shown.axis)
     for node in nodesOfClass(transaction.scene, "vtkMRMLSliceNode"):
         offset = node.GetSliceOffset()
         transaction.change(

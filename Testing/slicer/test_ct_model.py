@@ -1,4 +1,4 @@
-"""A CT model of a method that looks at the whole liver: no slice to jump to, a map through the volume."""
+"""A CT model of a method that looks at the whole liver: no slice is chosen, the map runs through the volume."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import slicer.util
-from LiverAISlicer.nodes import imageFromVolumeNode, volumeNodeFromImage
+from LiverAISlicer.nodes import (
+    ijkToWorld,
+    imageFromVolumeNode,
+    maskFromSegmentationNode,
+    segmentFor,
+    volumeNodeFromImage,
+)
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment
 from LiverAISlicer.summary import resultHtml
 
@@ -30,14 +36,17 @@ def ct(scene):
     return volumeNodeFromImage(replace(image, array=array, modality="CT"), "CT", scene)
 
 
-def test_the_views_stay_and_the_map_runs_through_the_volume(scene, slice_views, ct, model):
+def test_the_views_go_to_the_largest_area_of_liver_and_the_map_runs_through_the_volume(scene, slice_views, ct, model):
     logic = LiverAI.LiverAILogic()
     known = logic.write(ct, knownAssessment(imageFromVolumeNode(ct)))
-    before = [node.GetSliceOffset() for node, _ in slice_views]
+    for node, _ in slice_views:
+        node.SetSliceOffset(1e3)
     nodes = logic.assess(ct, model, known.segmentationNode, device="cpu")
     assert nodes.record["slice"] is None
     assert list(nodes.record["probabilities"]) == ["F0", "F1", "F2", "F3", "F4"]
-    assert [node.GetSliceOffset() for node, _ in slice_views] == before
+    liver = maskFromSegmentationNode(known.segmentationNode, segmentFor(known.segmentationNode), ct).array
+    position = ijkToWorld(ct) @ [0, 0, liver.sum((1, 2)).argmax(), 1]
+    assert slice_views[0][0].GetSliceOffset() == pytest.approx(position[2])
     heat = slicer.util.arrayFromVolume(nodes.heatMapNode)
     assert heat.shape == imageFromVolumeNode(ct).array.shape
     assert (heat.max((1, 2)) > 0).sum() > 3
