@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from LiverAILib.case import PARTS, Case
 from LiverAILib.imaging.image import Image
 from LiverAILib.segmentation.structures import LIVER, STRUCTURES
 
@@ -31,7 +32,8 @@ class Job:
         sliceIndex: Slice number along the input's own slice axis, or None.
         targetClass: Class that the heat map explains, or None.
         device: "auto", "cpu", "cuda" or "mps".
-        organMasks: Masks of further organs of the user's segmentation by name ("spleen"), for the measurements.
+        otherMasks: Masks of further organs and parts in the user's segmentation by name ("spleen"), for the measurements.
+        covariates: Age, laboratory values, ... with the unit in the name (`age_years`).
     """
 
     caseId: str
@@ -41,13 +43,18 @@ class Job:
     sliceIndex: int | None = None
     targetClass: str | None = None
     device: str = "auto"
-    organMasks: Mapping[str, Image] = field(default_factory=dict)
+    otherMasks: Mapping[str, Image] = field(default_factory=dict)
+    covariates: Mapping[str, float | str] = field(default_factory=dict)
 
     @property
     def masks(self) -> dict[str, Image]:
         """All masks by the name of their structure, as `Case` takes them."""
         liver = {} if self.liverMask is None else {LIVER.name: self.liverMask}
-        return {**liver, **self.organMasks}
+        return {**liver, **self.otherMasks}
+
+    def case(self, role: str) -> Case:
+        """The job as `assess` takes it; `role` is that of the image ("t2", "ct")."""
+        return Case({role: self.image}, self.caseId, self.masks, self.covariates)
 
 
 def writeJob(job: Job, folder: Path) -> None:
@@ -63,6 +70,7 @@ def writeJob(job: Job, folder: Path) -> None:
         "sliceIndex": job.sliceIndex,
         "targetClass": job.targetClass,
         "device": job.device,
+        "covariates": dict(job.covariates),
         "spacing": job.image.spacing,
         "origin": job.image.origin,
         "direction": job.image.direction,
@@ -86,9 +94,9 @@ def readJob(folder: Path) -> Job:
     )
     masks = {
         name: image.with_array(np.load(folder / f"{name}.npy", allow_pickle=False), modality=None)
-        for name in STRUCTURES
+        for name in (*STRUCTURES, *PARTS)
         if (folder / f"{name}.npy").exists()
     }
     mask = masks.pop(LIVER.name, None)
-    fields = {key: description[key] for key in ("caseId", "model", "sliceIndex", "targetClass", "device")}
-    return Job(image=image, liverMask=mask, organMasks=masks, **fields)
+    fields = {key: description[key] for key in ("caseId", "model", "sliceIndex", "targetClass", "device", "covariates")}
+    return Job(image=image, liverMask=mask, otherMasks=masks, **fields)

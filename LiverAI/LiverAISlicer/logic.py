@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from LiverAISlicer.library import useLibrary
@@ -18,7 +18,7 @@ from LiverAISlicer.nodes import (  # noqa: E402
     gridOfVolumeNode,
     imageFromVolumeNode,
     maskFromSegmentationNode,
-    organMasksFromSegmentationNode,
+    otherMasksFromSegmentationNode,
     segmentFor,
 )
 from LiverAISlicer.results import AssessmentNodes, writeAssessment  # noqa: E402
@@ -48,6 +48,7 @@ class AssessmentLogic:
         *,
         segmentId: str | None = None,
         device: str = "auto",
+        covariates: Mapping[str, float | str] | None = None,
     ) -> AssessmentNodes:
         """Assess a volume and write the result beside it. Blocks; the panel uses a background process instead.
 
@@ -60,18 +61,27 @@ class AssessmentLogic:
             progress: Called with a share 0..1 and a sentence.
             segmentId: Segment of `segmentationNode`; found by its code or name where None.
             device: "auto", "cpu", "cuda" or "mps".
+            covariates: Age, laboratory values, ... for the measurements, with the unit in the name: {"age_years": 54}.
 
         Raises:
             UserError: The input or the model cannot be used. The scene is then as it was.
         """
-        from LiverAILib.case import Case
         from LiverAILib.methods import method_of
 
-        job = self.job(volumeNode, model, segmentationNode, sliceIndex, targetClass, segmentId=segmentId, device=device)
+        job = self.job(
+            volumeNode,
+            model,
+            segmentationNode,
+            sliceIndex,
+            targetClass,
+            segmentId=segmentId,
+            device=device,
+            covariates=covariates,
+        )
         self._progress = progress
         try:
             assessor = self._assessor(model, device)
-            case = Case({method_of(assessor.model).role: job.image}, case_id=job.caseId, masks=job.masks)
+            case = job.case(method_of(assessor.model).role)
             assessment = assessor.assess(case, slice_index=sliceIndex, target_class=targetClass)
         finally:
             self._progress = None
@@ -87,15 +97,18 @@ class AssessmentLogic:
         *,
         segmentId: str | None = None,
         device: str = "auto",
+        covariates: Mapping[str, float | str] | None = None,
     ) -> Job:
         """The input of an assessment, out of the scene; arguments and errors as in `assess`."""
         image = imageFromVolumeNode(volumeNode)
-        mask, organs = None, {}
+        mask, others = None, {}
         if segmentationNode is not None:
             segmentId = segmentId or segmentFor(segmentationNode)
             mask = maskFromSegmentationNode(segmentationNode, segmentId, volumeNode)
-            organs = organMasksFromSegmentationNode(segmentationNode, volumeNode, without=segmentId)
-        return Job(volumeNode.GetName(), image, str(model), mask, sliceIndex, targetClass, device, organs)
+            others = otherMasksFromSegmentationNode(segmentationNode, volumeNode, without=segmentId)
+        return Job(
+            volumeNode.GetName(), image, str(model), mask, sliceIndex, targetClass, device, others, covariates or {}
+        )
 
     def write(
         self, volumeNode, assessment: Assessment, segmentationNode=None, opacity: float = views.DEFAULT_OPACITY

@@ -9,6 +9,7 @@ import vtk
 from vtk.util import numpy_support
 
 from LiverAILib.assessment import Segmentation
+from LiverAILib.case import PARTS
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
 from LiverAILib.segmentation.structures import LIVER, STRUCTURES, Structure
@@ -211,8 +212,10 @@ def segmentFor(segmentationNode, structure: Structure = LIVER) -> str:
     )
 
 
-def organMasksFromSegmentationNode(segmentationNode, volumeNode, *, without: str) -> dict[str, Image]:
-    """Masks of the organs other than the liver that a segmentation clearly names, by name; empty ones are left out.
+def otherMasksFromSegmentationNode(segmentationNode, volumeNode, *, without: str) -> dict[str, Image]:
+    """Masks of other organs and of parts of the liver that a segmentation clearly names, by name; empty ones are left out.
+
+    Organs go by their code or name, parts ("caudate" or "Caudate lobe", "Right lobe", "Portal vein", ...) by their name.
 
     Args:
         segmentationNode: Not changed.
@@ -220,23 +223,35 @@ def organMasksFromSegmentationNode(segmentationNode, volumeNode, *, without: str
         without: ID of the segment that is the liver.
     """
     segmentation = segmentationNode.GetSegmentation()
-    tag = slicer.vtkSegment.GetTerminologyEntryTagName()
+    found: dict[str, list[str]] = {name: [] for name in (*STRUCTURES, *PARTS)}
+    for segmentId in segmentation.GetSegmentIDs():
+        for name in _structuresOf(segmentation.GetSegment(segmentId)):
+            found[name].append(segmentId)
     masks = {}
-    for structure in STRUCTURES.values():
-        found = []
-        for segmentId in segmentation.GetSegmentIDs():
-            entry = _tag(segmentation.GetSegment(segmentId), tag)
-            coded = f"SCT^{structure.code}^" in entry and (
-                not structure.laterality[0] or structure.laterality[0] in entry
-            )
-            if coded or segmentation.GetSegment(segmentId).GetName().lower() == structure.title.lower():
-                found.append(segmentId)
-        if structure is LIVER or len(found) != 1 or found[0] == without:
+    for name, segmentIds in found.items():
+        if name == LIVER.name or len(segmentIds) != 1 or segmentIds[0] == without:
             continue
-        mask = maskFromSegmentationNode(segmentationNode, found[0], volumeNode)
+        mask = maskFromSegmentationNode(segmentationNode, segmentIds[0], volumeNode)
         if mask.array.any():
-            masks[structure.name] = mask
+            masks[name] = mask
     return masks
+
+
+def _structuresOf(segment) -> list[str]:
+    """What a segment's code or name says that it is."""
+    entry = _tag(segment, slicer.vtkSegment.GetTerminologyEntryTagName())
+    called = segment.GetName().lower().replace("_", " ")
+    found = []
+    for structure in STRUCTURES.values():
+        side = structure.laterality[0]
+        coded = f"SCT^{structure.code}^" in entry and (not side or side in entry)
+        if coded or called == structure.title.lower():
+            found.append(structure.name)
+    for part in PARTS:
+        title = part.replace("_", " ")
+        if called in (title, f"{title} lobe"):
+            found.append(part)
+    return found
 
 
 def _tag(segment, name: str) -> str:

@@ -43,7 +43,7 @@ def run(folder: Path, assessors: dict) -> None:
 
     job = readJob(folder)
     emit("progress", share=0.0, text="Loading the networks' libraries")
-    from LiverAILib import Assessor, Case
+    from LiverAILib import Assessor
     from LiverAILib.assessment_files import write_assessment
     from LiverAILib.methods import method_of
     from LiverAILib.model import load_model
@@ -53,7 +53,7 @@ def run(folder: Path, assessors: dict) -> None:
     if key not in assessors:
         report = lambda share, text: emit("progress", share=share, text=text)  # noqa: E731
         assessors[key] = Assessor(model, device=job.device, progress=report)
-    case = Case({method_of(model).role: job.image}, case_id=job.caseId, masks=job.masks)
+    case = job.case(method_of(model).role)
     assessment = assessors[key].assess(case, slice_index=job.sliceIndex, target_class=job.targetClass)
     emit("progress", share=1.0, text="Writing the result")
     write_assessment(assessment, folder / RESULT)

@@ -60,7 +60,16 @@ def lasting():
 def job(volume, logic, untrained_model) -> Job:
     """The known volume with its known liver, so that no segmentation network is needed."""
     nodes = logic.write(volume, knownAssessment(imageFromVolumeNode(volume)))
-    return logic.job(volume, untrained_model, nodes.segmentationNode, 6, "cirrhosis", segmentId="liver", device="cpu")
+    return logic.job(
+        volume,
+        untrained_model,
+        nodes.segmentationNode,
+        6,
+        "cirrhosis",
+        segmentId="liver",
+        device="cpu",
+        covariates={"age_years": 54},
+    )
 
 
 def alive(process_id: int) -> bool:
@@ -79,8 +88,9 @@ def test_job_files_are_exact(tmp_path, job):
     assert np.array_equal(back.image.index_to_lps, job.image.index_to_lps)
     assert np.array_equal(back.liverMask.array, job.liverMask.array)
     assert set(back.masks) == {"liver", "spleen"}
-    assert np.array_equal(back.masks["spleen"].array, job.organMasks["spleen"].array)
+    assert np.array_equal(back.masks["spleen"].array, job.otherMasks["spleen"].array)
     assert (back.model, back.sliceIndex, back.targetClass) == (job.model, 6, "cirrhosis")
+    assert back.covariates == {"age_years": 54}
     assert not list(tmp_path.glob("*.tmp"))
 
 
@@ -102,7 +112,7 @@ def test_same_result_as_in_process_and_second_job_reuses_the_process(lasting, vo
     recorder.wait(lambda: recorder.done or recorder.errors)
     assert not recorder.errors
     first = recorder.done[0]
-    case = Case({"t2": job.image}, case_id="T2", masks=job.masks)
+    case = Case({"t2": job.image}, case_id="T2", masks=job.masks, covariates={"age_years": 54})
     direct = Assessor(untrained_model, device="cpu").assess(case, slice_index=6, target_class="cirrhosis")
     assert first.probabilities == pytest.approx(direct.probabilities, abs=1e-6)
     assert np.allclose(first.heatmap.image.array, direct.heatmap.image.array, atol=1e-6)

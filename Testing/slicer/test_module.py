@@ -53,6 +53,7 @@ def test_logic_with_the_real_library_repeats_only_what_the_mask_changes(scene, u
         "cirrhosis",
         lambda share, text: reported.append((share, text)),
         device="cpu",
+        covariates={"age_years": 54, "ast_u_per_l": 80, "alt_u_per_l": 64, "platelets_1e9_per_l": 120},
     )
     from LiverAILib.assessor import assess
     from LiverAILib.case import Case
@@ -62,6 +63,7 @@ def test_logic_with_the_real_library_repeats_only_what_the_mask_changes(scene, u
     direct = assess(case, untrained_model, slice_index=6, target_class="cirrhosis", device="cpu")
     assert nodes.record["probabilities"] == pytest.approx(dict(direct.probabilities), abs=1e-6)
     assert np.allclose(slicer.util.arrayFromVolume(nodes.heatMapNode), direct.heatmap.image.array, atol=1e-6)
+    assert {one["key"]: one["value"] for one in nodes.record["measurements"]}["fib4"] == 4.5
     assert nodes.segmentationNode is known.segmentationNode
     assert reported[-1][0] == 1.0
     assert len(logic._assessors) == 1

@@ -12,7 +12,7 @@ from LiverAISlicer.nodes import (
     imageFromVolumeNode,
     maskFromSegmentationNode,
     modalityOf,
-    organMasksFromSegmentationNode,
+    otherMasksFromSegmentationNode,
     segmentFor,
 )
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment
@@ -175,12 +175,18 @@ def test_which_segment_is_the_liver(scene, volume, logic):
         maskFromSegmentationNode(node, "kidney", volume)
 
 
-def test_other_organs_are_taken_along_where_they_are_clearly_named(scene, volume, logic):
+def test_other_organs_and_parts_are_taken_along_where_they_are_clearly_named(scene, volume, logic):
     assessment = knownAssessment(imageFromVolumeNode(volume))
     node = logic.write(volume, assessment).segmentationNode
-    masks = organMasksFromSegmentationNode(node, volume, without="liver")
+    masks = otherMasksFromSegmentationNode(node, volume, without="liver")
     assert set(masks) == {"spleen"}
     assert np.array_equal(masks["spleen"].array > 0, assessment.segmentation.image.array == SPLEEN.label)
-    assert organMasksFromSegmentationNode(node, volume, without="spleen") == {}
+    assert otherMasksFromSegmentationNode(node, volume, without="spleen") == {}
+    spleen = node.GetSegmentation().GetSegment("spleen")
+    spleen.RemoveTag(slicer.vtkSegment.GetTerminologyEntryTagName())  # the code would say spleen whatever the name
+    for name, part in (("Caudate lobe", "caudate"), ("right_lobe", "right_lobe"), ("Portal vein", "portal_vein")):
+        spleen.SetName(name)
+        assert set(otherMasksFromSegmentationNode(node, volume, without="liver")) == {part}
+    spleen.SetName("Spleen")
     node.GetSegmentation().GetSegment("liver").SetName("Spleen")  # now two could be meant
-    assert organMasksFromSegmentationNode(node, volume, without="liver") == {}
+    assert otherMasksFromSegmentationNode(node, volume, without="liver") == {}
