@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from LiverAILib import __version__
 from LiverAILib.assessment import Assessment
 from LiverAILib.assessor import Assessor
 from LiverAILib.case import ORGANS, PARTS, Case
@@ -21,6 +22,7 @@ from LiverAILib.errors import UserError
 from LiverAILib.experiment.explained_arrays import explained_arrays, explained_cases
 from LiverAILib.experiment.subject import Assignment
 from LiverAILib.explain.explained_case import ExplainedCase
+from LiverAILib.model import load_model
 from LiverAILib.morphometry import baseline_scores
 from LiverAILib.segmentation.agreement import mask_agreement
 from LiverAILib.segmentation.structures import LIVER
@@ -151,12 +153,20 @@ def _agreement(test: Assignment, assessment: Assessment) -> dict[str, float] | N
 def _key(test: Assignment, settings: CaseSettings) -> dict[str, Any]:
     return {
         "format": FORMAT,
+        "version": __version__,
         "model": test.model.checksum,
+        "segmentation_model": _segmentation_checksum(test, settings),
         "settings": hashlib.sha256(json.dumps(dict(test.model.settings), sort_keys=True).encode()).hexdigest(),
         "masks": settings.masks,
         "images": [[path.name, path.stat().st_size] for paths in test.row.images.values() for path in paths],
         "inputs": settings.explain and test.row.case_id in settings.inputs_of,
     }
+
+
+def _segmentation_checksum(test: Assignment, settings: CaseSettings) -> str:
+    """Of the model whose masks are used; empty where none is named."""
+    name = test.model.settings.get("segmentation_model")
+    return load_model(name).checksum if settings.masks == "network" and name else ""
 
 
 def _kept(place: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:

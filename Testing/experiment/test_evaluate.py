@@ -9,10 +9,12 @@ import pytest
 from LiverAILib.assessor import Assessor
 from LiverAILib.cli import main
 from LiverAILib.cohort import read_cohort
+from LiverAILib.experiment import case_results
 from LiverAILib.experiment.case_results import CaseSettings, assess_case, case_of, kept_case
 from LiverAILib.experiment.identities import CARD_KEY, seen_cases
 from LiverAILib.experiment.subject import read_subject
-from Testing.models import untrained_nowak2021
+from LiverAILib.model import save_model
+from Testing.models import untrained_nowak2021, untrained_segmentation
 from Testing.tiny_cohort import write_tiny_cohort
 
 CASES = 8
@@ -131,6 +133,24 @@ def test_a_case_is_kept_until_settings_or_weights_change(folder, tmp_path):
     planted["key"]["model"] = "another"
     (tmp_path / "c0.json").write_text(json.dumps(planted))
     assert kept_case(test, tmp_path, settings) is None
+
+
+def test_a_case_is_not_kept_for_another_segmentation_model_or_version(folder, tmp_path, monkeypatch):
+    first = untrained_segmentation(tmp_path / "first" / "segmenter")
+    weights = {name: value + 1e-3 if value.is_floating_point() else value for name, value in first.state().items()}
+    save_model(tmp_path / "second" / "segmenter", first.card, weights)
+    model = untrained_nowak2021(tmp_path / "classifier", segmentation_model="segmenter").folder
+    test = read_subject(model).tests(read_cohort(folder / "cohort" / "manifest.csv"), "test")[0]
+    settings = CaseSettings("network", explain=False)
+    monkeypatch.setenv("LIVERAI_MODELS", str(tmp_path / "first"))
+    (tmp_path / "cases").mkdir()
+    assess_case(test, Assessor(model, device="cpu"), tmp_path / "cases", settings)
+    assert kept_case(test, tmp_path / "cases", settings) is not None
+    monkeypatch.setenv("LIVERAI_MODELS", str(tmp_path / "second"))
+    assert kept_case(test, tmp_path / "cases", settings) is None
+    monkeypatch.setenv("LIVERAI_MODELS", str(tmp_path / "first"))
+    monkeypatch.setattr(case_results, "__version__", "0.0.1")
+    assert kept_case(test, tmp_path / "cases", settings) is None
 
 
 def test_a_training_image_renamed_is_refused_when_it_is_met(folder, tmp_path, capsys):
