@@ -18,6 +18,7 @@ from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import find_images, image_name
 from LiverAILib.methods import method_of
 from LiverAILib.model import load_model
+from LiverAILib.whole_file import whole_file
 
 SUMMARY = "summary.csv"
 
@@ -138,9 +139,7 @@ def summary_row(assessment: Assessment, path: Path) -> dict[str, object]:
 
 def _write_summary(rows: list[dict[str, object]], path: Path) -> None:
     columns = list(dict.fromkeys(column for row in rows for column in row if column != "error"))
-    unfinished = path.with_suffix(".tmp")
-    with unfinished.open("w", newline="", encoding="utf-8") as stream:
+    with whole_file(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, [*columns, "error"], restval="")
         writer.writeheader()
         writer.writerows(rows)
-    unfinished.replace(path)

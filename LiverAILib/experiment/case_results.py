@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from LiverAILib.model import load_model
 from LiverAILib.morphometry import baseline_scores
 from LiverAILib.segmentation.agreement import mask_agreement
 from LiverAILib.segmentation.structures import LIVER
+from LiverAILib.whole_file import whole_file
 
 FORMAT = 1
 
@@ -89,9 +89,11 @@ def assess_case(test: Assignment, assessor: Assessor, folder: Path, settings: Ca
     if arrays is not None and made:
         stream = io.BytesIO()
         np.savez_compressed(stream, **made)
-        _write(arrays, stream.getvalue())
+        with whole_file(arrays) as unfinished:
+            unfinished.write_bytes(stream.getvalue())
     record = {"key": _key(test, settings), "case_id": test.row.case_id, **record}
-    _write(place, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+    with whole_file(place) as unfinished:
+        unfinished.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return CaseResult(test, record, arrays if made else None)
 
 
@@ -178,15 +180,3 @@ def _kept(place: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:
     if found.get("inputs"):
         found["inputs"] = key["inputs"]  # what is kept beyond what is asked for does no harm
     return record if found == key and "error" not in record else None
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all: a kill leaves no file half-written."""
-    unfinished = path.with_name(f".{path.name}.tmp")
-    try:
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror}). Free space or choose another --output."
-        ) from None

@@ -20,6 +20,7 @@ from LiverAILib.explain.faithfulness import Faithfulness, check_faithfulness
 from LiverAILib.explain.map_family import MapFamily
 from LiverAILib.explain.randomization import RandomizationStep
 from LiverAILib.explain.repeatability import Repeatability
+from LiverAILib.whole_file import whole_file
 
 STEPS, RANDOM_ORDERS = 8, 4
 PARTS = {"curves": PerturbationCurves, "randomization": RandomizationStep, "repeats": Repeatability}
@@ -101,9 +102,8 @@ def _inputs(results: Sequence[CaseResult], pipeline: str) -> np.ndarray:
 def _keep(place: Path, settings: dict[str, Any], checked: Faithfulness) -> None:
     parts = {name: [asdict(one) for one in getattr(checked, name)] for name in PARTS}
     content = {"of": settings, "family": checked.family, "settings": checked.settings, **parts}
-    unfinished = place.with_suffix(".tmp")
-    unfinished.write_text(json.dumps(content, default=lambda array: array.tolist()), encoding="utf-8")
-    unfinished.replace(place)
+    with whole_file(place) as unfinished:
+        unfinished.write_text(json.dumps(content, default=lambda array: array.tolist()), encoding="utf-8")
 
 
 def _kept(place: Path, settings: dict[str, Any]) -> Faithfulness | None:

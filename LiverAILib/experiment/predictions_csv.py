@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from LiverAILib.errors import UserError
 from LiverAILib.evaluation.report.score_columns import STAGE
 from LiverAILib.experiment.case_results import CaseResult
 from LiverAILib.morphometry import BASELINES
+from LiverAILib.whole_file import whole_file
 
 SUBGROUPS = ("scanner", "site", "sex", "age_group")
 AGE_BANDS = ((50, "below 50"), (65, "50 to 64"), (200, "65 and above"))
@@ -121,17 +121,10 @@ def write_predictions(path: Path, results: Sequence[CaseResult], labels: Labels)
         cells |= {name: _subgroup(row, name) for name in groups}
         rows.append(cells)
     columns = list(dict.fromkeys(column for cells in rows for column in cells))
-    unfinished = path.with_name(f".{path.name}.tmp")
-    try:
-        with unfinished.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, columns, lineterminator="\n", restval="")
-            writer.writeheader()
-            writer.writerows(rows)
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror}). Free space or choose another --output."
-        ) from None
+    with whole_file(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, columns, lineterminator="\n", restval="")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _scores(pipeline: str, probabilities: Mapping[str, float], labels: Labels) -> dict[str, str]:

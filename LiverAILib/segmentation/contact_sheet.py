@@ -16,6 +16,7 @@ from LiverAILib.imaging.geometry import AxisOrder, axis_order
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import intensity_scale, modality_of
 from LiverAILib.segmentation.structures import Structure
+from LiverAILib.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,14 +109,9 @@ def write_contact_sheet(figure: Figure, path: str | os.PathLike[str], *, dpi: in
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise UserError(f"{path}: a contact sheet is a PNG picture. Give a name that ends in .png.")
-    unfinished = path.with_name(f".{path.name}.writing")
-    try:
+    with whole_file(path) as unfinished:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(unfinished, format="png", dpi=dpi, facecolor=figure.get_facecolor())
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written ({error.strerror}). Choose a folder that is writable.") from None
     return path
 
 

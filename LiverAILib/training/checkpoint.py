@@ -11,6 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from LiverAILib.whole_file import whole_file
+
 NETWORK, OPTIMIZER = "network.", "optimizer."
 
 
@@ -53,9 +55,8 @@ class Checkpoint:
         }
         # One file holds both, so that a kill between two writes cannot leave a mixture.
         _save(tensors, self.tensors, metadata={"progress": json.dumps(record)})
-        unfinished = self.history.with_suffix(".tmp")
-        unfinished.write_text(json.dumps(progress["history"], indent=1))
-        unfinished.replace(self.history)
+        with whole_file(self.history) as unfinished:
+            unfinished.write_text(json.dumps(progress["history"], indent=1))
 
     def load(self, network: nn.Module) -> dict[str, Any] | None:
         """Restore the network and return the progress; None where there is no checkpoint."""
@@ -89,6 +90,5 @@ def _plain(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _save(tensors: dict[str, torch.Tensor], path: Path, *, metadata: dict[str, str] | None = None) -> None:
-    unfinished = path.with_suffix(".tmp")
-    save_file({k: v.detach().contiguous() for k, v in tensors.items()}, unfinished, metadata=metadata)
-    unfinished.replace(path)
+    with whole_file(path) as unfinished:
+        save_file({k: v.detach().contiguous() for k, v in tensors.items()}, unfinished, metadata=metadata)
