@@ -23,6 +23,17 @@ from slicer.ScriptedLoadableModule import (
 from slicer.util import VTKObservationMixin
 
 HIDDEN_MARGIN = 100000
+COVARIATES = {
+    "ageYears": "age_years",
+    "heightCm": "height_cm",
+    "weightKg": "weight_kg",
+    "astUPerL": "ast_u_per_l",
+    "astUlnUPerL": "ast_uln_u_per_l",
+    "altUPerL": "alt_u_per_l",
+    "platelets1e9PerL": "platelets_1e9_per_l",
+}
+"""Parameters of the panel that are covariates of the case, with the library's names; 0 is not given."""
+CONTRAST = ("", "yes", "no")
 
 
 class LiverAI(ScriptedLoadableModule):
@@ -54,6 +65,14 @@ class LiverAIParameterNode:
     automaticSlice: bool = True
     sliceIndex: Annotated[int, WithinRange(0, HIDDEN_MARGIN)] = 0
     heatMapOpacity: Annotated[float, WithinRange(0.0, 1.0)] = 0.5
+    ageYears: Annotated[float, WithinRange(0.0, 120.0)] = 0.0
+    heightCm: Annotated[float, WithinRange(0.0, 250.0)] = 0.0
+    weightKg: Annotated[float, WithinRange(0.0, 400.0)] = 0.0
+    astUPerL: Annotated[float, WithinRange(0.0, 20000.0)] = 0.0
+    astUlnUPerL: Annotated[float, WithinRange(0.0, 100.0)] = 0.0
+    altUPerL: Annotated[float, WithinRange(0.0, 20000.0)] = 0.0
+    platelets1e9PerL: Annotated[float, WithinRange(0.0, 2000.0)] = 0.0
+    contrast: str = ""
 
 
 class LiverAILogic(ScriptedLoadableModuleLogic, AssessmentLogic):
@@ -95,6 +114,9 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.cancelButton.connect("clicked(bool)", self.onCancel)
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self.onModelChanged)
         self.ui.targetClassComboBox.connect("currentIndexChanged(int)", self.onTargetClassChanged)
+        for text in (_("not stated"), _("yes"), _("no")):
+            self.ui.contrastComboBox.addItem(text)
+        self.ui.contrastComboBox.connect("currentIndexChanged(int)", self.onContrastChanged)
         self.ui.pipelineComboBox.connect("currentIndexChanged(int)", self.onPipelineChanged)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
@@ -164,6 +186,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             parameters = self._parameterNode
             self._selectModel(parameters.model)
             self._selectTargetClass(parameters.targetClass)
+            self.ui.contrastComboBox.currentIndex = CONTRAST.index(parameters.contrast)
             self._updateSliceRange()
             self._updateResult()
             self._updateOpacity()
@@ -180,6 +203,11 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """The user chose the class that the heat map explains; the first entry leaves it to the prediction."""
         if self._parameterNode and not self._updating and index >= 0:
             self._parameterNode.targetClass = self.ui.targetClassComboBox.itemText(index) if index > 0 else ""
+
+    def onContrastChanged(self, index: int) -> None:
+        """The user said whether the CT was made with contrast agent."""
+        if self._parameterNode and not self._updating and index >= 0:
+            self._parameterNode.contrast = CONTRAST[index]
 
     def onPipelineChanged(self, index: int) -> None:
         """Show another pipeline's heat map."""
@@ -217,6 +245,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             parameters.segmentation,
             None if parameters.automaticSlice else parameters.sliceIndex,
             parameters.targetClass or None,
+            covariates=self._covariates(),
         )
         if self._background is None:
             self._background = BackgroundAssessor(QtWorker, slicer.util.startupEnvironment())
@@ -227,6 +256,21 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.onProgress(0.0, _("Starting"))
         self._background.submit(job)
         self._setBusy(True)
+
+    def _covariates(self) -> dict[str, float | str]:
+        """What the user said of the patient.
+
+        Raises:
+            UserError: A value that a person cannot have.
+        """
+        from LiverAILib.morphometry.covariates import check_covariates
+
+        values = {name: getattr(self._parameterNode, parameter) for parameter, name in COVARIATES.items()}
+        found: dict[str, float | str] = {name: value for name, value in values.items() if value > 0}
+        if self._parameterNode.contrast:
+            found["contrast"] = self._parameterNode.contrast
+        check_covariates(found, where=_("Patient values:"))
+        return found
 
     def onProgress(self, share: float, text: str) -> None:
         """The background process reports."""

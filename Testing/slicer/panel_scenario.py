@@ -58,7 +58,7 @@ parent = Parent()
 panel = LiverAI.LiverAIWidget(parent)
 panel.setup()
 ui = panel.ui
-parent.widget.resize(460, 1000)  # the application scrolls the panel: the window here has to hold all of it
+parent.widget.resize(460, 1500)  # the application scrolls the panel: the window here has to hold all of it
 parent.widget.show()
 assert not ui.applyButton.enabled
 assert ui.modelComboBox.itemText(0) == "untrained"
@@ -86,6 +86,17 @@ assert panel._parameterNode.sliceIndex == 5
 ui.targetClassComboBox.currentIndex = 2
 assert panel._parameterNode.targetClass == "cirrhosis"
 
+# A value that no person has is refused with the fix; mended ones go along.
+ui.heightSpinBox.value = 1.75
+ui.applyButton.click()
+assert "Give the height in cm" in errors.pop()[0]
+assert ui.applyButton.enabled
+ui.heightSpinBox.value = 175
+for box, value in ((ui.ageSpinBox, 54), (ui.astSpinBox, 80), (ui.altSpinBox, 64), (ui.plateletsSpinBox, 120)):
+    box.value = value
+ui.contrastComboBox.currentIndex = 2
+assert panel._parameterNode.contrast == "no"
+
 # Apply: the window goes on living, the result arrives.
 before = scene.GetNumberOfNodes()
 ui.applyButton.click()
@@ -112,6 +123,7 @@ nodes = panel._nodes
 assert f"{nodes.record['probabilities']['cirrhosis']:.3f}" in text
 assert nodes.record["slice"]["index"] == 5
 assert nodes.heatMapNode.GetAttribute("LiverAI.Target") == "cirrhosis"
+assert {one["key"]: one["value"] for one in nodes.record["measurements"]}["fib4"] == 4.5
 assert nodes.segmentationNode is known.segmentationNode
 assert ui.pipelineComboBox.currentText == "segmented"
 assert ui.applyButton.enabled

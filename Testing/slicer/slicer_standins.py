@@ -152,6 +152,7 @@ class Link:
     SIGNALS: typing.ClassVar = {
         "QCheckBox": "toggled(bool)",
         "QSpinBox": "valueChanged(int)",
+        "QDoubleSpinBox": "valueChanged(double)",
         "ctkSliderWidget": "valueChanged(double)",
     }
 
