@@ -23,11 +23,12 @@ def slices_beyond_the_ends(mask: np.ndarray, *, waist: float = 0.2, regrowth: fl
 
     From its largest section the liver tapers to the dome above and to the tip of the right lobe below. Where the section
     has shrunk below `waist` of the largest and then grows to more than `regrowth` times its minimum, what follows is
-    something else (lung or heart above, bowel or ascites below) that the mask touches. Of the parts that waists divide the
-    mask into, the one of the largest volume is the organ: a single section of ascites can be larger than any of the liver.
+    something else (lung or heart above, bowel or ascites below) that the mask touches. The tip of the right lobe may be
+    lobed: below, only what grows beyond `waist` again is something else. Of the parts that waists divide the mask into, the
+    one of the largest volume is the organ: a single section of ascites can be larger than any of the liver.
 
     Args:
-        mask: Boolean (k, j, i), k along the patient's axis.
+        mask: Boolean (k, j, i), k from inferior to superior.
         waist: Share of the largest section.
         regrowth: Multiple of the smallest section.
 
@@ -35,30 +36,35 @@ def slices_beyond_the_ends(mask: np.ndarray, *, waist: float = 0.2, regrowth: fl
         Boolean (k,): the slices that do not belong to the organ.
     """
     area = mask.sum(axis=(1, 2)).astype(float)
-    beyond, largest = np.zeros(len(area), bool), 0.0
-    unseen = area > 0
-    while unseen.any():
-        peak = int(np.where(unseen, area, 0).argmax())
-        candidate = _beyond(area, peak, waist=waist, regrowth=regrowth)
-        volume = area[~candidate].sum()
-        if volume > largest:
-            beyond, largest = candidate, volume
-        unseen &= candidate
-    return beyond
+    number = np.arange(len(area))
+    organ, largest = np.ones(len(area), bool), 0.0
+    left = area.copy()
+    while left.any():
+        peak = int(left.argmax())
+        first, last = _part_around(left, peak, waist=waist, regrowth=regrowth)
+        part = (first <= number) & (number <= last)
+        if left[part].sum() > largest:
+            organ, largest = part, left[part].sum()
+        left[(first < number) & (number < last) | (number == peak)] = 0  # a waist belongs to the parts on both sides
+    return ~organ & (area > 0)
 
 
-def _beyond(area: np.ndarray, peak: int, *, waist: float, regrowth: float) -> np.ndarray:
-    """The slices past a waist on either side of the section `peak`, boolean (k,)."""
-    beyond = np.zeros(len(area), bool)
-    for outward in (np.arange(peak, len(area)), np.arange(peak, -1, -1)):
-        smallest, at = area[peak], 0
-        for step, slice_number in enumerate(outward):
-            if area[slice_number] <= smallest:
-                smallest, at = area[slice_number], step
-            elif smallest < waist * area[peak] and area[slice_number] > regrowth * max(smallest, 1):
-                beyond[outward[at + 1 :]] = True
+def _part_around(area: np.ndarray, peak: int, *, waist: float, regrowth: float) -> tuple[int, int]:
+    """First and last slice of the part with the largest section `peak`: the waists on either side, or the ends."""
+    ends = []
+    for outward in (np.arange(peak, -1, -1), np.arange(peak, len(area))):
+        lobed = outward[-1] == 0
+        smallest, at, end = area[peak], peak, peak
+        for number in outward[np.minimum.accumulate(area[outward]) > 0]:  # up to the first empty slice
+            grown = regrowth * smallest < area[number] and (not lobed or area[number] > waist * area[peak])
+            if area[number] <= smallest:
+                smallest, at = area[number], int(number)
+            elif smallest < waist * area[peak] and grown:
+                end = at
                 break
-    return beyond
+            end = int(number)
+        ends.append(end)
+    return ends[0], ends[1]
 
 
 def fill_holes(labels: np.ndarray, label: int) -> None:

@@ -67,6 +67,14 @@ def test_the_organ_is_the_part_of_the_largest_volume_not_of_the_largest_section(
     assert np.flatnonzero(found).tolist() == [0, 1]
 
 
+def test_a_waist_below_and_lung_above_are_told_apart():
+    """Areas that a network really gave: the lung above is cut off, the weak tip of the right lobe below is kept."""
+    areas = (0, 22, 46, 65, 41, 19, 129, 421, 621, 668, 495, 236, 99, 111, 530, 318)
+    assert np.flatnonzero(slices_beyond_the_ends(with_areas(*areas))).tolist() == [13, 14, 15]
+    # The other way up it would be a large lobe below and small pieces above: both are cut off.
+    assert np.flatnonzero(slices_beyond_the_ends(with_areas(*areas[::-1]))).tolist() == [0, 1, 2, 11, 12, 13, 14]
+
+
 def test_an_organ_that_tapers_is_left_alone():
     assert not slices_beyond_the_ends(with_areas(0, 5, 9, 300, 700, 900, 600, 300, 100, 80, 0)).any()
     # A notch in the middle (the porta hepatis) is no end, and small wiggles at the tip are no regrowth.
