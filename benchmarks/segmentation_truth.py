@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--split", default="test")
     parser.add_argument("--views", type=int, default=1)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--float32", action="store_true", help="no bfloat16, also where the processor has it")
     parser.add_argument("--output", type=Path, metavar="FILE.json")
     args = parser.parse_args(arguments)
     cohort = read_cohort(args.manifest)
@@ -48,6 +49,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     warned: dict[str, list[str]] = {}
     subject = args.run or args.model
     for segmenter, row in planned(subject, cohort, split=args.split, views=args.views, device=args.device):
+        segmenter.mixed = segmenter.mixed and not args.float32
         image = read_case_image(row)
         cases[row.case_id], warned[row.case_id] = compare_case(segmenter, row, image)
         for organ, numbers in cases[row.case_id].items():
