@@ -10,6 +10,7 @@ import vtk
 
 # Torch and SimpleITK are imported with the first Apply, not here: opening the module has to be instant.
 from LiverAISlicer.logic import AssessmentLogic, UserError
+from LiverAISlicer.patient import CONTRAST, patientValues
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -23,17 +24,6 @@ from slicer.ScriptedLoadableModule import (
 from slicer.util import VTKObservationMixin
 
 HIDDEN_MARGIN = 100000
-COVARIATES = {
-    "ageYears": "age_years",
-    "heightCm": "height_cm",
-    "weightKg": "weight_kg",
-    "astUPerL": "ast_u_per_l",
-    "astUlnUPerL": "ast_uln_u_per_l",
-    "altUPerL": "alt_u_per_l",
-    "platelets1e9PerL": "platelets_1e9_per_l",
-}
-"""Parameters of the panel that are covariates of the case, with the library's names; 0 is not given."""
-CONTRAST = ("", "yes", "no")
 
 
 class LiverAI(ScriptedLoadableModule):
@@ -245,7 +235,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             parameters.segmentation,
             None if parameters.automaticSlice else parameters.sliceIndex,
             parameters.targetClass or None,
-            covariates=self._covariates(),
+            covariates=patientValues(parameters),
         )
         if self._background is None:
             self._background = BackgroundAssessor(QtWorker, slicer.util.startupEnvironment())
@@ -256,21 +246,6 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.onProgress(0.0, _("Starting"))
         self._background.submit(job)
         self._setBusy(True)
-
-    def _covariates(self) -> dict[str, float | str]:
-        """What the user said of the patient.
-
-        Raises:
-            UserError: A value that a person cannot have.
-        """
-        from LiverAILib.morphometry.covariates import check_covariates
-
-        values = {name: getattr(self._parameterNode, parameter) for parameter, name in COVARIATES.items()}
-        found: dict[str, float | str] = {name: value for name, value in values.items() if value > 0}
-        if self._parameterNode.contrast:
-            found["contrast"] = self._parameterNode.contrast
-        check_covariates(found, where=_("Patient values:"))
-        return found
 
     def onProgress(self, share: float, text: str) -> None:
         """The background process reports."""

@@ -14,7 +14,6 @@ import vtk
 
 from LiverAILib.assessment import Assessment
 from LiverAILib.errors import UserError
-from LiverAILib.shown_slice import shown_slice
 from LiverAISlicer import build, display, hierarchy, views
 from LiverAISlicer.display import ROLE
 from LiverAISlicer.nodes import checkVolumeNode, maskFromSegmentationNode
@@ -69,6 +68,8 @@ def writeAssessment(
     Raises:
         UserError: The volume is not the one that was assessed any more. The scene is then as it was.
     """
+    from LiverAILib.shown_slice import shown_slice  # loads SimpleITK
+
     _checkStillThere(volumeNode, segmentationNode, assessment)
     segmentation = build.buildSegmentation(assessment.segmentation, volumeNode) if segmentationNode is None else None
     maps = {name: np.asarray(result.heatmap.image.array, np.float32) for name, result in assessment.pipelines.items()}

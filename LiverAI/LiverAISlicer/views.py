@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from LiverAILib.shown_slice import ShownSlice
 from LiverAISlicer.nodes import ijkToWorld
 from LiverAISlicer.transaction import SceneTransaction
+
+if TYPE_CHECKING:
+    from LiverAILib.shown_slice import ShownSlice
 
 DEFAULT_OPACITY = 0.5
 
