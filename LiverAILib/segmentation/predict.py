@@ -98,7 +98,8 @@ class Segmenter:
         scale = intensity_scale(canonical, modality)
         volume = grid.shrink(canonical.array, scale)
         probabilities, spread = self._averaged(canonical, scale, volume)
-        cut_beyond_the_ends(probabilities)  # before a dome that is smoothed hides the waist between it and the lung
+        # Before smoothing: a smoothed dome hides the waist between it and the lung.
+        cut_beyond_the_ends(probabilities, largest_component(liver_of(probabilities))[0])
         smooth_along_slices(probabilities, grid.group * canonical.spacing[2])
         components = self._keep_largest(probabilities)
         pixel_mm = (
@@ -159,7 +160,7 @@ class Segmenter:
         last = min(grid.neighbors(positions[-1])[1] + 2, grid.slices)
         probabilities = torch.zeros(len(self.structures) + 1, *volume.shape, dtype=torch.bfloat16)
         part = self._probabilities(volume[first:last])
-        cut_beyond_the_ends(part)
+        cut_beyond_the_ends(part, largest_component(liver_of(part))[0])
         smooth_along_slices(part, grid.group * canonical.spacing[2])
         probabilities[:, first:last] = part
         self._keep_largest(probabilities[:, first:last])
@@ -198,7 +199,8 @@ class Segmenter:
             if len(sizes[structure.name]) > 1:
                 elsewhere = (predicted == structure.label) & ~ndimage.binary_dilation(inside)
                 probabilities[structure.label][torch.from_numpy(elsewhere)] = 0
-        cut_beyond_the_ends(probabilities)
+            if structure is LIVER:
+                cut_beyond_the_ends(probabilities, inside)
         # Where a piece was taken away the second most probable organ shows: right where it joins that organ, else wrong.
         predicted = most_probable(probabilities).numpy()
         for structure in self.structures:
@@ -231,10 +233,19 @@ def segment(image: Image, model: Model | str | None = None, *, device: str = "au
     return Segmenter(chosen, device=device, views=views).segment(image)[0]
 
 
-def cut_beyond_the_ends(probabilities: torch.Tensor) -> None:
-    """Turn the liver's probability (classes, slices, rows, columns) into background in slices beyond its ends, in place."""
-    inside, _ = largest_component((most_probable(probabilities) == LIVER.label).numpy())
-    beyond = torch.from_numpy(slices_beyond_the_ends(inside))
+def liver_of(probabilities: torch.Tensor) -> np.ndarray:
+    """Where the liver is the most probable class of (classes, slices, rows, columns): boolean (slices, rows, columns)."""
+    return (most_probable(probabilities) == LIVER.label).numpy()
+
+
+def cut_beyond_the_ends(probabilities: torch.Tensor, liver: np.ndarray) -> None:
+    """Turn the liver's probability (classes, slices, rows, columns) into background in slices beyond its ends, in place.
+
+    Args:
+        probabilities: Changed.
+        liver: The connected mask whose ends they are, boolean (slices, rows, columns).
+    """
+    beyond = torch.from_numpy(slices_beyond_the_ends(liver))
     probabilities[0, beyond] += probabilities[LIVER.label, beyond]
     probabilities[LIVER.label, beyond] = 0
 
