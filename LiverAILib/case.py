@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from LiverAILib.imaging.image import Image
+from LiverAILib.segmentation.structures import STRUCTURES
 
 if TYPE_CHECKING:
     from LiverAILib.cohort import CohortRow
 
-ORGANS = ("liver", "spleen", "left_kidney", "right_kidney")
 PARTS = ("caudate", "right_lobe", "left_lobe", "portal_vein", "vessels", "lesions")
 """What measurements and explanations use beside the organs; no network marks them."""
 
@@ -73,7 +73,7 @@ class Case:
         return cls({role: image}, case_id=image_name(path), masks=read, covariates=dict(covariates or {}))
 
     @classmethod
-    def from_row(cls, row: CohortRow, role: str, *, masks: Collection[str] = (*ORGANS, *PARTS)) -> Case:
+    def from_row(cls, row: CohortRow, role: str, *, masks: Collection[str] = (*STRUCTURES, *PARTS)) -> Case:
         """The case of a cohort's row, with those of its masks that `masks` names, and its covariates.
 
         Raises:

@@ -166,13 +166,13 @@ def summaryRow(caseId: str, path: Path, record: dict) -> dict[str, object]:
 
 def writeSummary(rows: list[dict[str, object]], path: Path) -> None:
     """All rows as CSV, whole or not at all."""
+    from LiverAILib.whole_file import whole_file
+
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    unfinished = path.with_suffix(".tmp")
-    with unfinished.open("w", newline="", encoding="utf-8") as stream:
+    with whole_file(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, columns, restval="")
         writer.writeheader()
         writer.writerows(rows)
-    unfinished.replace(path)
 
 
 def main(arguments: list[str]) -> int:

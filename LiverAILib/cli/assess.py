@@ -7,12 +7,13 @@ import json
 import sys
 from pathlib import Path
 
-from LiverAILib.case import ORGANS, PARTS
+from LiverAILib.case import PARTS
 from LiverAILib.cli import output
 from LiverAILib.errors import UserError
+from LiverAILib.segmentation.structures import LIVER, STRUCTURES
 
 DEFAULT_MODEL = "nowak2021-simulated"
-MASKS = tuple(name for name in (*ORGANS, *PARTS) if name != "liver")
+MASKS = tuple(name for name in (*STRUCTURES, *PARTS) if name != LIVER.name)
 """Structures beside the liver, which has an option of its own."""
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from LiverAILib import __version__
 from LiverAILib.assessment import Assessment
 from LiverAILib.assessor import Assessor
-from LiverAILib.case import ORGANS, PARTS, Case
+from LiverAILib.case import PARTS, Case
 from LiverAILib.errors import UserError
 from LiverAILib.experiment.explained_arrays import explained_arrays, explained_cases
 from LiverAILib.experiment.subject import Assignment
@@ -24,7 +24,7 @@ from LiverAILib.explain.explained_case import ExplainedCase
 from LiverAILib.model import load_model
 from LiverAILib.morphometry import baseline_scores
 from LiverAILib.segmentation.agreement import mask_agreement
-from LiverAILib.segmentation.structures import LIVER
+from LiverAILib.segmentation.structures import LIVER, STRUCTURES
 from LiverAILib.whole_file import whole_file
 
 FORMAT = 1
@@ -111,7 +111,7 @@ def case_of(test: Assignment, role: str, masks: str) -> Case:
     """
     if masks == "given" and LIVER.name not in test.row.masks:
         raise UserError(f"case {test.row.case_id}: no mask:liver in the manifest. Add it, or use --masks network.")
-    return Case.from_row(test.row, role, masks=(*ORGANS, *PARTS) if masks == "given" else PARTS)
+    return Case.from_row(test.row, role, masks=(*STRUCTURES, *PARTS) if masks == "given" else PARTS)
 
 
 def _assess(

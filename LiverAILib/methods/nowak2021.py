@@ -215,7 +215,7 @@ class Nowak2021(Method):
             self._remembered[key] = _Explained(
                 dict(zip(self.model.classes, values, strict=True)),
                 maps[0].float().cpu(),
-                target_class or self.model.classes[int(predicted(scores)[0])],
+                target_class or self.model.classes[int(np.argmax(values))],
                 None if familiarity is None else familiarity.judge(network.pooled[0]),
             )
         return self._remembered[key]

@@ -98,9 +98,7 @@ class Segmenter:
         scale = intensity_scale(canonical, modality)
         volume = grid.shrink(canonical.array, scale)
         probabilities, spread = self._averaged(canonical, scale, volume)
-        # Before smoothing: a smoothed dome hides the waist between it and the lung.
-        cut_beyond_the_ends(probabilities, largest_component(liver_of(probabilities))[0])
-        smooth_along_slices(probabilities, grid.group * canonical.spacing[2])
+        smooth_within_the_ends(probabilities, grid.group * canonical.spacing[2])
         components = self._keep_largest(probabilities)
         pixel_mm = (
             canonical.spacing[0] * grid.shape[2] / grid.size[1],
@@ -160,8 +158,7 @@ class Segmenter:
         last = min(grid.neighbors(positions[-1])[1] + 2, grid.slices)
         probabilities = torch.zeros(len(self.structures) + 1, *volume.shape, dtype=torch.bfloat16)
         part = self._probabilities(volume[first:last])
-        cut_beyond_the_ends(part, largest_component(liver_of(part))[0])
-        smooth_along_slices(part, grid.group * canonical.spacing[2])
+        smooth_within_the_ends(part, grid.group * canonical.spacing[2])
         probabilities[:, first:last] = part
         self._keep_largest(probabilities[:, first:last])
         labels = np.stack([grid.enlarge_labels(probabilities, position) for position in positions])
@@ -233,9 +230,14 @@ def segment(image: Image, model: Model | str | None = None, *, device: str = "au
     return Segmenter(chosen, device=device, views=views).segment(image)[0]
 
 
-def liver_of(probabilities: torch.Tensor) -> np.ndarray:
-    """Where the liver is the most probable class of (classes, slices, rows, columns): boolean (slices, rows, columns)."""
-    return (most_probable(probabilities) == LIVER.label).numpy()
+def smooth_within_the_ends(probabilities: torch.Tensor, slice_mm: float) -> None:
+    """Cut what lies beyond the liver's ends, then smooth (classes, slices, rows, columns) along the slices, in place.
+
+    In this order, because a smoothed dome hides the waist between it and the lung.
+    """
+    liver, _ = largest_component((most_probable(probabilities) == LIVER.label).numpy())
+    cut_beyond_the_ends(probabilities, liver)
+    smooth_along_slices(probabilities, slice_mm)
 
 
 def cut_beyond_the_ends(probabilities: torch.Tensor, liver: np.ndarray) -> None:

@@ -12,6 +12,7 @@ import torch
 from LiverAILib.cohort import Cohort
 from LiverAILib.networks.unet import unet_layer_groups
 from LiverAILib.segmentation.grid import adjacent_slices, pad_to_stride
+from LiverAILib.segmentation.structures import STRUCTURES
 from LiverAILib.training.fit import FitOptions, Task, fit
 from LiverAILib.training.loss import dice_and_cross_entropy
 from LiverAILib.training.precision import Precision
@@ -25,7 +26,7 @@ from LiverAILib.training.segmentation_data import (
     load_training_volume,
 )
 
-ORGANS = ("liver", "right_kidney", "left_kidney", "spleen")
+ORGANS = tuple(STRUCTURES)
 SAMPLE_SIZE = (192, 224)
 
 
