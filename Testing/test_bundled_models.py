@@ -17,7 +17,7 @@ from LiverAILib.segmentation.agreement import mask_agreement
 from LiverAILib.segmentation.predict import Segmenter, default_model
 from LiverAILib.simulation.ct import simulate_ct
 from LiverAILib.simulation.t2_mr import simulate_t2_mr
-from LiverAILib.training.public_data import HELD_OUT_CT, HELD_OUT_MR, write_manifest
+from LiverAILib.training.public_data import HELD_OUT_CT, HELD_OUT_MR, write_manifests
 
 
 def bundled():
@@ -54,7 +54,8 @@ def test_the_segmentation_network_is_the_one_that_the_card_describes(data_folder
     model = load_model("liver-mr-ct")
     stated = model.card["metrics"]["seen_in_training"]["liver_dice"]
     segmenter = Segmenter(model, device="cpu")
-    rows = [row for row in read_cohort(write_manifest(data_folder, tmp_path)).split("test") if "t2" in row.images]
+    manifest, _ = write_manifests(data_folder, tmp_path)
+    rows = [row for row in read_cohort(manifest).split("test") if "t2" in row.images]
     assert len(rows) == len(HELD_OUT_MR) == 4
     for row in rows:
         image = row.read_image("t2")
@@ -70,7 +71,8 @@ def test_the_card_states_held_out_figures_of_patients_that_their_network_did_not
     model = load_model("liver-mr-ct")
     held_out = {f"chaos_mr_{subject}" for subject in HELD_OUT_MR} | set(HELD_OUT_CT)
     assert set(model.card["metrics"]["held_out"]["liver"]) == held_out
-    rows = read_cohort(write_manifest(data_folder, tmp_path)).split("test")
+    manifest, _ = write_manifests(data_folder, tmp_path)
+    rows = read_cohort(manifest).split("test")
     with pytest.raises(UserError, match="was trained on patient chaos_mr_10"):
         Seen.from_card(model.card).refuse_patients(rows, model.name, splits=("train",))
 

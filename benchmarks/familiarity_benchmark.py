@@ -28,7 +28,7 @@ from LiverAILib.methods.familiarity import fit_familiarity
 from LiverAILib.methods.nowak2021 import PIPELINES, Nowak2021, prepare_slice
 from LiverAILib.model import load_model
 from LiverAILib.training.familiarity import pooled_features
-from LiverAILib.training.public_data import write_manifest
+from LiverAILib.training.public_data import write_manifests
 
 SPOILED = 40
 """Test cases that are spoiled in every way."""
@@ -78,7 +78,7 @@ def collect(manifest: Path, data: Path | None) -> dict[str, dict[str, np.ndarray
         kinds.setdefault("lowest tenth of the liver", []).append(slices_of(row, level_share=0.1))
     if data is not None:
         with tempfile.TemporaryDirectory() as folder:
-            rows = [row for row in read_cohort(write_manifest(data, Path(folder))) if "t2" in row.images]
+            rows = [row for row in read_cohort(write_manifests(data, Path(folder))[0]) if "t2" in row.images]
             kinds["real T2 MR (CHAOS)"] = [slices_of(row) for row in rows]
     rng = np.random.default_rng(0)
     found: dict[str, dict[str, np.ndarray]] = {}

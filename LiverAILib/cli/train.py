@@ -23,6 +23,14 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--folds", type=int, metavar="N", help="cross-validation: a model for each of N folds of patients"
     )
+    parser.add_argument(
+        "--no-validation",
+        action="store_true",
+        help="with --folds: all other patients train and the last state is kept (segmentation)",
+    )
+    parser.add_argument(
+        "--also-train", type=Path, metavar="CSV", help="manifest of more cases to train on, in every fold; never tested"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     _add_start(parser.add_argument_group("where training starts"))
@@ -103,5 +111,15 @@ def run_train(args: argparse.Namespace) -> int:
 
     log = (lambda line: None) if args.quiet else (lambda line: print(line, flush=True))
     options = {field.name: getattr(args, field.name) for field in fields(TrainingOptions)}
-    train(args.method, args.cohort, args.output, name=args.name, folds=args.folds, log=log, **options)
+    train(
+        args.method,
+        args.cohort,
+        args.output,
+        name=args.name,
+        folds=args.folds,
+        validation=not args.no_validation,
+        also_train=args.also_train,
+        log=log,
+        **options,
+    )
     return 0

@@ -16,7 +16,9 @@ COLUMNS = ("case_id", "patient_id", "fold")
 
 
 def patient_folds(rows: Sequence[CohortRow], folds: int, *, seed: int = 0) -> list[int]:
-    """Fold of each case, 1 to `folds`: every patient in one fold only, labels in like shares, the same ones for a seed.
+    """Fold of each case, 1 to `folds`: every patient in one fold only, labels and kinds of image in like shares.
+
+    The same seed gives the same folds.
 
     Raises:
         UserError: There are fewer patients than folds.
@@ -26,7 +28,8 @@ def patient_folds(rows: Sequence[CohortRow], folds: int, *, seed: int = 0) -> li
     patients = {row.patient_id for row in rows}
     if not 2 <= folds <= len(patients):
         raise UserError(f"--folds {folds}: {len(patients)} patients cannot be parted so. Use 2 to {len(patients)}.")
-    labels = [-1 if row.label is None else row.label for row in rows]
+    # Fibrosis stage where there is one, and MR apart from CT.
+    labels = [f"{'' if row.label is None else row.label}:{','.join(sorted(row.images))}" for row in rows]
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     numbers = [0] * len(rows)
     with warnings.catch_warnings():
@@ -41,7 +44,9 @@ def patient_folds(rows: Sequence[CohortRow], folds: int, *, seed: int = 0) -> li
     return numbers
 
 
-def split_by_folds(cohort: Cohort, folds: int, path: Path, *, seed: int = 0) -> list[tuple[int, Cohort]]:
+def split_by_folds(
+    cohort: Cohort, folds: int, path: Path, *, seed: int = 0, validation: bool = True
+) -> list[tuple[int, Cohort]]:
     """The cohort of each fold: its cases are the test, a part of the other patients the validation, the rest trains.
 
     Cases of split "test" stay out of all folds. The validation part is as large as a fold, drawn by patient too.
@@ -51,6 +56,7 @@ def split_by_folds(cohort: Cohort, folds: int, path: Path, *, seed: int = 0) -> 
         folds: Number of folds.
         path: CSV file to write: case_id, patient_id, fold.
         seed: Seed of the draw.
+        validation: Whether there is a validation part; otherwise all other patients train.
 
     Raises:
         UserError: There are too few patients.
@@ -67,7 +73,8 @@ def split_by_folds(cohort: Cohort, folds: int, path: Path, *, seed: int = 0) -> 
     for fold in range(1, folds + 1):
         others = [row for row, number in zip(rows, numbers, strict=True) if number != fold]
         # One part of the others, about the size of a fold.
-        inner = patient_folds(others, max(2, min(folds - 1, len({row.patient_id for row in others}))), seed=seed)
+        parts_of_others = max(2, min(folds - 1, len({row.patient_id for row in others})))
+        inner = patient_folds(others, parts_of_others, seed=seed) if validation else [0] * len(others)
         of_case = {row.case_id: "validation" if n == 1 else "train" for row, n in zip(others, inner, strict=True)}
         new = (replace(row, split=of_case.get(row.case_id, "test")) for row in rows)
         parts.append((fold, Cohort(cohort.path, tuple(new))))

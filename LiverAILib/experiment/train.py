@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from LiverAILib import __version__
 from LiverAILib.assessment import RESEARCH_USE
 from LiverAILib.assessment_files import check_output_folder
-from LiverAILib.cohort import Cohort, read_cohort
+from LiverAILib.cohort import Cohort, CohortRow, read_cohort
 from LiverAILib.errors import UserError
 from LiverAILib.experiment.folds import split_by_folds
 from LiverAILib.experiment.identities import CARD_KEY, joined, seen_cases
@@ -46,6 +47,8 @@ def train(
     *,
     name: str | None = None,
     folds: int | None = None,
+    validation: bool = True,
+    also_train: str | os.PathLike[str] | None = None,
     card: Mapping[str, Any] | None = None,
     log: Callable[[str], None] = print,
     **options: Any,
@@ -61,6 +64,10 @@ def train(
         name: Name of the model; by default that of the run folder.
         folds: Cross-validation: a model for each of so many folds of patients, in `output/fold_<n>/model`, with the folds
             in `output/folds.csv`.
+        validation: Whether each fold keeps a part of the other patients to choose the state by; without it they all train,
+            and the last state is kept (segmentation only).
+        also_train: Manifest of cases that are trained on beside the cohort, in every fold, and never tested: simulated ones,
+            or some whose masks are no reference.
         card: Entries that replace those of the model card (description, training_data, license, metrics, ...).
         log: Called with one line an epoch.
         **options: See `TrainingOptions`.
@@ -75,26 +82,56 @@ def train(
         raise UserError(f"{method}: cannot be trained. Use one of {', '.join(TRAINERS)}.")
     settings = TrainingOptions(**options).settings(method)
     start = initial_model(settings["initial_weights"], method)
+    if not validation and folds is None:
+        raise UserError(
+            "--no-validation: means something with --folds only. Without them the manifest's splits decide."
+        )
     read = read_cohort(cohort)
+    more = _extra_cases(read, also_train)
     output = Path(output)
     with distributed.process_group(choose_device(settings["device"])) as device:
         log = log if distributed.is_writer() else (lambda line: None)
         settings["precision"] = Precision.choose(device, settings["precision"]).name
         if distributed.is_writer():
             check_output_folder(output)
-            _same_run(output / "run.json", {**settings, "folds": folds, "cohort": str(read.path.resolve())})
+            asked = {"folds": folds, "validation": validation, "cohort": str(read.path.resolve())}
+            asked["also_train"] = None if also_train is None else str(Path(also_train).resolve())
+            _same_run(output / "run.json", {**settings, **asked})
         distributed.barrier()
         settings["device"] = str(device)
         name = name or output.resolve().name
         if folds is None:
-            return _train_one(method, read, output, settings, start, card={"name": name, **(card or {})}, log=log)
+            entries = {"name": name, **(card or {})}
+            return _train_one(method, _joined(read, more), output, settings, start, card=entries, log=log)
         models = []
-        for number, part in split_by_folds(read, folds, output / "folds.csv", seed=settings["seed"]):
+        parts = split_by_folds(read, folds, output / "folds.csv", seed=settings["seed"], validation=validation)
+        for number, part in parts:
             log(f"fold {number} of {folds}")
             entries = {"name": f"{name}-fold-{number}", **(card or {})}
-            run = output / f"fold_{number}"
+            run, part = output / f"fold_{number}", _joined(part, more)
             models.append(_train_one(method, part, run, {**settings, "fold": number}, start, card=entries, log=log))
         return models
+
+
+def _extra_cases(cohort: Cohort, also_train: str | os.PathLike[str] | None) -> tuple[CohortRow, ...]:
+    """The cases of the manifest `also_train` as training cases.
+
+    Raises:
+        UserError: The manifest cannot be used, or shares a patient with the cohort.
+    """
+    if also_train is None:
+        return ()
+    more = read_cohort(also_train)
+    both = sorted({row.patient_id for row in more} & {row.patient_id for row in cohort})
+    if both:
+        raise UserError(
+            f"{more.path}: patient {both[0]} stands in {cohort.path} too, and may be tested there. Take the patient out of one."
+        )
+    return tuple(replace(row, split="train") for row in more)
+
+
+def _joined(cohort: Cohort, more: tuple[CohortRow, ...]) -> Cohort:
+    return Cohort(cohort.path, cohort.rows + more)
 
 
 def _train_one(

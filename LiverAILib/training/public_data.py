@@ -1,8 +1,9 @@
-"""The manifest of the data that the bundled segmentation model was trained on.
+"""The manifests of the data that the bundled segmentation model was trained on.
 
 `python -m LiverAILib.training.public_data DATA OUTPUT [--simulated MANIFEST ...] [--hold-out-none]` reads the folders
-`mr_t2_chaos`, `ct_chaos`, `ct_ircadb` and `totalsegmentator` below DATA and writes `OUTPUT/manifest.csv`, with the CHAOS CT
-reference (PNG slices) converted to one NIfTI mask, and with the rows of simulated cohorts.
+`mr_t2_chaos`, `ct_chaos`, `ct_ircadb` and `totalsegmentator` below DATA and writes `OUTPUT/manifest.csv`, the scans with manual
+references (the CHAOS CT reference, PNG slices, converted to one NIfTI mask), and `OUTPUT/also_train.csv`: the TotalSegmentator
+example and the cases of simulated cohorts, for `liverai train segmentation --also-train`.
 """
 
 from __future__ import annotations
@@ -39,21 +40,30 @@ COLUMNS = (
 )
 
 
-def write_manifest(data: Path, output: Path, *, simulated: Sequence[Path] = (), hold_out: bool = True) -> Path:
-    """Write `output/manifest.csv` for the public data below `data` and the simulated cohorts of these manifests.
+def write_manifests(
+    data: Path, output: Path, *, simulated: Sequence[Path] = (), hold_out: bool = True
+) -> tuple[Path, Path]:
+    """Write `output/manifest.csv` and `output/also_train.csv` for the data below `data` and simulated cohorts.
 
     Args:
         data: Folder of the public data sets.
         output: Folder to write to.
         simulated: Manifests of `liverai simulate`; all their cases are trained on.
         hold_out: Whether `HELD_OUT_MR` and `HELD_OUT_CT` get the split "test"; otherwise every case is trained on.
+
+    Returns:
+        Paths of both manifests.
     """
     output.mkdir(parents=True, exist_ok=True)
     rows = [*_chaos_mr(data, output), *_ct(data, output)]
     if not hold_out:
         rows = [{**row, "split": "train"} for row in rows]
-    rows += _simulated(simulated, rows, output)
-    path = output / "manifest.csv"
+    example = _totalsegmentator(data, output)
+    more = [example, *_simulated(simulated, [*rows, example], output)]
+    return _write(output / "manifest.csv", rows), _write(output / "also_train.csv", more)
+
+
+def _write(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
     with path.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, COLUMNS, restval="")
         writer.writeheader()
@@ -76,7 +86,6 @@ def _chaos_mr(data: Path, output: Path) -> list[dict[str, object]]:
 
 def _ct(data: Path, output: Path) -> list[dict[str, object]]:
     chaos_mask = write_chaos_ct_mask(data / "ct_chaos", output / "ct_chaos_liver.nii.gz")
-    example = data / "totalsegmentator"
     return [
         {
             "case_id": "chaos_ct",
@@ -90,14 +99,18 @@ def _ct(data: Path, output: Path) -> list[dict[str, object]]:
             "image:ct": os.path.relpath(data / "ct_ircadb" / "ct.nii.gz", output),
             "mask:liver": os.path.relpath(data / "ct_ircadb" / "liver.nii.gz", output),
         },
-        {
-            "case_id": "totalsegmentator_example",
-            "split": "train",
-            "image:ct": os.path.relpath(example / "example_ct.nii.gz", output),
-            WEIGHT_COLUMN: TOTALSEGMENTATOR_WEIGHT,
-        }
-        | _masks(example / "example_seg_fast_force_split.nii.gz", TOTALSEGMENTATOR_LABELS, output),
     ]
+
+
+def _totalsegmentator(data: Path, output: Path) -> dict[str, object]:
+    example = data / "totalsegmentator"
+    row = {
+        "case_id": "totalsegmentator_example",
+        "split": "train",
+        "image:ct": os.path.relpath(example / "example_ct.nii.gz", output),
+        WEIGHT_COLUMN: TOTALSEGMENTATOR_WEIGHT,
+    }
+    return row | _masks(example / "example_seg_fast_force_split.nii.gz", TOTALSEGMENTATOR_LABELS, output)
 
 
 def _masks(file: Path, labels: Mapping[str, int], output: Path) -> dict[str, str]:
@@ -140,13 +153,13 @@ def write_chaos_ct_mask(folder: Path, path: Path) -> Path:
 
 def main() -> None:
     """Command line of the module."""
-    parser = argparse.ArgumentParser(description="Write the manifest of the bundled segmentation model's data.")
+    parser = argparse.ArgumentParser(description="Write the manifests of the bundled segmentation model's data.")
     parser.add_argument("data", type=Path, metavar="DATA")
     parser.add_argument("output", type=Path, metavar="OUTPUT")
     parser.add_argument("--simulated", type=Path, nargs="*", default=[], metavar="MANIFEST", help="simulated cohorts")
     parser.add_argument("--hold-out-none", action="store_true", help="train on every case")
     args = parser.parse_args()
-    print(write_manifest(args.data, args.output, simulated=args.simulated, hold_out=not args.hold_out_none))
+    print(*write_manifests(args.data, args.output, simulated=args.simulated, hold_out=not args.hold_out_none), sep="\n")
 
 
 if __name__ == "__main__":

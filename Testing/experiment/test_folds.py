@@ -54,6 +54,45 @@ def test_validation_comes_from_the_training_folds_and_held_out_cases_stay_out(tm
     assert sorted(tested) == [f"c{n}" for n in range(9)]
 
 
+def test_mr_and_ct_stand_in_every_fold_in_like_shares():
+    rows = [CohortRow(f"c{n}", f"p{n}", images={"ct" if n < 6 else "t2": ()}) for n in range(18)]
+    numbers = patient_folds(rows, 3, seed=1)
+    assert [
+        sum("ct" in row.images for row, n in zip(rows, numbers, strict=True) if n == fold) for fold in (1, 2, 3)
+    ] == [2] * 3
+
+
+def test_without_validation_all_other_patients_train(tmp_path):
+    cohort = read_cohort(write_tiny_cohort(tmp_path, [""] * 6))
+    for _, part in split_by_folds(cohort, 3, tmp_path / "folds.csv", validation=False):
+        assert [len(part.split(name)) for name in ("train", "validation", "test")] == [4, 0, 2]
+
+
+def test_more_cases_train_every_fold_and_are_never_tested(tmp_path):
+    cohort = write_tiny_cohort(tmp_path / "own", [""] * 4)
+    other = write_tiny_cohort(tmp_path / "other", ["test"], patients=["x"])
+    tiny = {"epochs": 1, "steps": 1, "batch_size": 2, "image_size": 64, "log": lambda line: None}
+    models = train("segmentation", cohort, tmp_path / "run", folds=2, validation=False, also_train=other, **tiny)
+    (extra,) = read_cohort(other)
+    for model in models:
+        assert model.card["training"]["cases"] == {"train": 3, "validation": 0, "test": 2}
+        with pytest.raises(UserError, match="patients that it has seen"):
+            Seen.from_card(model.card).refuse_patients([extra], model.name, splits=("train",))
+    assert "x" not in (tmp_path / "run" / "folds.csv").read_text()
+
+
+def test_more_cases_of_a_patient_of_the_cohort_are_refused(tmp_path):
+    cohort = write_tiny_cohort(tmp_path / "own", [""] * 4, patients=["a", "b", "c", "d"])
+    other = write_tiny_cohort(tmp_path / "other", ["train"], patients=["b"])
+    with pytest.raises(UserError, match=r"patient b stands in .* too, and may be tested there"):
+        train("segmentation", cohort, tmp_path / "run", folds=2, also_train=other)
+
+
+def test_no_validation_without_folds_is_refused(tmp_path):
+    with pytest.raises(UserError, match="--no-validation: means something with --folds only"):
+        train("segmentation", tmp_path / "manifest.csv", tmp_path / "run", validation=False)
+
+
 def test_a_run_of_folds_leaves_a_model_each_that_never_saw_its_own_cases(tmp_path):
     cohort = write_tiny_cohort(tmp_path, ["train"] * 6, stages=[0, 4] * 3)
     tiny = {"epochs": 1, "steps": 1, "batch_size": 2, "image_size": 64, "log": lambda line: None}
