@@ -52,6 +52,7 @@ class LiverAIParameterNode:
     segmentation: vtkMRMLSegmentationNode
     model: str = ""
     targetClass: str = ""
+    fineHeatMap: bool = False
     automaticSlice: bool = True
     sliceIndex: Annotated[int, WithinRange(0, HIDDEN_MARGIN)] = 0
     heatMapOpacity: Annotated[float, WithinRange(0.0, 1.0)] = 0.5
@@ -235,6 +236,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             parameters.segmentation,
             None if parameters.automaticSlice else parameters.sliceIndex,
             parameters.targetClass or None,
+            heatMap="hirescam" if parameters.fineHeatMap else "grad-cam",
             covariates=patientValues(parameters),
         )
         if self._background is None:

@@ -177,13 +177,18 @@ class Segmentation:
     source: str
 
 
+GRAD_CAM, HIRES_CAM = "grad-cam", "hirescam"
+HEATMAP_TITLES = {GRAD_CAM: "Grad-CAM", HIRES_CAM: "HiResCAM"}
+"""Ways to make a heat map that a user can choose, with their titles. The papers show the first."""
+
+
 @dataclass(frozen=True, eq=False)
 class HeatMap:
     """An explanation as a volume in the geometry of the input.
 
     Attributes:
         image: float32 raw map, 0 where nothing was computed.
-        method: "Grad-CAM".
+        method: One of the titles of `HEATMAP_TITLES`.
         target: Class whose evidence it shows.
         pipeline: Which network input it explains ("segmented", "full").
         scale: What a value means.

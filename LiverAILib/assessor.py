@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from LiverAILib import __version__
-from LiverAILib.assessment import Assessment, CaseWarning, Segmentation
+from LiverAILib.assessment import GRAD_CAM, Assessment, CaseWarning, Segmentation
 from LiverAILib.case import Case
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import resample, to_canonical
@@ -22,6 +22,7 @@ from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import modality_of
 from LiverAILib.imaging.modality import ModalityFinding, find_modality
 from LiverAILib.methods import method_of
+from LiverAILib.methods.base import ToExplain
 from LiverAILib.model import Model, load_model
 from LiverAILib.morphometry import measure
 from LiverAILib.morphometry.covariates import check_covariates
@@ -53,13 +54,21 @@ class Assessor:
         self._segmenters: dict[str, Segmenter] = {}
         self._last_segmentation: tuple[str, Segmentation, tuple[CaseWarning, ...]] | None = None
 
-    def assess(self, case: Case, *, slice_index: int | None = None, target_class: str | None = None) -> Assessment:
+    def assess(
+        self,
+        case: Case,
+        *,
+        slice_index: int | None = None,
+        target_class: str | None = None,
+        heatmap: str = GRAD_CAM,
+    ) -> Assessment:
         """Segment the liver, choose the slice, classify and explain.
 
         Args:
             case: Needs the image role of the model's method.
             slice_index: Slice number along the input's own slice axis; chosen automatically where None.
             target_class: Class that the heat map explains; the predicted one where None.
+            heatmap: "grad-cam" as published, or "hirescam", a finer map that takes a few seconds.
 
         Raises:
             UserError: The image does not suit the model, or there is no liver in it.
@@ -73,6 +82,8 @@ class Assessor:
             seconds[step] = seconds.get(step, 0.0) + now - last
             last = now
 
+        explain = ToExplain(target_class, heatmap)
+        explain.check(self.model)
         check_covariates(case.covariates, where=f"case {case.case_id}: covariate")
         image = self._image(case)
         warnings = list(image_warnings(image))
@@ -82,9 +93,7 @@ class Assessor:
         segmentation, more = self._segmentation(case, image, image_hash)
         clock("segment")
         self.progress(0.7, "Classifying and explaining")
-        examination = self.method.examine(
-            image, segmentation, slice_index=slice_index, target_class=target_class, clock=clock
-        )
+        examination = self.method.examine(image, segmentation, slice_index=slice_index, explain=explain, clock=clock)
         parts = {name: _on_grid(mask, image) for name, mask in case.masks.items() if name not in STRUCTURES}
         morphometry = measure(image, segmentation, parts=parts, covariates=case.covariates)
         clock("measure")
@@ -102,7 +111,7 @@ class Assessor:
             not_assessed=morphometry.not_assessed,
             drawings=morphometry.drawings,
             warnings=(*warnings, *more, *examination.warnings, *morphometry.warnings),
-            provenance=self._provenance(segmentation, image, image_hash, slice_index, target_class),
+            provenance=self._provenance(segmentation, image, image_hash, slice_index, explain),
             seconds=seconds,
             simulated=self.model.simulated,
         )
@@ -155,7 +164,7 @@ class Assessor:
         image: Image,
         image_hash: str,
         slice_index: int | None,
-        target_class: str | None,
+        explain: ToExplain,
     ) -> dict[str, Any]:
         segmenter = self._segmenters.get(segmentation.source)
         finding = find_modality(image)
@@ -183,7 +192,7 @@ class Assessor:
                 "origin_lps_mm": image.origin,
                 "direction_lps": image.direction,
             },
-            "settings": {"slice_index": slice_index, "target_class": target_class, **self.model.settings},
+            "settings": {"slice_index": slice_index, **vars(explain), **self.model.settings},
         }
 
 
@@ -225,6 +234,7 @@ def assess(
     *,
     slice_index: int | None = None,
     target_class: str | None = None,
+    heatmap: str = GRAD_CAM,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Assessment:
@@ -235,6 +245,7 @@ def assess(
         model: A `Model`, the name of an installed one, or its folder.
         slice_index: Slice number along the input's own slice axis; chosen automatically where None.
         target_class: Class that the heat map explains; the predicted one where None.
+        heatmap: "grad-cam" as published, or "hirescam", a finer map that takes a few seconds.
         device: "auto", "cpu", "cuda" or "mps".
         progress: Called with a share 0..1 and a sentence.
 
@@ -242,5 +253,5 @@ def assess(
         UserError: The case or the model cannot be used; the message says why and what to do.
     """
     return Assessor(model, device=device, progress=progress).assess(
-        case, slice_index=slice_index, target_class=target_class
+        case, slice_index=slice_index, target_class=target_class, heatmap=heatmap
     )

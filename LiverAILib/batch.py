@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from LiverAILib.assessment import Assessment
-from LiverAILib.assessment_files import RECORD, check_output_folder, read_assessment, write_assessment
+from LiverAILib.assessment import GRAD_CAM
+from LiverAILib.assessment_files import RECORD, check_output_folder, write_assessment
 from LiverAILib.assessor import Assessor
 from LiverAILib.case import Case
 from LiverAILib.cohort import read_cohort
@@ -68,17 +70,19 @@ def assess_all(
     output: Path,
     model: str | os.PathLike[str],
     *,
+    heatmap: str = GRAD_CAM,
     device: str = "auto",
     progress: Callable[[float, str], None] = lambda fraction, text: None,
 ) -> list[dict[str, object]]:
     """Assess every case of a folder or manifest; a case that fails is recorded and the others go on.
 
-    Cases that already have a result of the same model in `output` are not computed again.
+    Cases that already have a result of the same model and kind of heat map in `output` are not computed again.
 
     Args:
         source: See `find_cases`. The masks of a manifest replace the segmentation network's, its other columns are covariates.
         output: One folder a case, and the summary.
         model: Name of an installed model, or a model folder.
+        heatmap: See `assess`.
         device: "auto", "cpu", "cuda" or "mps".
         progress: Called with a share 0..1 and a sentence.
 
@@ -94,50 +98,53 @@ def assess_all(
         progress(number / len(entries), f"{entry.case_id} ({number + 1} of {len(entries)})")
         place = output / entry.folder
         try:
-            assessment = _finished(place, assessor)
-            if assessment is None:
-                assessment = assessor.assess(entry.read())
+            record = finished_record(place, chosen.checksum, heatmap)
+            if record is None:
+                assessment = assessor.assess(entry.read(), heatmap=heatmap)
                 write_assessment(assessment, place)
-            rows.append(summary_row(assessment, entry.file))
+                record = assessment.record()
+            rows.append(summary_row(record, entry.file))
         except UserError as error:
             rows.append({"case_id": entry.case_id, "file": entry.file.name, "error": str(error)})
-    _write_summary(rows, output / SUMMARY)
+    write_summary(rows, output / SUMMARY)
     progress(1.0, "Done")
     return [{"error": "", **row} for row in rows]
 
 
-def _finished(place: Path, assessor: Assessor) -> Assessment | None:
-    """The result that an earlier run of the same model left at `place`."""
-    if not (place / RECORD).exists():
-        return None
+def finished_record(place: Path, checksum: str, heatmap: str) -> dict[str, Any] | None:
+    """The record that an earlier run of the same model and kind of heat map left at `place`; it is written last."""
     try:
-        earlier = read_assessment(place)
-    except UserError:
+        record = json.loads((place / RECORD).read_text(encoding="utf-8"))
+        provenance = record["provenance"]
+        # Records of versions that knew Grad-CAM only do not name it.
+        made = provenance["model"]["sha256"], provenance["settings"].get("heatmap", GRAD_CAM)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    same = earlier.provenance["model"]["sha256"] == assessor.model.checksum
-    return earlier if same else None
+    return record if made == (checksum, heatmap) else None
 
 
-def summary_row(assessment: Assessment, path: Path) -> dict[str, object]:
-    """A case as a row of the summary: probabilities, predicted class, measurements with units, warnings."""
-    row: dict[str, object] = {
-        "case_id": assessment.case_id,
-        "file": path.name,
-        "predicted": assessment.predicted,
-        "simulated_model": assessment.simulated,
-    }
-    for pipeline, result in assessment.pipelines.items():
-        for name, value in result.probabilities.items():
+def summary_row(record: Mapping[str, Any], path: Path) -> dict[str, object]:
+    """A case as a row of the summary: predicted class, probabilities, measurements with units, warnings, notes.
+
+    Args:
+        record: `Assessment.record()`, as it stands in `assessment.json`.
+        path: The image.
+    """
+    row: dict[str, object] = {"case_id": record["case_id"], "file": path.name, "predicted": record["predicted"]}
+    for pipeline, result in record["pipelines"].items():
+        for name, value in result["probabilities"].items():
             row[f"probability {pipeline}: {name}"] = round(value, 6)
-    if assessment.chosen_slice is not None:
-        row["slice"] = assessment.chosen_slice.index
-    for measurement in assessment.measurements:
-        row[f"{measurement.name} [{measurement.unit}]"] = measurement.value
-    row["warnings"] = "; ".join(warning.code for warning in assessment.warnings)
+    if record["slice"] is not None:
+        row["slice"] = record["slice"]["index"]
+    for measurement in record["measurements"]:
+        row[f"{measurement['name']} [{measurement['unit']}]"] = measurement["value"]
+    row["warnings"] = "; ".join(warning["code"] for warning in record["warnings"])
+    row["notes"] = " ".join(record["notes"])
     return row
 
 
-def _write_summary(rows: list[dict[str, object]], path: Path) -> None:
+def write_summary(rows: list[dict[str, object]], path: Path) -> None:
+    """All rows as CSV, "error" in the last column; whole or not at all."""
     columns = list(dict.fromkeys(column for row in rows for column in row if column != "error"))
     with whole_file(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, [*columns, "error"], restval="")

@@ -138,6 +138,23 @@ def test_another_class_can_be_explained(assessor, phantom):
         assessor.assess(case, target_class="F3")
 
 
+def test_a_finer_map_explains_the_same_probabilities_in_the_same_place(assessor, phantom):
+    image, mask = phantom
+    case = Case({"t2": image}, masks={"liver": mask})
+    coarse, fine = assessor.assess(case), assessor.assess(case, heatmap="hirescam")
+    for name, one in fine.pipelines.items():
+        other = coarse.pipelines[name]
+        assert one.probabilities == other.probabilities
+        assert (one.heatmap.method, other.heatmap.method) == ("HiResCAM", "Grad-CAM")
+        assert one.heatmap.target == other.heatmap.target
+        axis = 2 - fine.chosen_slice.axis
+        with_mass = np.flatnonzero(one.heatmap.image.array.any(tuple(a for a in range(3) if a != axis)))
+        assert with_mass.tolist() == [fine.chosen_slice.index]
+    assert fine.provenance["settings"]["heatmap"] == "hirescam"
+    with pytest.raises(UserError, match=r"--heatmap guided: unknown\. Use one of grad-cam, hirescam"):
+        assessor.assess(case, heatmap="guided")
+
+
 @pytest.mark.parametrize(("intercept", "called"), [(-15, "no cirrhosis"), (15, "cirrhosis")])
 def test_the_card_calibrates_the_probabilities_and_the_class_that_is_explained(model, phantom, intercept, called):
     image, mask = phantom

@@ -17,29 +17,31 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binomtest
 
-from LiverAILib.assessment import Segmentation
+from LiverAILib.assessment import GRAD_CAM, HEATMAP_TITLES, Segmentation
 from LiverAILib.assessor import Assessor
 from LiverAILib.case import Case
 from LiverAILib.cohort import CohortRow, read_cohort
 from LiverAILib.evaluation.delong import auc
 from LiverAILib.explain.region_scores import region_score
+from LiverAILib.methods.base import ToExplain
 from LiverAILib.methods.yin2021 import CLASSES, CUMULATIVE, cumulative
 from LiverAILib.segmentation.structures import LIVER
 
 
-def examine(row: CohortRow, assessor: Assessor, *, network_mask: bool) -> dict[str, float | str]:
+def examine(row: CohortRow, assessor: Assessor, *, network_mask: bool, heatmap: str) -> dict[str, float | str]:
     """One case as a row of numbers; the heat map explains F4."""
     image = row.read_image("ct")
     liver = row.read_mask("liver", image)
     if network_mask:
-        result = assessor.assess(Case({"ct": image}, case_id=row.case_id), target_class=CLASSES[-1])
+        case = Case({"ct": image}, case_id=row.case_id)
+        result = assessor.assess(case, target_class=CLASSES[-1], heatmap=heatmap)
         segmentation, classified = result.segmentation, result.pipelines[result.primary]
     else:
         # Without measurements, which are not what is looked at here and take longer than the network.
         labels = image.with_array(liver.astype(np.uint8), modality=None)
         segmentation = Segmentation(labels, (LIVER,), "given")
         examination = assessor.method.examine(
-            image, segmentation, slice_index=None, target_class=CLASSES[-1], clock=lambda step: None
+            image, segmentation, slice_index=None, explain=ToExplain(CLASSES[-1], heatmap), clock=lambda step: None
         )
         classified = examination.pipelines[examination.primary]
     found = segmentation.image.array == LIVER.label
@@ -116,13 +118,14 @@ def main() -> None:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("model", nargs="?", default="yin2021-simulated")
     parser.add_argument("--network-masks", type=int, default=20, metavar="N", help="cases assessed with network masks")
+    parser.add_argument("--heatmap", default=GRAD_CAM, choices=tuple(HEATMAP_TITLES))
     args = parser.parse_args()
     assessor = Assessor(args.model)
     cases = read_cohort(args.manifest).split("test")
     for network_mask, part in ((False, cases), (True, cases[: args.network_masks])):
         rows = []
         for row in part:
-            rows.append(examine(row, assessor, network_mask=network_mask))
+            rows.append(examine(row, assessor, network_mask=network_mask, heatmap=args.heatmap))
             print(rows[-1], file=sys.stderr, flush=True)
         if rows:
             kind = "network" if network_mask else "planted"

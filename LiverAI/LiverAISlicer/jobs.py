@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from LiverAILib.assessment import GRAD_CAM
 from LiverAILib.case import PARTS, Case
 from LiverAILib.imaging.image import Image
 from LiverAILib.segmentation.structures import LIVER, STRUCTURES
@@ -31,6 +32,7 @@ class Job:
         model: Name or folder of the model.
         sliceIndex: Slice number along the input's own slice axis, or None.
         targetClass: Class that the heat map explains, or None.
+        heatMap: How the heat map is made: "grad-cam" or "hirescam".
         device: "auto", "cpu", "cuda" or "mps".
         otherMasks: Masks of further organs and parts in the user's segmentation by name ("spleen"), for the measurements.
         covariates: Age, laboratory values, ... with the unit in the name (`age_years`).
@@ -42,6 +44,7 @@ class Job:
     liverMask: Image | None = None
     sliceIndex: int | None = None
     targetClass: str | None = None
+    heatMap: str = GRAD_CAM
     device: str = "auto"
     otherMasks: Mapping[str, Image] = field(default_factory=dict)
     covariates: Mapping[str, float | str] = field(default_factory=dict)
@@ -69,6 +72,7 @@ def writeJob(job: Job, folder: Path) -> None:
         "model": str(job.model),
         "sliceIndex": job.sliceIndex,
         "targetClass": job.targetClass,
+        "heatMap": job.heatMap,
         "device": job.device,
         "covariates": dict(job.covariates),
         "spacing": job.image.spacing,
@@ -98,5 +102,6 @@ def readJob(folder: Path) -> Job:
         if (folder / f"{name}.npy").exists()
     }
     mask = masks.pop(LIVER.name, None)
-    fields = {key: description[key] for key in ("caseId", "model", "sliceIndex", "targetClass", "device", "covariates")}
+    names = ("caseId", "model", "sliceIndex", "targetClass", "heatMap", "device", "covariates")
+    fields = {name: description[name] for name in names}
     return Job(image=image, liverMask=mask, otherMasks=masks, **fields)

@@ -9,7 +9,7 @@ from LiverAISlicer.library import useLibrary
 
 useLibrary()
 
-from LiverAILib.assessment import Assessment  # noqa: E402
+from LiverAILib.assessment import GRAD_CAM, HEATMAP_TITLES, Assessment  # noqa: E402
 from LiverAILib.errors import UserError  # noqa: E402
 from LiverAISlicer import views  # noqa: E402
 from LiverAISlicer.jobs import Job  # noqa: E402
@@ -25,6 +25,8 @@ from LiverAISlicer.results import AssessmentNodes, writeAssessment  # noqa: E402
 from LiverAISlicer.transaction import SceneTransaction  # noqa: E402
 
 Progress = Callable[[float, str], None]
+HEAT_MAPS = tuple(HEATMAP_TITLES)
+"""Ways to make the heat map, the published one first."""
 
 
 class AssessmentLogic:
@@ -47,6 +49,7 @@ class AssessmentLogic:
         progress: Progress | None = None,
         *,
         segmentId: str | None = None,
+        heatMap: str = GRAD_CAM,
         device: str = "auto",
         covariates: Mapping[str, float | str] | None = None,
     ) -> AssessmentNodes:
@@ -60,6 +63,7 @@ class AssessmentLogic:
             targetClass: Class that the heat map explains; the predicted one where None.
             progress: Called with a share 0..1 and a sentence.
             segmentId: Segment of `segmentationNode`; found by its code or name where None.
+            heatMap: "grad-cam" as published, or "hirescam", a finer map that takes a few seconds more.
             device: "auto", "cpu", "cuda" or "mps".
             covariates: Age, laboratory values, ... for the measurements, with the unit in the name: {"age_years": 54}.
 
@@ -75,6 +79,7 @@ class AssessmentLogic:
             sliceIndex,
             targetClass,
             segmentId=segmentId,
+            heatMap=heatMap,
             device=device,
             covariates=covariates,
         )
@@ -82,7 +87,7 @@ class AssessmentLogic:
         try:
             assessor = self._assessor(model, device)
             case = job.case(method_of(assessor.model).role)
-            assessment = assessor.assess(case, slice_index=sliceIndex, target_class=targetClass)
+            assessment = assessor.assess(case, slice_index=sliceIndex, target_class=targetClass, heatmap=heatMap)
         finally:
             self._progress = None
         return self.write(volumeNode, assessment, segmentationNode)
@@ -96,6 +101,7 @@ class AssessmentLogic:
         targetClass: str | None = None,
         *,
         segmentId: str | None = None,
+        heatMap: str = GRAD_CAM,
         device: str = "auto",
         covariates: Mapping[str, float | str] | None = None,
     ) -> Job:
@@ -107,7 +113,16 @@ class AssessmentLogic:
             mask = maskFromSegmentationNode(segmentationNode, segmentId, volumeNode)
             others = otherMasksFromSegmentationNode(segmentationNode, volumeNode, without=segmentId)
         return Job(
-            volumeNode.GetName(), image, str(model), mask, sliceIndex, targetClass, device, others, covariates or {}
+            volumeNode.GetName(),
+            image,
+            str(model),
+            mask,
+            sliceIndex,
+            targetClass,
+            heatMap,
+            device,
+            others,
+            covariates or {},
         )
 
     def write(

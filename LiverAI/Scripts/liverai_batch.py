@@ -1,9 +1,10 @@
-"""Assess every image of a folder in Slicer, without a window.
+"""Assess every image of a folder, or every row of a cohort manifest, in Slicer, without a window.
 
     Slicer --no-splash --no-main-window --python-script LiverAI/Scripts/liverai_batch.py -- \
-        --input FOLDER --output FOLDER --model NAME
+        --input FOLDER|CSV --output FOLDER --model NAME
 
-INPUT holds image files (NIfTI, NRRD, MHA) and folders of DICOM files, one a case. Each case gets a folder in OUTPUT with
+INPUT holds image files (NIfTI, NRRD, MHA) and folders of DICOM files, one a case; or it is a manifest, whose masks replace
+the network's and whose other columns are covariates. Each case gets a folder in OUTPUT with
 segmentation.seg.nrrd, heatmap.nrrd, result.tsv and assessment.json, and a row in OUTPUT/summary.csv. A case that fails
 is reported there and the others go on; a case that an earlier run finished with the same model is not computed again.
 Exit code: 0 all done, 1 a case failed, 2 nothing could be started. Runs with plain slicer-core too. Research use only.
@@ -12,29 +13,41 @@ Exit code: 0 all done, 1 a case failed, 2 nothing could be started. Runs with pl
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 import tempfile
 import traceback
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import slicer
 import slicer.util
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from LiverAISlicer.logic import AssessmentLogic, UserError
+from LiverAISlicer.logic import HEAT_MAPS, AssessmentLogic, UserError
 from LiverAISlicer.results import AssessmentNodes
 
-RECORD, SUMMARY = "assessment.json", "summary.csv"
+if TYPE_CHECKING:
+    from LiverAILib.assessor import Assessor
+    from LiverAILib.batch import Entry
+    from LiverAILib.case import Case
+
+RECORD = "assessment.json"
 
 
 def parseArguments(arguments: list[str]) -> argparse.Namespace:
     """The options; a `--` that Slicer passes on is skipped."""
-    parser = argparse.ArgumentParser(prog="liverai_batch.py", description="Assess every image of a folder in Slicer.")
+    parser = argparse.ArgumentParser(
+        prog="liverai_batch.py", description="Assess every image of a folder or manifest in Slicer."
+    )
     parser.add_argument(
-        "--input", type=Path, required=True, metavar="FOLDER", help="images, one file or DICOM folder a case"
+        "--input",
+        type=Path,
+        required=True,
+        metavar="FOLDER|CSV",
+        help="images, one file or DICOM folder a case; or a cohort manifest",
     )
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="one folder a case, and summary.csv"
@@ -43,6 +56,7 @@ def parseArguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--masks", type=Path, metavar="FOLDER", help="liver masks, named like the images, to use instead"
     )
+    parser.add_argument("--heatmap", default=HEAT_MAPS[0], choices=HEAT_MAPS, help="as published, or finer and slower")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--save-scene", action="store_true", help="also save the scene of each case as scene.mrb")
     return parser.parse_args(arguments[1:] if arguments[:1] == ["--"] else arguments)
@@ -58,48 +72,59 @@ def run(options: argparse.Namespace) -> int:
     model = load_model(options.model)  # before the libraries of the networks are loaded, which takes seconds
 
     from LiverAILib.assessment_files import check_output_folder
-    from LiverAILib.imaging.files import find_images, image_name
+    from LiverAILib.assessor import Assessor
+    from LiverAILib.batch import SUMMARY, find_cases, finished_record, summary_row, write_summary
+    from LiverAILib.methods import method_of
 
-    images = find_images(options.input)
+    role = method_of(model).role
+    entries = list(find_cases(options.input, role))
+    if options.masks is not None and options.input.suffix.lower() == ".csv":
+        raise UserError(f"--masks {options.masks}: the manifest names the masks. Leave one of both out.")
     check_output_folder(options.output)
-    logic = AssessmentLogic()
+    assessor = Assessor(model, device=options.device)
     rows = []
-    for number, path in enumerate(images, start=1):
-        print(f"[{number}/{len(images)}] {path.name}", flush=True)
-        caseId = image_name(path)
-        folder = options.output / caseId
+    for number, entry in enumerate(entries, start=1):
+        print(f"[{number}/{len(entries)}] {entry.case_id}", flush=True)
+        folder = options.output / entry.folder
         try:
-            record = finishedRecord(folder, model.checksum) or assessCase(logic, path, caseId, folder, options)
-            rows.append(summaryRow(caseId, path, record))
+            record = finished_record(folder, model.checksum, options.heatmap)
+            if record is None:
+                record = assessCase(assessor, readCase(entry, role, options.masks), folder, options)
+            rows.append(summary_row(record, entry.file))
         except UserError as error:
-            rows.append({"case_id": caseId, "file": path.name, "error": str(error)})
+            rows.append({"case_id": entry.case_id, "file": entry.file.name, "error": str(error)})
         except Exception as error:  # One bad case must not end a night's run.
             traceback.print_exc()
-            rows.append({"case_id": caseId, "file": path.name, "error": f"{type(error).__name__}: {error}"})
-        if rows[-1]["error"]:
+            message = f"{type(error).__name__}: {error}"
+            rows.append({"case_id": entry.case_id, "file": entry.file.name, "error": message})
+        if rows[-1].get("error"):
             print(f"    failed: {rows[-1]['error']}", flush=True)
-        writeSummary(rows, options.output / SUMMARY)
-    failed = sum(bool(row["error"]) for row in rows)
+        write_summary(rows, options.output / SUMMARY)
+    failed = sum("error" in row for row in rows)
     print(f"{len(rows) - failed} of {len(rows)} cases assessed; {options.output / SUMMARY}", flush=True)
     return 1 if failed else 0
 
 
-def assessCase(logic: AssessmentLogic, path: Path, caseId: str, folder: Path, options: argparse.Namespace) -> dict:
-    """Assess one image in an empty scene and save the result; returns its record."""
-    from LiverAISlicer.nodes import segmentationNodeFromMask, volumeNodeFromImage
-
-    from LiverAILib.imaging.files import read_image
+def readCase(entry: Entry, role: str, masks: Path | None) -> Case:
+    """The case of an image or row, with the liver mask of the folder `masks` where there is one."""
     from LiverAILib.segmentation.file import read_segmentation_mask
     from LiverAILib.segmentation.structures import LIVER
 
+    case = entry.read()
+    if masks is None:
+        return case
+    mask = read_segmentation_mask(findMask(masks, entry.case_id), LIVER.name, reference=case.images[role])
+    return replace(case, masks={LIVER.name: mask})
+
+
+def assessCase(assessor: Assessor, case: Case, folder: Path, options: argparse.Namespace) -> dict:
+    """Assess a case, put the result into an empty scene and save it; returns its record."""
+    from LiverAISlicer.nodes import volumeNodeFromImage
+
     slicer.mrmlScene.Clear()
-    image = read_image(path)
-    volumeNode = volumeNodeFromImage(image, caseId, slicer.mrmlScene)
-    segmentationNode = None
-    if options.masks is not None:
-        mask = read_segmentation_mask(findMask(options.masks, caseId), LIVER.name, reference=image)
-        segmentationNode = segmentationNodeFromMask(mask, LIVER, volumeNode)
-    nodes = logic.assess(volumeNode, options.model, segmentationNode, device=options.device)
+    assessment = assessor.assess(case, heatmap=options.heatmap)
+    volumeNode = volumeNodeFromImage(assessment.image, case.case_id, slicer.mrmlScene)
+    nodes = AssessmentLogic().write(volumeNode, assessment)
     saveResult(nodes, folder, saveScene=options.save_scene)
     return dict(nodes.record)
 
@@ -138,41 +163,6 @@ def saveNode(node, path: Path) -> None:
     storage.SetFileName(str(path))
     if not storage.WriteData(node):
         raise UserError(f"{path.name}: could not be written. Check that the output folder is writable and has space.")
-
-
-def finishedRecord(folder: Path, checksum: str) -> dict | None:
-    """The record that an earlier run of the same model left, or None."""
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        return record if record["provenance"]["model"]["sha256"] == checksum else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def summaryRow(caseId: str, path: Path, record: dict) -> dict[str, object]:
-    """A case as a row: predicted class, probabilities of every pipeline, measurements with units, warnings, notes."""
-    row: dict[str, object] = {"case_id": caseId, "file": path.name, "error": "", "predicted": record["predicted"]}
-    for pipeline, result in record["pipelines"].items():
-        for name, value in result["probabilities"].items():
-            row[f"probability {pipeline}: {name}"] = round(value, 6)
-    if record["slice"] is not None:
-        row["slice"] = record["slice"]["index"]
-    for measurement in record["measurements"]:
-        row[f"{measurement['name']} [{measurement['unit']}]"] = measurement["value"]
-    row["warnings"] = "; ".join(warning["code"] for warning in record["warnings"])
-    row["notes"] = " ".join(record["notes"])
-    return row
-
-
-def writeSummary(rows: list[dict[str, object]], path: Path) -> None:
-    """All rows as CSV, whole or not at all."""
-    from LiverAILib.whole_file import whole_file
-
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    with whole_file(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, columns, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def main(arguments: list[str]) -> int:

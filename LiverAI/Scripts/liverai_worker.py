@@ -54,7 +54,9 @@ def run(folder: Path, assessors: dict) -> None:
         report = lambda share, text: emit("progress", share=share, text=text)  # noqa: E731
         assessors[key] = Assessor(model, device=job.device, progress=report)
     case = job.case(method_of(model).role)
-    assessment = assessors[key].assess(case, slice_index=job.sliceIndex, target_class=job.targetClass)
+    assessment = assessors[key].assess(
+        case, slice_index=job.sliceIndex, target_class=job.targetClass, heatmap=job.heatMap
+    )
     emit("progress", share=1.0, text="Writing the result")
     write_assessment(assessment, folder / RESULT)
 

@@ -46,6 +46,7 @@ def add_assess(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--target-class", metavar="NAME", help="class that the heat map explains (default: the predicted one)"
     )
+    output.add_heatmap(parser)
     output.add_output(parser)
     parser.set_defaults(run=run_assess)
 
@@ -81,6 +82,7 @@ def run_assess(args: argparse.Namespace) -> int:
             model,
             slice_index=args.slice,
             target_class=args.target_class,
+            heatmap=args.heatmap,
             device=args.device,
             progress=output.progress(args),
         )
@@ -148,6 +150,7 @@ def add_demo(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--output", type=Path, default=Path("demo-output"), metavar="DIR")
+    output.add_heatmap(parser)
     output.add_output(parser)
     parser.set_defaults(
         run=run_demo, segmentation=None, mask=[], covariate=[], series=None, slice=None, target_class=None

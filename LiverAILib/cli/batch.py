@@ -22,6 +22,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--model", default=DEFAULT_MODEL, help="name of an installed model, or a model folder")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="one folder a case, and summary.csv")
+    output.add_heatmap(parser)
     output.add_output(parser)
     parser.set_defaults(run=run_batch)
 
@@ -30,7 +31,14 @@ def run_batch(args: argparse.Namespace) -> int:
     """`liverai batch`: exit code 1 where a case failed."""
     from LiverAILib.batch import assess_all
 
-    rows = assess_all(args.input, args.output, args.model, device=args.device, progress=output.progress(args))
+    rows = assess_all(
+        args.input,
+        args.output,
+        args.model,
+        heatmap=args.heatmap,
+        device=args.device,
+        progress=output.progress(args),
+    )
     failed = [row for row in rows if row["error"]]
     if args.json:
         print(json.dumps(rows, indent=2))

@@ -6,6 +6,8 @@ import argparse
 import sys
 from collections.abc import Callable
 
+from LiverAILib.assessment import GRAD_CAM, HEATMAP_TITLES
+
 
 def add_output(parser: argparse.ArgumentParser) -> None:
     """Options of every command that runs networks and talks about it."""
@@ -16,6 +18,16 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--quiet", action="store_true", help="print nothing but errors")
     how.add_argument("--json", action="store_true", help="print the result as JSON")
     how.add_argument("--progress", action="store_true", help="print progress as Slicer's command line modules do")
+
+
+def add_heatmap(parser: argparse.ArgumentParser) -> None:
+    """The option of every command that explains what it classifies."""
+    parser.add_argument(
+        "--heatmap",
+        default=GRAD_CAM,
+        choices=tuple(HEATMAP_TITLES),
+        help="how the heat map is made: as published (default), or finer, which takes a few seconds more",
+    )
 
 
 def progress(args: argparse.Namespace) -> Callable[[float, str], None]:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import numpy as np
 
 from LiverAILib import __version__
-from LiverAILib.assessment import Assessment
+from LiverAILib.assessment import GRAD_CAM, Assessment
 from LiverAILib.assessor import Assessor
 from LiverAILib.case import PARTS, Case
 from LiverAILib.errors import UserError
@@ -27,7 +27,7 @@ from LiverAILib.segmentation.agreement import mask_agreement
 from LiverAILib.segmentation.structures import LIVER, STRUCTURES
 from LiverAILib.whole_file import whole_file
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,13 @@ class CaseSettings:
     Attributes:
         masks: "network" for the segmentation network's masks, "given" for the manifest's.
         explain: Keep what the tables of explanations need.
+        heatmap: How the heat maps are made, as `assess` takes it.
         inputs_of: Cases whose network inputs are kept too, for the checks of faithfulness.
     """
 
     masks: str = "network"
     explain: bool = True
+    heatmap: str = GRAD_CAM
     inputs_of: frozenset[str] = frozenset()
 
 
@@ -118,7 +120,7 @@ def _assess(
     test: Assignment, assessor: Assessor, settings: CaseSettings
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     case = case_of(test, assessor.entry.role, settings.masks)
-    assessment = assessor.assess(case)
+    assessment = assessor.assess(case, heatmap=settings.heatmap)
     record = {
         "pipelines": {name: dict(one.probabilities) for name, one in assessment.pipelines.items()},
         "predicted": {name: one.predicted for name, one in assessment.pipelines.items()},
@@ -160,6 +162,7 @@ def _key(test: Assignment, settings: CaseSettings) -> dict[str, Any]:
         "segmentation_model": _segmentation_checksum(test, settings),
         "settings": hashlib.sha256(json.dumps(dict(test.model.settings), sort_keys=True).encode()).hexdigest(),
         "masks": settings.masks,
+        "heatmap": settings.heatmap,
         "images": [[path.name, path.stat().st_size] for paths in test.row.images.values() for path in paths],
         "inputs": settings.explain and test.row.case_id in settings.inputs_of,
     }

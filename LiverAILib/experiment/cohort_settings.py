@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from LiverAILib.assessment import GRAD_CAM
+
 
 @dataclass(frozen=True)
 class CohortSettings:
@@ -13,6 +15,7 @@ class CohortSettings:
         split: Split of the cases that a single model is tested on; "" takes all cases.
         masks: "network" (as Nowak 2021) or "given" (the manifest's).
         explain: Add tables and pictures of the explanations.
+        heatmap: How the heat maps are made, as `assess` takes it.
         checked_cases: Cases for the checks of faithfulness; 0: none.
         calibration: "auto" (validation cases where there are enough, else cross-fitting), "validation" or "cross".
         other_patients: Equal patient identifiers name other people than those that the model has seen.
@@ -23,6 +26,7 @@ class CohortSettings:
     split: str = "test"
     masks: str = "network"
     explain: bool = True
+    heatmap: str = GRAD_CAM
     checked_cases: int = 12
     calibration: str = "auto"
     other_patients: bool = False

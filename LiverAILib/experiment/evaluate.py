@@ -199,7 +199,8 @@ def _case_settings(tests: Sequence[Assignment], labels: Labels, settings: Cohort
         return CaseSettings(settings.masks, explain=False)
     from LiverAILib.experiment.faithfulness_checks import cases_to_check
 
-    return CaseSettings(settings.masks, True, cases_to_check(tests, labels, settings.checked_cases))
+    checked = cases_to_check(tests, labels, settings.checked_cases)
+    return CaseSettings(settings.masks, heatmap=settings.heatmap, inputs_of=checked)
 
 
 def _assess(
@@ -262,7 +263,14 @@ def _explanation(
     if checked:
         first = [one for one in results if one.test.row.case_id in checked]
         assessor = Assessor(first[0].test.model, device=settings.device) if first else None
-        checks = check_maps(first, assessor, output, seed=options.seed, progress=lambda text: progress(0.92, text))
+        checks = check_maps(
+            first,
+            assessor,
+            output,
+            heatmap=settings.heatmap,
+            seed=options.seed,
+            progress=lambda text: progress(0.92, text),
+        )
     progress(0.95, "tables of explanations")
     return explanation_addition(results, labels, checks)
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from LiverAILib.assessment import HEATMAP_TITLES
 from LiverAILib.evaluation.estimate import format_number, format_p
-from LiverAILib.evaluation.figures.explanation import Panel, explanation_figure
+from LiverAILib.evaluation.figures.explanation import Panel
 from LiverAILib.evaluation.figures.papers import NOWAK_GROUPS, nowak2021_figure4, yin2021_figure5
 from LiverAILib.evaluation.report.content import Addition, Picture, Section, Table
 from LiverAILib.experiment.case_results import CaseResult
@@ -139,13 +140,7 @@ def _overlays(results: Sequence[CaseResult], labels: Labels) -> list[Picture]:
             if len(group) < PANELS:
                 group.append(_panel(one, labels, pipeline))
         ordered = {title: groups[title] for title in sorted(groups)}
-        figure = (
-            nowak2021_figure4(ordered)
-            if not labels.stages
-            else explanation_figure(
-                list(ordered.items()), label="Grad-CAM\n(0 = no influence or not computed)", with_image=False
-            )
-        )
+        figure = nowak2021_figure4(ordered, map_title=HEATMAP_TITLES[shown[0].record["key"]["heatmap"]])
         caption = (
             f"Maps of {pipeline} for the predicted class, first cases of each group; outline: liver. One color scale."
         )

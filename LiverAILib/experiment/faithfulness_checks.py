@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from LiverAILib.assessment import GRAD_CAM, HEATMAP_TITLES
 from LiverAILib.assessor import Assessor
 from LiverAILib.experiment.case_results import CaseResult
 from LiverAILib.experiment.predictions_csv import Labels
 from LiverAILib.experiment.subject import Assignment
 from LiverAILib.explain.deletion_insertion import PerturbationCurves
 from LiverAILib.explain.faithfulness import Faithfulness, check_faithfulness
-from LiverAILib.explain.map_family import MapFamily
+from LiverAILib.explain.map_family import EXPLAIN, MapFamily
 from LiverAILib.explain.randomization import RandomizationStep
 from LiverAILib.explain.repeatability import Repeatability
 from LiverAILib.whole_file import whole_file
@@ -47,6 +48,7 @@ def check_maps(
     assessor: Assessor | None,
     folder: Path,
     *,
+    heatmap: str = GRAD_CAM,
     seed: int = 0,
     progress: Callable[[str], None] = lambda text: None,
 ) -> list[Faithfulness]:
@@ -56,6 +58,7 @@ def check_maps(
         results: The cases to check.
         assessor: The model's; may be None without cases.
         folder: Where the results of the checks are kept; checks of the same cases are not run again.
+        heatmap: How the maps are made, one of `HEATMAP_TITLES`.
         seed: Of random orders and weights.
         progress: Called with a sentence for each pipeline.
     """
@@ -67,6 +70,7 @@ def check_maps(
     for pipeline in results[0].record["pipelines"]:
         settings = {
             "model": assessor.model.checksum,
+            "heatmap": heatmap,
             "cases": names,
             "seed": seed,
             "steps": STEPS,
@@ -78,7 +82,7 @@ def check_maps(
             progress(f"faithfulness of the maps of {pipeline}, {len(names)} cases")
             network = networks[pipeline] if networks else assessor.method.network
             checked = check_faithfulness(
-                MapFamily(f"{pipeline} Grad-CAM", network),
+                MapFamily(f"{pipeline} {HEATMAP_TITLES[heatmap]}", network, EXPLAIN[heatmap]),
                 torch.from_numpy(_inputs(results, pipeline)),
                 case_ids=names,
                 seed=seed,

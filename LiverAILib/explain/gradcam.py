@@ -27,6 +27,13 @@ def highest_score(scores: torch.Tensor) -> torch.Tensor:
     return scores.argmax(1)
 
 
+def choose_target(scores: torch.Tensor, target: int | Sequence[int] | Choice | None) -> torch.Tensor:
+    """The class to explain of each sample, int64 (batch,), as `grad_cam` takes it."""
+    choose = highest_score if target is None else target
+    chosen = choose(scores) if callable(choose) else choose
+    return torch.as_tensor(chosen, device=scores.device).expand(len(scores))
+
+
 def grad_cam(
     network: SplitNetwork,
     inputs: torch.Tensor,
@@ -56,9 +63,7 @@ def grad_cam(
     features = features.detach().requires_grad_()
     with torch.enable_grad():
         scores = network.classify(features)
-        choose = highest_score if target is None else target
-        chosen = choose(scores.detach()) if callable(choose) else choose
-        chosen = torch.as_tensor(chosen, device=scores.device).expand(len(scores))
+        chosen = choose_target(scores.detach(), target)
         gradient = torch.autograd.grad(scores.gather(1, chosen[:, None]).sum(), features)[0]
     spatial = tuple(range(2, features.ndim))
     maps = (gradient.mean(spatial, keepdim=True) * features.detach()).sum(1)

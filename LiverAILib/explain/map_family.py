@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from LiverAILib.assessment import GRAD_CAM, HIRES_CAM
 from LiverAILib.explain.gradcam import grad_cam
+from LiverAILib.explain.hirescam import hires_cam
 
 Explain = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]
 """Raw maps (batch, *map_spatial) of a network for inputs (batch, channels, *spatial) and targets (batch,)."""
@@ -24,6 +26,15 @@ def grad_cam_maps(network: nn.Module, inputs: torch.Tensor, targets: torch.Tenso
 def signed_cam_maps(network: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Grad-CAM with its sign; for pooling and a linear layer this is CAM (Zhou 2016), as Byra 2021 shows it."""
     return grad_cam(network, inputs, targets, relu=False)[1]
+
+
+def hires_cam_maps(network: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """HiResCAM of an early stage, averaged over shifts."""
+    return hires_cam(network, inputs, targets)[1]
+
+
+EXPLAIN: dict[str, Explain] = {GRAD_CAM: grad_cam_maps, HIRES_CAM: hires_cam_maps}
+"""How each heat map that a user can choose is made."""
 
 
 def layer_groups(network: nn.Module) -> list[tuple[str, nn.Module]]:

@@ -8,13 +8,39 @@ from dataclasses import dataclass
 
 import torch
 
-from LiverAILib.assessment import CaseWarning, ChosenSlice, Classification, Segmentation
+from LiverAILib.assessment import GRAD_CAM, HEATMAP_TITLES, CaseWarning, ChosenSlice, Classification, Segmentation
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
 from LiverAILib.model import Model
 
 Clock = Callable[[str], None]
 """Called with the name of a step when it ends; the time since the last call is that step's."""
+
+
+@dataclass(frozen=True)
+class ToExplain:
+    """What the heat map shall show.
+
+    Attributes:
+        target_class: Class whose evidence it shows; the predicted one where None.
+        heatmap: How it is made, one of `HEATMAP_TITLES`.
+    """
+
+    target_class: str | None = None
+    heatmap: str = GRAD_CAM
+
+    def check(self, model: Model) -> None:
+        """Refuse a class that the model does not have, and a way to explain that there is not.
+
+        Raises:
+            UserError: Names those that there are.
+        """
+        if self.target_class is not None and self.target_class not in model.classes:
+            raise UserError(
+                f"--target-class {self.target_class}: unknown class. Use one of {', '.join(model.classes)}."
+            )
+        if self.heatmap not in HEATMAP_TITLES:
+            raise UserError(f"--heatmap {self.heatmap}: unknown. Use one of {', '.join(HEATMAP_TITLES)}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,17 +60,6 @@ class Method(ABC):
         self.model = model
         self.device = device
 
-    def check_target_class(self, target_class: str | None) -> None:
-        """Refuse a class to explain that the model does not have.
-
-        Raises:
-            UserError: Names the classes.
-        """
-        if target_class is not None and target_class not in self.model.classes:
-            raise UserError(
-                f"--target-class {target_class}: unknown class. Use one of {', '.join(self.model.classes)}."
-            )
-
     @abstractmethod
     def examine(
         self,
@@ -52,7 +67,7 @@ class Method(ABC):
         segmentation: Segmentation,
         *,
         slice_index: int | None,
-        target_class: str | None,
+        explain: ToExplain,
         clock: Clock,
     ) -> Examination:
         """Classify and explain; every map comes back in the geometry of `image`."""

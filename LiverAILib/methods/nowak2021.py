@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 
 from LiverAILib.assessment import (
+    GRAD_CAM,
+    HEATMAP_TITLES,
     CaseWarning,
     ChosenSlice,
     Classification,
@@ -24,10 +26,11 @@ from LiverAILib.assessment import (
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.recalibration import apply_parameters
 from LiverAILib.explain.gradcam import grad_cam
+from LiverAILib.explain.map_family import EXPLAIN
 from LiverAILib.imaging.geometry import AxisOrder, to_canonical
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import clip_percentiles
-from LiverAILib.methods.base import Clock, Examination, Method
+from LiverAILib.methods.base import Clock, Examination, Method, ToExplain
 from LiverAILib.methods.caudate_level import caudate_level
 from LiverAILib.methods.familiarity import FAMILIARITY, PooledFeatures, familiarity_warnings, read_familiarity
 from LiverAILib.model import Model
@@ -122,7 +125,7 @@ def network_input(slices: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True, eq=False)
 class _Explained:
-    """What one network says of one input: probabilities, raw map (rows / 32, columns / 32), explained class, familiarity."""
+    """What one network says of one input: probabilities, raw map (rows, columns), explained class, familiarity."""
 
     probabilities: dict[str, float]
     heatmap: torch.Tensor
@@ -143,7 +146,7 @@ class Nowak2021(Method):
             network.load_state_dict({k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)})
             self.networks[pipeline] = network.eval().requires_grad_(False).to(device)
         self.familiarity = {name: read_familiarity(state, f"{FAMILIARITY}.{name}.") for name in self.networks}
-        self._remembered: dict[tuple[str, str, str | None], _Explained] = {}
+        self._remembered: dict[tuple[str, str, ToExplain], _Explained] = {}
 
     def examine(
         self,
@@ -151,18 +154,18 @@ class Nowak2021(Method):
         segmentation: Segmentation,
         *,
         slice_index: int | None,
-        target_class: str | None,
+        explain: ToExplain,
         clock: Clock,
     ) -> Examination:
-        """Choose the slice, run both pipelines, explain the predicted class or `target_class`."""
-        self.check_target_class(target_class)
+        """Choose the slice, run both pipelines and explain them."""
+        explain.check(self.model)
         canonical, order = to_canonical(image)
         liver = order.apply(segmentation.image.array) == LIVER.label
         chosen, position, warnings = choose_slice(image, canonical, order, liver, slice_index)
         clock("choose_slice")
         pipelines = {}
         for pipeline in self.networks:
-            pipelines[pipeline] = self._run(pipeline, canonical, image, order, liver[position], position, target_class)
+            pipelines[pipeline] = self._run(pipeline, canonical, image, order, liver[position], position, explain)
             clock(f"classify_and_explain_{pipeline}")
         unfamiliar = familiarity_warnings({name: result.familiarity for name, result in pipelines.items()})
         return Examination(pipelines, self.model.settings["primary_pipeline"], chosen, (*warnings, *unfamiliar))
@@ -175,13 +178,13 @@ class Nowak2021(Method):
         order: AxisOrder,
         liver: np.ndarray,
         position: int,
-        target_class: str | None,
+        explain: ToExplain,
     ) -> Classification:
         section = np.nan_to_num(canonical.array[position].astype(np.float32))
         pixel_mm = (canonical.spacing[1], canonical.spacing[0])
         size = self.model.settings["image_size"]
         prepared, box = prepare_slice(section, liver, pixel_mm, pipeline=pipeline, size=size)
-        explained = self._classify(pipeline, prepared, target_class)
+        explained = self._classify(pipeline, prepared, explain)
         enlarged = F.interpolate(
             explained.heatmap[None, None], size=(box.rows, box.columns), mode="bilinear", align_corners=False
         )
@@ -190,7 +193,7 @@ class Nowak2021(Method):
         restored = np.ascontiguousarray(order.undo(volume))
         heatmap = HeatMap(
             image.with_array(restored, modality=None),
-            method="Grad-CAM",
+            method=HEATMAP_TITLES[explain.heatmap],
             target=explained.target,
             pipeline=pipeline,
             scale="raw: score of the class a feature position, not scaled between images",
@@ -198,24 +201,29 @@ class Nowak2021(Method):
         )
         return Classification(explained.probabilities, heatmap, explained.familiarity)
 
-    def _classify(self, pipeline: str, prepared: torch.Tensor, target_class: str | None) -> _Explained:
+    def _classify(self, pipeline: str, prepared: torch.Tensor, explain: ToExplain) -> _Explained:
         """Probabilities, raw map and familiarity; an input seen before is answered from memory."""
-        key = (pipeline, hashlib.sha256(prepared.numpy().tobytes()).hexdigest(), target_class)
+        key = (pipeline, hashlib.sha256(prepared.numpy().tobytes()).hexdigest(), explain)
         if key not in self._remembered:
             calibration = self.model.settings.get("calibration", {}).get(pipeline, {})
 
             def predicted(scores: torch.Tensor) -> torch.Tensor:
                 return torch.from_numpy(apply_parameters(scores.float().cpu(), calibration).argmax(1))
 
-            target = predicted if target_class is None else self.model.classes.index(target_class)
+            target = predicted if explain.target_class is None else self.model.classes.index(explain.target_class)
             network = PooledFeatures(self.networks[pipeline])
-            scores, maps = grad_cam(network, network_input(prepared[None]).to(self.device), target)
+            inputs = network_input(prepared[None]).to(self.device)
+            scores, maps = grad_cam(network, inputs, target)
             values = apply_parameters(scores.float().cpu(), calibration)[0].tolist()
+            name = explain.target_class or self.model.classes[int(np.argmax(values))]
+            if explain.heatmap != GRAD_CAM:
+                index = torch.tensor([self.model.classes.index(name)], device=self.device)
+                maps = EXPLAIN[explain.heatmap](self.networks[pipeline], inputs, index)
             familiarity = self.familiarity[pipeline]
             self._remembered[key] = _Explained(
                 dict(zip(self.model.classes, values, strict=True)),
                 maps[0].float().cpu(),
-                target_class or self.model.classes[int(np.argmax(values))],
+                name,
                 None if familiarity is None else familiarity.judge(network.pooled[0]),
             )
         return self._remembered[key]

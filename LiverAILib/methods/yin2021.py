@@ -16,13 +16,22 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from LiverAILib.assessment import CaseWarning, Classification, HeatMap, InputFamiliarity, Segmentation
+from LiverAILib.assessment import (
+    GRAD_CAM,
+    HEATMAP_TITLES,
+    CaseWarning,
+    Classification,
+    HeatMap,
+    InputFamiliarity,
+    Segmentation,
+)
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.recalibration import apply_parameters
 from LiverAILib.explain.gradcam import grad_cam
+from LiverAILib.explain.map_family import EXPLAIN
 from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.imaging.image import Image
-from LiverAILib.methods.base import Clock, Examination, Method
+from LiverAILib.methods.base import Clock, Examination, Method, ToExplain
 from LiverAILib.methods.familiarity import FAMILIARITY, familiarity_warnings, network_state, read_familiarity
 from LiverAILib.methods.yin2021_input import InputSettings, SliceStack, prepare_stack, window_starts
 from LiverAILib.model import Model
@@ -78,7 +87,7 @@ class Yin2021(Method):
         self.network.load_state_dict(network_state(state))
         self.familiarity = read_familiarity(state, f"{FAMILIARITY}.{PIPELINE}.")
         self.network.eval().requires_grad_(False).to(device)
-        self._remembered: tuple[tuple[str, str | None], _Explained] | None = None
+        self._remembered: tuple[tuple[str, ToExplain], _Explained] | None = None
 
     def examine(
         self,
@@ -86,16 +95,16 @@ class Yin2021(Method):
         segmentation: Segmentation,
         *,
         slice_index: int | None,
-        target_class: str | None,
+        explain: ToExplain,
         clock: Clock,
     ) -> Examination:
-        """Average the windows' probabilities, explain the predicted class or `target_class` in 3D.
+        """Average the windows' probabilities, explain in 3D.
 
         Raises:
             UserError: There is no liver, a slice was asked for, or the class is unknown.
         """
         name = image.meta.get("path", "image")
-        self.check_target_class(target_class)
+        explain.check(self.model)
         if slice_index is not None:
             raise UserError(
                 f"{name}: slice {slice_index} was asked for, but the model '{self.model.name}' looks at the whole liver. "
@@ -109,11 +118,11 @@ class Yin2021(Method):
             )
         prepared, stack = prepare_stack(canonical, liver, self.settings)
         clock("prepare")
-        explained = self._explain(prepared, target_class)
+        explained = self._explain(prepared, explain)
         clock("classify_and_explain")
         heatmap = HeatMap(
             image.with_array(np.ascontiguousarray(order.undo(stack.enlarge(explained.maps))), modality=None),
-            method="Grad-CAM",
+            method=HEATMAP_TITLES[explain.heatmap],
             target=explained.target,
             pipeline=PIPELINE,
             scale="raw: score of the class a feature position, mean of the windows, not scaled between images",
@@ -131,14 +140,14 @@ class Yin2021(Method):
         stack = SliceStack.around(liver, canonical.spacing, self.settings)
         return np.ascontiguousarray(order.undo(stack.enlarge(torch.ones(stack.count, 1, 1)) > 0))
 
-    def _explain(self, prepared: torch.Tensor, target_class: str | None) -> _Explained:
+    def _explain(self, prepared: torch.Tensor, explain: ToExplain) -> _Explained:
         """All windows of one input; the last input is answered from memory."""
-        key = (hashlib.sha256(prepared.numpy().tobytes()).hexdigest(), target_class)
+        key = (hashlib.sha256(prepared.numpy().tobytes()).hexdigest(), explain)
         if self._remembered is None or self._remembered[0] != key:
-            self._remembered = (key, self._compute(prepared, target_class))
+            self._remembered = (key, self._compute(prepared, explain))
         return self._remembered[1]
 
-    def _compute(self, prepared: torch.Tensor, target_class: str | None) -> _Explained:
+    def _compute(self, prepared: torch.Tensor, explain: ToExplain) -> _Explained:
         starts = window_starts(len(prepared), self.settings)
         calibration = self.model.settings.get("calibration", {}).get(PIPELINE, {})
         features = []
@@ -148,11 +157,16 @@ class Yin2021(Method):
                 features.append(self.network.features(window))
         scores = torch.cat([self.network.classify(part) for part in features]).float()
         mean = torch.from_numpy(apply_parameters(scores.cpu(), calibration)).mean(0)
-        target = int(mean.argmax()) if target_class is None else self.model.classes.index(target_class)
+        name = explain.target_class or self.model.classes[int(mean.argmax())]
+        target = torch.tensor([self.model.classes.index(name)], device=self.device)
         total, times = None, torch.zeros(len(prepared), 1, 1)
         for start, part in zip(starts, features, strict=True):
-            # A copy, because what was made in inference mode takes no gradient.
-            _, maps = grad_cam(_ComputedFeatures(self.network), part.clone(), target)
+            if explain.heatmap == GRAD_CAM:
+                # A copy, because what was made in inference mode takes no gradient.
+                _, maps = grad_cam(_ComputedFeatures(self.network), part.clone(), target)
+            else:
+                window = prepared[None, None, start : start + self.settings.slices].to(self.device)
+                maps = EXPLAIN[explain.heatmap](self.network, window, target)
             maps = maps.float().cpu()
             size = (self.settings.slices, *maps.shape[2:])
             slices = F.interpolate(maps[None], size=size, mode="trilinear", align_corners=False)[0, 0]
@@ -162,7 +176,7 @@ class Yin2021(Method):
             times[start : start + self.settings.slices] += 1
         probabilities = dict(zip(self.model.classes, mean.tolist(), strict=True))
         familiarity = None if self.familiarity is None else self.familiarity.judge(pooled_windows(features))
-        return _Explained(probabilities, total / times, self.model.classes[target], familiarity)
+        return _Explained(probabilities, total / times, name, familiarity)
 
 
 def pooled_windows(features: Sequence[torch.Tensor]) -> np.ndarray:

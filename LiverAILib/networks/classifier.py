@@ -59,6 +59,14 @@ class ResNet50Classifier(nn.Module):
         """Last feature maps (batch, 2048, rows / 32, columns / 32)."""
         return self.layer4(self.layer3(self.layer2(self.layer1(self.stem(inputs)))))
 
+    def early_features(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Feature maps of the second stage (batch, 512, rows / 8, columns / 8)."""
+        return self.layer2(self.layer1(self.stem(inputs)))
+
+    def classify_early(self, features: torch.Tensor) -> torch.Tensor:
+        """Class scores (batch, classes) from the feature maps of the second stage."""
+        return self.classify(self.layer4(self.layer3(features)))
+
     def logits(self, features: torch.Tensor) -> torch.Tensor:
         """What the output layer gives: (batch, classes), or the conditional logits (batch, classes - 1) of CORN."""
         return self.output(features.mean((2, 3)))

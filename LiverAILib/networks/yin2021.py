@@ -71,12 +71,22 @@ class Yin2021Network(nn.Module):
 
     def features(self, inputs: torch.Tensor) -> torch.Tensor:
         """Output of the explained convolution (batch, channels, slices / 4, rows / 4, columns / 4) with the defaults."""
-        third = self.convolutions[2](self.convolutions[1](self.convolutions[0](inputs)))
+        third = self.early_features(inputs)
         return third if self.explained_convolution == 3 else self.convolutions[3](self.pool(third))
 
     def classify(self, features: torch.Tensor) -> torch.Tensor:
         """Class scores (batch, classes) from the output of the explained convolution."""
-        last = self.convolutions[3](self.pool(features)) if self.explained_convolution == 3 else features
+        if self.explained_convolution == 3:
+            return self.classify_early(features)
+        return self.head(self.pooled(features.mean((2, 3, 4))))
+
+    def early_features(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Output of the third convolution (batch, channels, slices / 4, rows / 4, columns / 4) with the defaults."""
+        return self.convolutions[2](self.convolutions[1](self.convolutions[0](inputs)))
+
+    def classify_early(self, features: torch.Tensor) -> torch.Tensor:
+        """Class scores (batch, classes) from the output of the third convolution."""
+        last = self.convolutions[3](self.pool(features))
         return self.head(self.pooled(last.mean((2, 3, 4))))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:

@@ -111,7 +111,7 @@ def test_a_second_run_takes_the_kept_cases_and_tries_the_failed_one_again(done, 
     assessed = []
     original = Assessor.assess
     monkeypatch.setattr(
-        Assessor, "assess", lambda self, case, **more: assessed.append(case.case_id) or original(self, case)
+        Assessor, "assess", lambda self, case, **more: assessed.append(case.case_id) or original(self, case, **more)
     )
     assert main(command(folder, output, "--no-explain")) == 1
     assert assessed == []  # the damaged image fails before it is assessed
@@ -119,6 +119,15 @@ def test_a_second_run_takes_the_kept_cases_and_tries_the_failed_one_again(done, 
     again = json.loads((output / "report" / "metrics.json").read_text())
     assert again["results"] == record["results"]
     assert "explanation" not in again
+
+
+def test_the_finer_maps_are_checked_and_shown_by_their_name(folder, tmp_path):
+    assert main(command(folder, tmp_path / "out", "--heatmap", "hirescam", "--limit", "4")) == 0
+    checked = json.loads((tmp_path / "out" / "faithfulness_segmented.json").read_text())
+    assert checked["family"] == "segmented HiResCAM"
+    report = (tmp_path / "out" / "report" / "report.html").read_text()
+    assert "Verdict on full HiResCAM" in report
+    assert "Verdict on full Grad-CAM" not in report
 
 
 def test_a_case_is_kept_until_settings_or_weights_change(folder, tmp_path):
@@ -129,6 +138,7 @@ def test_a_case_is_kept_until_settings_or_weights_change(folder, tmp_path):
     assert kept_case(test, tmp_path, settings).record == made.record
     assert kept_case(test, tmp_path, CaseSettings("network", explain=False)) is None
     assert kept_case(test, tmp_path, CaseSettings("given", explain=True)) is None
+    assert kept_case(test, tmp_path, CaseSettings("given", explain=False, heatmap="hirescam")) is None
     planted = json.loads((tmp_path / "c0.json").read_text())
     planted["key"]["model"] = "another"
     (tmp_path / "c0.json").write_text(json.dumps(planted))

@@ -13,6 +13,7 @@ from sklearn.decomposition import PCA
 
 from LiverAILib.assessment import Segmentation
 from LiverAILib.imaging.image import Image
+from LiverAILib.methods.base import ToExplain
 from LiverAILib.methods.familiarity import (
     FAMILIARITY,
     PooledFeatures,
@@ -146,7 +147,7 @@ def _case():
 
 
 def _examine(method, image, segmentation):
-    return method.examine(image, segmentation, slice_index=1, target_class=None, clock=lambda step: None)
+    return method.examine(image, segmentation, slice_index=1, explain=ToExplain(), clock=lambda step: None)
 
 
 def test_an_assessment_warns_of_an_unfamiliar_input_with_its_figures(tmp_path):
@@ -200,8 +201,8 @@ def test_a_volume_is_judged_by_the_mean_of_its_windows(tmp_path, away, unfamilia
     state = {**plain.state(), **fit_familiarity(near[:30], near[30:]).state(f"{FAMILIARITY}.abdomen.")}
     card = {key: value for key, value in plain.card.items() if key != "weights"}
     fitted = Yin2021(save_model(tmp_path / "fitted", card, state, storage="float32"), torch.device("cpu"))
-    found = fitted.examine(image, segmentation, slice_index=None, target_class=None, clock=lambda step: None)
+    found = fitted.examine(image, segmentation, slice_index=None, explain=ToExplain(), clock=lambda step: None)
     assert found.pipelines["abdomen"].familiarity.unfamiliar is unfamiliar
     assert ("unfamiliar_input" in [warning.code for warning in found.warnings]) is unfamiliar
-    before = method.examine(image, segmentation, slice_index=None, target_class=None, clock=lambda step: None)
+    before = method.examine(image, segmentation, slice_index=None, explain=ToExplain(), clock=lambda step: None)
     assert found.pipelines["abdomen"].probabilities == before.pipelines["abdomen"].probabilities

@@ -14,6 +14,7 @@ from LiverAILib.case import Case
 from LiverAILib.errors import UserError
 from LiverAILib.explain.gradcam import grad_cam
 from LiverAILib.imaging.image import Image
+from LiverAILib.methods.base import ToExplain
 from LiverAILib.methods.yin2021 import CLASSES, cumulative
 from LiverAILib.methods.yin2021_input import InputSettings, SliceStack, prepare_stack, window_starts
 from LiverAILib.segmentation.structures import LIVER
@@ -47,6 +48,16 @@ def phantom() -> tuple[Image, Image]:
 
 def assess(assessor, image, mask, **options):
     return assessor.assess(Case({"ct": image}, masks={"liver": mask}), **options)
+
+
+def test_a_finer_map_explains_the_same_probabilities(assessor, phantom):
+    found = {kind: assess(assessor, *phantom, target_class="F3", heatmap=kind) for kind in ("grad-cam", "hirescam")}
+    coarse, fine = found["grad-cam"], found["hirescam"]
+    assert fine.probabilities == coarse.probabilities
+    assert (coarse.heatmap.method, fine.heatmap.method) == ("Grad-CAM", "HiResCAM")
+    assert fine.heatmap.image.same_geometry(coarse.heatmap.image)
+    assert fine.heatmap.image.array.min() >= 0
+    assert not np.array_equal(fine.heatmap.image.array, coarse.heatmap.image.array)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +99,7 @@ def test_probabilities_and_map_are_the_mean_of_the_windows(assessor, phantom):
     assert starts == [0, 3, 4]
     windows = torch.stack([stack[None, start : start + 8] for start in starts])
     expected = method.network(windows).softmax(1).mean(0)
-    explained = method._explain(stack, "F2")
+    explained = method._explain(stack, ToExplain("F2"))
     torch.testing.assert_close(torch.tensor(list(explained.probabilities.values())), expected)
     _, maps = grad_cam(method.network, windows[:1], 2)
     torch.testing.assert_close(explained.maps[0], maps[0, 0])
@@ -187,7 +198,7 @@ def test_no_liver_is_refused_and_few_slices_are_told(assessor, phantom):
     image, mask = phantom
     empty = Segmentation(image.with_array(np.zeros(image.array.shape, np.uint8), modality=None), (LIVER,), "given")
     with pytest.raises(UserError, match="no liver was found"):
-        assessor.method.examine(image, empty, slice_index=None, target_class=None, clock=lambda step: None)
+        assessor.method.examine(image, empty, slice_index=None, explain=ToExplain(), clock=lambda step: None)
     part = replace(image, array=image.array[9:12])
     result = assess(assessor, part, replace(mask, array=mask.array[9:12]))
     assert "few_slices" in [warning.code for warning in result.warnings]

@@ -85,6 +85,8 @@ ui.sliceSpinBox.value = 5
 assert panel._parameterNode.sliceIndex == 5
 ui.targetClassComboBox.currentIndex = 2
 assert panel._parameterNode.targetClass == "cirrhosis"
+ui.fineHeatMapCheckBox.checked = True
+assert panel._parameterNode.fineHeatMap
 
 # A value that no person has is refused with the fix; mended ones go along.
 ui.heightSpinBox.value = 1.75

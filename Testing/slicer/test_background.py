@@ -90,6 +90,7 @@ def test_job_files_are_exact(tmp_path, job):
     assert set(back.masks) == {"liver", "spleen"}
     assert np.array_equal(back.masks["spleen"].array, job.otherMasks["spleen"].array)
     assert (back.model, back.sliceIndex, back.targetClass) == (job.model, 6, "cirrhosis")
+    assert back.heatMap == job.heatMap == "grad-cam"
     assert back.covariates == {"age_years": 54}
     assert not list(tmp_path.glob("*.tmp"))
 

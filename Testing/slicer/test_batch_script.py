@@ -81,6 +81,26 @@ def test_folder_with_a_bad_case_and_a_second_run(folders, untrained_model, scene
     assert set(rows(output)) == {"a", "b"}
 
 
+def test_manifest_with_masks_and_covariates_and_the_finer_map(folders, untrained_model, tmp_path):
+    inputs, masks, output = folders
+    (tmp_path / "cohort.csv").write_text(
+        "case_id,patient_id,image:t2,mask:liver,age_years,ast_u_per_l,alt_u_per_l,platelets_1e9_per_l\n"
+        f"x/1,p1,{inputs}/a.nii.gz,{masks}/a.nii.gz,54,80,64,120\n"
+    )
+    arguments = ["--input", tmp_path / "cohort.csv", "--output", output, "--model", untrained_model, "--device", "cpu"]
+    done = run(*arguments, "--heatmap", "hirescam")
+    assert done.returncode == 0, done.stdout + done.stderr
+    row = rows(output)["x/1"]
+    assert float(row["FIB-4 []"]) == 4.5
+    record = json.loads((output / "x%2F1" / "assessment.json").read_text())
+    assert record["pipelines"]["segmented"]["heatmap"]["method"] == "HiResCAM"
+    assert record["provenance"]["segmentation"]["source"] == "given"
+
+    refused = run(*arguments, "--masks", masks)
+    assert refused.returncode == 2
+    assert "the manifest names the masks" in refused.stderr
+
+
 def test_what_cannot_be_started_ends_in_one_line(tmp_path):
     done = run("--input", tmp_path, "--output", tmp_path / "out", "--model", "no-such-model")
     assert done.returncode == 2

@@ -43,11 +43,10 @@ def nowak2021_figure3(
     return figure
 
 
-def nowak2021_figure4(groups: Mapping[str, Sequence[Panel]]) -> Figure:
-    """Nowak 2021, figure 4: Grad-CAM overlays grouped by who was right; keys are titles (`NOWAK_GROUPS`)."""
-    return explanation_figure(
-        list(groups.items()), label="Grad-CAM\n(0 = no influence or not computed)", with_image=False
-    )
+def nowak2021_figure4(groups: Mapping[str, Sequence[Panel]], *, map_title: str = "Grad-CAM") -> Figure:
+    """Nowak 2021, figure 4: heat maps grouped by who was right; keys are titles (`NOWAK_GROUPS`)."""
+    label = f"{map_title}\n(0 = no influence or not computed)"
+    return explanation_figure(list(groups.items()), label=label, with_image=False)
 
 
 @styled

@@ -1,0 +1,85 @@
+"""HiResCAM (Draelos and Carin 2020) of an early stage, averaged over small shifts: a finer map than Grad-CAM's.
+
+Grad-CAM weights whole channels of the last convolutions, whose positions are a thirty-second of the image wide and see all of
+it, so that its maps of a network with few training cases spread over what surrounds the evidence. HiResCAM multiplies feature
+and gradient position by position, which at an earlier stage tells places apart that share a channel. The strides in between
+leave a grid of lattice points in a single map (they are not seen by all later filters alike); the mean over shifts of the
+image, each map moved back, removes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+
+from LiverAILib.explain.gradcam import Choice, choose_target
+
+SHIFTS = ((0, 0), (-14, -2), (-10, 10), (-6, -10), (6, 14), (-2, 6), (2, -14), (14, 2))
+"""Rows and columns that the image is moved by: no two alike modulo the 32 pixels that a last position is wide."""
+
+
+class EarlySplitNetwork(Protocol):
+    """A network in two parts at an earlier stage than `SplitNetwork`."""
+
+    def early_features(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Feature maps (batch, channels, *spatial)."""
+
+    def classify_early(self, features: torch.Tensor) -> torch.Tensor:
+        """Class scores before softmax (batch, classes)."""
+
+
+def hires_cam(
+    network: EarlySplitNetwork,
+    inputs: torch.Tensor,
+    target: int | Sequence[int] | Choice | None = None,
+    *,
+    shifts: Sequence[tuple[int, int]] = SHIFTS,
+    relu: bool = True,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Class scores and raw maps of a batch.
+
+    Args:
+        network: Gives features and scores, 2D or 3D, in evaluation mode.
+        inputs: (batch, channels, *spatial), rows and columns last.
+        target: Class to explain, as `grad_cam` takes it.
+        shifts: Rows and columns that the inputs are moved by, the first of them (0, 0), whose scores are returned and choose
+            the class.
+        relu: Keep evidence for the class only; False keeps the sign.
+
+    Returns:
+        Scores (batch, classes) and maps (batch, *spatial) of the inputs' size, in units of score a feature position.
+    """
+    if getattr(network, "training", False):
+        raise ValueError("hires_cam needs the network in evaluation mode: call network.eval() first")
+    if tuple(shifts[0]) != (0, 0):
+        raise ValueError(f"the first shift has to be (0, 0), got {shifts[0]}")
+    unmoved, chosen, total = None, None, 0
+    for rows, columns in shifts:
+        with torch.no_grad():
+            features = network.early_features(_moved(inputs, rows, columns))
+        features = features.detach().requires_grad_()
+        with torch.enable_grad():
+            scores = network.classify_early(features)
+            if unmoved is None:
+                unmoved = scores.detach()
+                chosen = choose_target(unmoved, target)
+            gradient = torch.autograd.grad(scores.gather(1, chosen[:, None]).sum(), features)[0]
+        maps = (gradient * features.detach()).sum(1, keepdim=True)
+        mode = "bilinear" if maps.ndim == 4 else "trilinear"
+        large = F.interpolate(maps, size=inputs.shape[2:], mode=mode, align_corners=False)
+        total = total + _moved(large, -rows, -columns)
+    maps = total[:, 0] / len(shifts)
+    return unmoved, maps.relu() if relu else maps
+
+
+def _moved(inputs: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+    """Inputs moved by whole rows and columns, the edge value where nothing moved in."""
+    for axis, step in ((-2, rows), (-1, columns)):
+        if step:
+            length = inputs.shape[axis]
+            index = (torch.arange(length, device=inputs.device) - step).clamp(0, length - 1)
+            inputs = inputs.index_select(axis, index)
+    return inputs
