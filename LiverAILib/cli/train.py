@@ -88,6 +88,9 @@ def _add_task(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--classes", choices=("cirrhosis", "stages"), help="cirrhosis (default) or F0-F4 (nowak2021)")
     group.add_argument("--head", choices=("softmax", "corn"), help="softmax (default) or ordinal (nowak2021)")
     group.add_argument(
+        "--masking", choices=("none", "liver"), help="what yin2021 sees: the whole abdomen (default) or the liver only"
+    )
+    group.add_argument(
         "--class-balance",
         choices=("sampling", "weights", "none"),
         help="classes equally often in every batch (default), weighted in the loss, or left as they are (nowak2021)",

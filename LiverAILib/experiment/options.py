@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from LiverAILib.errors import UserError
+from LiverAILib.methods.yin2021_input import MASKINGS
 from LiverAILib.training.balance import BALANCES
 
 SCHEDULES = ("short", "published", "fine-tune")
@@ -17,6 +18,7 @@ METHODS_OF = {
     "head": ("nowak2021",),
     "frozen_views": ("nowak2021",),
     "class_balance": ("nowak2021", "yin2021"),
+    "masking": ("yin2021",),
     "segmentation_model": ("nowak2021", "yin2021"),
     "encoder_weights": ("segmentation", "nowak2021"),
 }
@@ -45,6 +47,7 @@ class TrainingOptions:
         class_balance: "sampling", "weights" or "none".
         classes: "cirrhosis", or "stages" (F0-F4), of nowak2021.
         head: "softmax" or "corn" (ordinal), of nowak2021.
+        masking: What yin2021 sees: "none" (the whole abdomen, default) or "liver".
         segmentation_model: Its masks are used for validation as in Nowak 2021, and for training beside the given ones.
         encoder_weights: "imagenet", or a safetensors file of a torchvision state dict.
         initial_weights: Trained model (name or folder) of the same method to start from.
@@ -67,6 +70,7 @@ class TrainingOptions:
     class_balance: str | None = None
     classes: str | None = None
     head: str | None = None
+    masking: str | None = None
     segmentation_model: str | None = None
     encoder_weights: str | None = None
     initial_weights: str | None = None
@@ -92,6 +96,7 @@ class TrainingOptions:
             ("lr_spacing", SPACINGS),
             ("class_balance", BALANCES),
             ("classes", CLASS_SETS),
+            ("masking", MASKINGS),
         ):
             value = getattr(self, name)
             if value is not None and value not in allowed:

@@ -93,8 +93,9 @@ def _card_settings(settings: Mapping[str, Any], earlier: Mapping[str, Any] | Non
         inputs = InputSettings() if published else InputSettings(image_size=SHORT_IMAGE_SIZE)
         network = PUBLISHED_NETWORK if published else SHORT_NETWORK
     found = {**vars(inputs), **network}
-    if settings["image_size"]:
-        found["image_size"] = settings["image_size"]
+    for name in ("image_size", "masking"):
+        if settings[name]:
+            found[name] = settings[name]
     return found
 
 

@@ -41,6 +41,7 @@ def test_an_option_that_there_is_not_is_refused():
     ("method", "options", "message"),
     [
         ("segmentation", {"head": "corn"}, "--head: means nothing to segmentation"),
+        ("nowak2021", {"masking": "liver"}, "--masking: means nothing to nowak2021"),
         ("yin2021", {"encoder_weights": "imagenet"}, "--encoder-weights: means nothing to yin2021"),
         ("nowak2021", {"encoder_weights": "imagenet", "epochs": 3}, "--epochs: the published schedule has its own"),
         ("nowak2021", {"epochs_divisor": 3}, "this run is 'short'"),

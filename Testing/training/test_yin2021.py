@@ -177,6 +177,15 @@ def test_from_manifest_to_model(cohort, tmp_path):
     build_network(model.settings).load_state_dict(read_model(model.folder).state())
 
 
+def test_masking_is_kept_in_the_card_and_by_further_training(cohort, tmp_path):
+    tiny = {"image_size": 16, "epochs": 1, "batch_size": 2, "log": lambda line: None}
+    assert train("yin2021", cohort, tmp_path / "abdomen", **tiny).card["settings"]["masking"] == "none"
+    masked = train("yin2021", cohort, tmp_path / "liver", masking="liver", **tiny)
+    assert masked.card["settings"]["masking"] == "liver"
+    further = train("yin2021", cohort, tmp_path / "further", initial_weights=str(masked.folder), **tiny)
+    assert further.card["settings"]["masking"] == "liver"
+
+
 def test_the_published_run_uses_the_published_network(cohort, tmp_path):
     model = train(
         "yin2021", cohort, tmp_path / "run", schedule="published", epochs_divisor=200, image_size=16, log=lambda _: None
