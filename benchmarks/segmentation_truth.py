@@ -1,4 +1,4 @@
-"""A segmentation model against the reference masks of a cohort: Dice, NSD at 2 mm, HD95 and volume error.
+"""A segmentation model against the reference masks of a cohort: Dice, NSD at 2 mm, HD95, volume error and confidence.
 
     python benchmarks/segmentation_truth.py MANIFEST [MODEL]             the rows of split "test"
     python benchmarks/segmentation_truth.py MANIFEST --run RUN           cross-validation: RUN/folds.csv, RUN/fold_<n>/model
@@ -27,8 +27,20 @@ from LiverAILib.imaging.image import Image
 from LiverAILib.segmentation.agreement import mask_agreement
 from LiverAILib.segmentation.predict import Segmenter
 
-MEASURES = {"dice": "Dice", "surface_dice": "NSD 2 mm", "hd95_mm": "HD95 mm", "volume_error_percent": "volume error %"}
-MISSED = {"dice": 0.0, "surface_dice": 0.0, "hd95_mm": float("nan"), "volume_error_percent": -100.0}
+MEASURES = {
+    "dice": "Dice",
+    "surface_dice": "NSD 2 mm",
+    "hd95_mm": "HD95 mm",
+    "volume_error_percent": "volume error %",
+    "confidence": "confidence",
+}
+MISSED = {
+    "dice": 0.0,
+    "surface_dice": 0.0,
+    "hd95_mm": float("nan"),
+    "volume_error_percent": -100.0,
+    "confidence": 0.0,
+}
 
 
 def main(arguments: list[str] | None = None) -> dict[str, Any]:
@@ -93,7 +105,8 @@ def read_case_image(row: CohortRow) -> Image:
 
 def compare_case(segmenter: Segmenter, row: CohortRow, image: Image) -> tuple[dict[str, dict[str, float]], list[str]]:
     """Agreement of every organ that the manifest has a mask of, and the warnings."""
-    segmentation, warnings = segmenter.segment(image)
+    result = segmenter.examine(image)
+    segmentation = result.segmentation
     found = {}
     for structure in segmentation.structures:
         if structure.name not in row.masks:
@@ -101,9 +114,10 @@ def compare_case(segmenter: Segmenter, row: CohortRow, image: Image) -> tuple[di
         mask, reference = segmentation.image.array == structure.label, row.read_mask(structure.name, image)
         if not reference.any():
             continue
-        agreement = asdict(mask_agreement(mask, reference, spacing=image.spacing)) if mask.any() else MISSED
+        agreement = asdict(mask_agreement(mask, reference, spacing=image.spacing)) if mask.any() else dict(MISSED)
+        agreement["confidence"] = result.figures.confidence.get(structure.name, MISSED["confidence"])
         found[structure.name] = {name: round(value, 3) for name, value in agreement.items()}
-    return found, [f"{w.code}: {w.text}" for w in warnings]
+    return found, [f"{w.code}: {w.text}" for w in result.warnings]
 
 
 def summary(cases: Mapping[str, Mapping[str, Mapping[str, float]]], rows: Mapping[str, CohortRow]) -> dict[str, Any]:
@@ -118,7 +132,7 @@ def summary(cases: Mapping[str, Mapping[str, Mapping[str, float]]], rows: Mappin
         for name in MEASURES:
             values = np.array([cases[case][organ][name] for case in ids])
             finite = values[np.isfinite(values)]
-            badness = {"dice": -values, "surface_dice": -values, "volume_error_percent": abs(values)}.get(name, values)
+            badness = {"hd95_mm": values, "volume_error_percent": abs(values)}.get(name, -values)
             worst = int(np.argmax(np.nan_to_num(badness, nan=np.inf)))
             half = float(stats.t.ppf(0.975, len(finite) - 1) * stats.sem(finite)) if len(finite) > 1 else None
             mean = float(finite.mean()) if finite.size else float("nan")

@@ -82,10 +82,8 @@ def test_the_whole_command_writes_every_case_and_the_summary(truth, run, tmp_pat
 def test_mean_interval_and_worst_are_those_worked_out_by_hand(truth):
     dice = {"a": 0.90, "b": 0.94, "c": 0.80}
     volume = {"a": -12.0, "b": 3.0, "c": 9.0}
-    cases = {
-        case: {"liver": {"dice": dice[case], "surface_dice": 0.7, "hd95_mm": 5.0, "volume_error_percent": volume[case]}}
-        for case in dice
-    }
+    same = {"surface_dice": 0.7, "hd95_mm": 5.0, "confidence": 0.9}
+    cases = {case: {"liver": {"dice": dice[case], "volume_error_percent": volume[case], **same}} for case in dice}
     rows = {case: CohortRow(case, case, images={"t2": ()}) for case in dice}
     liver = truth.summary(cases, rows)["MR"]["liver"]
     assert liver["dice"]["mean"] == pytest.approx(0.88)
