@@ -1,7 +1,8 @@
 """Grad-CAM with probability of a ResNet50: LiverAI beside captum, pytorch-grad-cam, MONAI and the plain forward pass.
 
-All run in turn on the same network, input and threads; the figure is the median time as a multiple of the plain forward.
-Peers that are not installed are left out: `pip install captum grad-cam monai` adds them.
+HiResCAM over eight shifts stands beside captum's gradient times activation, called eight times. All run in turn on the same
+network, input and threads; the figure is the median time as a multiple of the plain forward. Peers that are not installed are
+left out: `pip install captum grad-cam monai` adds them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 import torch
 
 from LiverAILib.explain.gradcam import grad_cam
+from LiverAILib.explain.hirescam import SHIFTS, hires_cam
 from LiverAILib.networks.classifier import ResNet50Classifier
 
 
@@ -28,13 +30,23 @@ def contenders(network: ResNet50Classifier, images: torch.Tensor) -> dict[str, C
         scores, maps = grad_cam(network, images, 1)
         return scores.softmax(1), maps
 
-    found: dict[str, Callable[[], object]] = {"plain forward": forward, "LiverAI": liverai}
+    def liverai_hirescam() -> object:
+        scores, maps = hires_cam(network, images, 1)
+        return scores.softmax(1), maps
+
+    found: dict[str, Callable[[], object]] = {
+        "plain forward": forward,
+        "LiverAI": liverai,
+        "LiverAI HiResCAM": liverai_hirescam,
+    }
     try:
-        from captum.attr import LayerGradCam
+        from captum.attr import LayerGradCam, LayerGradientXActivation
 
         layer = LayerGradCam(network, network.layer4)
         # captum returns the map alone: the probability costs one more forward pass.
         found["captum"] = lambda: (layer.attribute(images, 1, relu_attributions=True), forward())
+        early = LayerGradientXActivation(network, network.layer2)
+        found["captum HiResCAM"] = lambda: ([early.attribute(images, 1).sum(1) for _ in SHIFTS], forward())
     except ImportError:
         pass
     try:
