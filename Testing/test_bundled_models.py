@@ -70,9 +70,11 @@ def test_the_card_states_held_out_figures_of_patients_that_their_network_did_not
     """The model in the box has seen every real scan, so it is refused a test on them."""
     model = load_model("liver-mr-ct")
     held_out = {f"chaos_mr_{subject}" for subject in HELD_OUT_MR} | set(HELD_OUT_CT)
-    assert set(model.card["metrics"]["held_out"]["liver"]) == held_out
+    assert set(model.card["metrics"]["held_out_split"]["held_out"]["liver"]) == held_out
     manifest, _ = write_manifests(data_folder, tmp_path)
-    rows = read_cohort(manifest).split("test")
+    cohort = read_cohort(manifest)
+    assert set(model.card["metrics"]["cross_validation"]["cases"]) == {row.case_id for row in cohort}
+    rows = cohort.split("test")
     with pytest.raises(UserError, match="was trained on patient chaos_mr_10"):
         Seen.from_card(model.card).refuse_patients(rows, model.name, splits=("train",))
 
