@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from LiverAILib.explain.gradcam import Choice, choose_target
+from LiverAILib.explain.shift import translate
 
 SHIFTS = ((0, 0), (-14, -2), (-10, 10), (-6, -10), (6, 14), (-2, 6), (2, -14), (14, 2))
 """Rows and columns that the image is moved by: no two alike modulo the 32 pixels that a last position is wide."""
@@ -57,9 +58,10 @@ def hires_cam(
     if tuple(shifts[0]) != (0, 0):
         raise ValueError(f"the first shift has to be (0, 0), got {shifts[0]}")
     unmoved, chosen, total = None, None, 0
+    slices = (0,) * (inputs.ndim - 4)
     for rows, columns in shifts:
         with torch.no_grad():
-            features = network.early_features(_moved(inputs, rows, columns))
+            features = network.early_features(translate(inputs, (*slices, rows, columns)))
         features = features.detach().requires_grad_()
         with torch.enable_grad():
             scores = network.classify_early(features)
@@ -70,16 +72,6 @@ def hires_cam(
         maps = (gradient * features.detach()).sum(1, keepdim=True)
         mode = "bilinear" if maps.ndim == 4 else "trilinear"
         large = F.interpolate(maps, size=inputs.shape[2:], mode=mode, align_corners=False)
-        total = total + _moved(large, -rows, -columns)
+        total = total + translate(large, (*slices, -rows, -columns))
     maps = total[:, 0] / len(shifts)
     return unmoved, maps.relu() if relu else maps
-
-
-def _moved(inputs: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
-    """Inputs moved by whole rows and columns, the edge value where nothing moved in."""
-    for axis, step in ((-2, rows), (-1, columns)):
-        if step:
-            length = inputs.shape[axis]
-            index = (torch.arange(length, device=inputs.device) - step).clamp(0, length - 1)
-            inputs = inputs.index_select(axis, index)
-    return inputs

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from LiverAILib.explain.map_family import MapFamily
+from LiverAILib.explain.shift import translate
 from LiverAILib.explain.similarity import rank_correlation, top_overlap
 
 SHIFT = 0.02
@@ -95,15 +96,6 @@ def shifts_of(spatial: Sequence[int], share: float) -> list[tuple[int, ...]]:
             for sign in (-1, 1):
                 moves.append(tuple(sign * step if a == axis else 0 for a in range(len(spatial))))
     return moves
-
-
-def translate(inputs: torch.Tensor, move: Sequence[int]) -> torch.Tensor:
-    """Inputs (batch, channels, *spatial) moved by whole positions, the edge value where nothing moved in."""
-    for axis, step in enumerate(move, 2):
-        if step:
-            length = inputs.shape[axis]
-            inputs = inputs.index_select(axis, (torch.arange(length) - step).clamp(0, length - 1))
-    return inputs
 
 
 def _common(still: np.ndarray, moved: np.ndarray, move: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from LiverAILib.explain.map_family import MapFamily
-from LiverAILib.explain.repeatability import repeatability, shifts_of, translate
+from LiverAILib.explain.repeatability import repeatability, shifts_of
 from Testing.explain.planted import CornerNetwork, PatternNetwork
 
 
@@ -52,14 +52,6 @@ def test_a_map_that_stays_where_it_is_loses_what_the_shift_takes():
 def test_shifts_go_to_both_sides_by_a_share_of_the_side_and_at_least_one():
     assert shifts_of((224, 50), 0.02) == [(-4, 0), (4, 0), (0, -1), (0, 1)]
     assert shifts_of((1, 10), 0.02) == [(0, -1), (0, 1)]
-
-
-@pytest.mark.parametrize("move", [(2, 0), (-3, 0), (0, 1), (2, -1)])
-def test_moving_is_rolling_inside_and_the_edge_value_beyond(move):
-    image = torch.rand(1, 1, 9, 8)
-    padded = F.pad(image, (4, 4, 4, 4), mode="replicate")
-    expected = padded.roll(move, dims=(2, 3))[..., 4:-4, 4:-4]
-    torch.testing.assert_close(translate(image, move), expected)
 
 
 def test_a_case_without_a_map_is_left_out():
