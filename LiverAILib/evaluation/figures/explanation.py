@@ -89,11 +89,13 @@ def explanation_figure(
             if with_image:
                 _draw_image(cells[0], panels[c])
             shown = _draw_heat(cells[-1], panels[c], signed, own_top)
-            cells[0].set_title(panels[c].title, fontsize=6.5, fontweight="normal", loc="center")
+            # An empty line keeps room for the row's title, which takes no part in the layout: it is wider than a panel.
+            room = "\n" if title else ""
+            cells[0].set_title(room + panels[c].title, fontsize=6.5, fontweight="normal", loc="center")
         if title:
             lines = max((panel.title.count("\n") + 1 for panel in panels if panel.title), default=0)
-            lift = 3 + 9 * lines
-            grid[lines_per_row * r][0].annotate(
+            lift = 9 + 9 * lines
+            shown_title = grid[lines_per_row * r][0].annotate(
                 title,
                 (0, 1),
                 xytext=(0, lift),
@@ -102,6 +104,7 @@ def explanation_figure(
                 fontsize=8,
                 fontweight="bold",
             )
+            shown_title.set_in_layout(False)
     bar = figure.colorbar(shown, ax=grid, shrink=0.6, aspect=30)
     bar.set_label(label if shared_scale else f"{label}\nscaled to each panel's maximum", fontsize=6.5)
     if not shared_scale:
