@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from LiverAILib.batch import Entry
     from LiverAILib.case import Case
 
-RECORD = "assessment.json"
-
 
 def parseArguments(arguments: list[str]) -> argparse.Namespace:
     """The options; a `--` that Slicer passes on is skipped."""
@@ -141,6 +139,8 @@ def findMask(folder: Path, caseId: str) -> Path:
 
 def saveResult(nodes: AssessmentNodes, folder: Path, *, saveScene: bool) -> None:
     """Write the files of a case; the record comes last and marks the case as finished."""
+    from LiverAILib.assessment_files import RECORD
+
     folder.mkdir(parents=True, exist_ok=True)
     primary = nodes.record["primary_pipeline"]
     with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as unfinished:

@@ -34,6 +34,20 @@ def choose_target(scores: torch.Tensor, target: int | Sequence[int] | Choice | N
     return torch.as_tensor(chosen, device=scores.device).expand(len(scores))
 
 
+def score_gradient(
+    classify: Callable[[torch.Tensor], torch.Tensor],
+    features: torch.Tensor,
+    target: int | Sequence[int] | Choice | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Class scores (batch, classes) of feature maps, and the gradient of the chosen class's score at them."""
+    features = features.detach().requires_grad_()
+    with torch.enable_grad():
+        scores = classify(features)
+        chosen = choose_target(scores.detach(), target)
+        gradient = torch.autograd.grad(scores.gather(1, chosen[:, None]).sum(), features)[0]
+    return scores.detach(), gradient
+
+
 def grad_cam(
     network: SplitNetwork,
     inputs: torch.Tensor,
@@ -60,11 +74,7 @@ def grad_cam(
         raise ValueError("grad_cam needs the network in evaluation mode: call network.eval() first")
     with torch.no_grad():
         features = network.features(inputs)
-    features = features.detach().requires_grad_()
-    with torch.enable_grad():
-        scores = network.classify(features)
-        chosen = choose_target(scores.detach(), target)
-        gradient = torch.autograd.grad(scores.gather(1, chosen[:, None]).sum(), features)[0]
+    scores, gradient = score_gradient(network.classify, features, target)
     spatial = tuple(range(2, features.ndim))
-    maps = (gradient.mean(spatial, keepdim=True) * features.detach()).sum(1)
-    return scores.detach(), maps.relu() if relu else maps
+    maps = (gradient.mean(spatial, keepdim=True) * features).sum(1)
+    return scores, maps.relu() if relu else maps

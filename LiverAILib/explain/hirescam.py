@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 import torch.nn.functional as F
 
-from LiverAILib.explain.gradcam import Choice, choose_target
+from LiverAILib.explain.gradcam import Choice, choose_target, score_gradient
 from LiverAILib.explain.shift import translate
 
 SHIFTS = ((0, 0), (-14, -2), (-10, 10), (-6, -10), (6, 14), (-2, 6), (2, -14), (14, 2))
@@ -57,19 +57,15 @@ def hires_cam(
         raise ValueError("hires_cam needs the network in evaluation mode: call network.eval() first")
     if tuple(shifts[0]) != (0, 0):
         raise ValueError(f"the first shift has to be (0, 0), got {shifts[0]}")
-    unmoved, chosen, total = None, None, 0
+    unmoved, total = None, 0
     slices = (0,) * (inputs.ndim - 4)
     for rows, columns in shifts:
         with torch.no_grad():
             features = network.early_features(translate(inputs, (*slices, rows, columns)))
-        features = features.detach().requires_grad_()
-        with torch.enable_grad():
-            scores = network.classify_early(features)
-            if unmoved is None:
-                unmoved = scores.detach()
-                chosen = choose_target(unmoved, target)
-            gradient = torch.autograd.grad(scores.gather(1, chosen[:, None]).sum(), features)[0]
-        maps = (gradient * features.detach()).sum(1, keepdim=True)
+        scores, gradient = score_gradient(network.classify_early, features, target)
+        if unmoved is None:
+            unmoved, target = scores, choose_target(scores, target)
+        maps = (gradient * features).sum(1, keepdim=True)
         mode = "bilinear" if maps.ndim == 4 else "trilinear"
         large = F.interpolate(maps, size=inputs.shape[2:], mode=mode, align_corners=False)
         total = total + translate(large, (*slices, -rows, -columns))

@@ -70,4 +70,4 @@ class Method(ABC):
         explain: ToExplain,
         clock: Clock,
     ) -> Examination:
-        """Classify and explain; every map comes back in the geometry of `image`."""
+        """Classify and explain as `explain`, checked before, says; every map comes back in the geometry of `image`."""

@@ -158,7 +158,6 @@ class Nowak2021(Method):
         clock: Clock,
     ) -> Examination:
         """Choose the slice, run both pipelines and explain them."""
-        explain.check(self.model)
         canonical, order = to_canonical(image)
         liver = order.apply(segmentation.image.array) == LIVER.label
         chosen, position, warnings = choose_slice(image, canonical, order, liver, slice_index)

@@ -101,10 +101,9 @@ class Yin2021(Method):
         """Average the windows' probabilities, explain in 3D.
 
         Raises:
-            UserError: There is no liver, a slice was asked for, or the class is unknown.
+            UserError: There is no liver, or a slice was asked for.
         """
         name = image.meta.get("path", "image")
-        explain.check(self.model)
         if slice_index is not None:
             raise UserError(
                 f"{name}: slice {slice_index} was asked for, but the model '{self.model.name}' looks at the whole liver. "

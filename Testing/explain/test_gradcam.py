@@ -31,17 +31,6 @@ class Small3D(nn.Module):
         return self.head(self.body(inputs))
 
 
-@pytest.fixture(scope="module")
-def resnet():
-    torch.manual_seed(0)
-    return ResNet50Classifier(2).eval()
-
-
-@pytest.fixture(scope="module")
-def images():
-    return torch.randn(3, 3, 64, 96, generator=torch.Generator().manual_seed(1))
-
-
 @pytest.mark.parametrize("target", [0, 1])
 def test_2d_maps_equal_captum(resnet, images, target):
     _, maps = grad_cam(resnet, images, target)

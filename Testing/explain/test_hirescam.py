@@ -10,21 +10,9 @@ from torch import nn
 
 from LiverAILib.explain.gradcam import grad_cam
 from LiverAILib.explain.hirescam import SHIFTS, hires_cam
-from LiverAILib.networks.classifier import ResNet50Classifier
 from LiverAILib.networks.yin2021 import Yin2021Network
 
 UNMOVED = ((0, 0),)
-
-
-@pytest.fixture(scope="module")
-def resnet():
-    torch.manual_seed(0)
-    return ResNet50Classifier(2).eval()
-
-
-@pytest.fixture(scope="module")
-def images():
-    return torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(1))
 
 
 def test_2d_maps_are_captums_gradient_times_activation_of_the_second_stage(resnet, images):
