@@ -296,8 +296,8 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _listModels(self) -> None:
         """Fill the list of models that assess cases."""
+        from LiverAILib.data.model import list_models
         from LiverAILib.methods import METHODS
-        from LiverAILib.model import list_models
 
         try:
             self._models = [model for model in list_models() if model.method in METHODS]
@@ -360,7 +360,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Fill the result area."""
         from LiverAISlicer.summary import resultHtml
 
-        from LiverAILib.assessment import RESEARCH_USE
+        from LiverAILib.data.assessment import RESEARCH_USE
 
         self._nodes = nodes
         wasUpdating, self._updating = self._updating, True

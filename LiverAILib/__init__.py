@@ -10,13 +10,13 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "assess": "LiverAILib.assessor",
-    "Assessor": "LiverAILib.assessor",
-    "Assessment": "LiverAILib.assessment",
-    "Case": "LiverAILib.case",
+    "assess": "LiverAILib.jobs.assess",
+    "Assessor": "LiverAILib.jobs.assess",
+    "Assessment": "LiverAILib.data.assessment",
+    "Case": "LiverAILib.data.case",
     "Image": "LiverAILib.imaging.image",
-    "Model": "LiverAILib.model",
-    "load_model": "LiverAILib.model",
+    "Model": "LiverAILib.data.model",
+    "load_model": "LiverAILib.data.model",
     "read_image": "LiverAILib.imaging.files",
     "segment": "LiverAILib.segmentation",
 }

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from LiverAILib.imaging.image import Image
+from Testing.tiny_cohort import write_tiny_cohort
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,6 +26,12 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real images are not here: set LIVERAI_DATA ({folder} does not exist)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory) -> Path:
+    """Manifest of a tiny cohort of six cases: four to train on, two to validate on."""
+    return write_tiny_cohort(tmp_path_factory.mktemp("cohort"))
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 
-from LiverAILib.methods.nowak2021 import CLASSES, LIVER_MARGIN, PIPELINES
-from LiverAILib.methods.yin2021 import CLASSES as STAGES
-from LiverAILib.methods.yin2021 import PIPELINE, build_network
-from LiverAILib.model import Model, save_model
+from LiverAILib.data.model import Model, save_model
+from LiverAILib.data.structures import STRUCTURES
+from LiverAILib.methods.nowak2021.method import CLASSES, LIVER_MARGIN, PIPELINES
+from LiverAILib.methods.yin2021.method import CLASSES as STAGES
+from LiverAILib.methods.yin2021.method import PIPELINE, build_network
 from LiverAILib.networks.classifier import ResNet50Classifier
 from LiverAILib.networks.unet import build_unet
-from LiverAILib.segmentation.structures import STRUCTURES
 
 
 def untrained_nowak2021(folder: Path, *, image_size: int = 64, segmentation_model: str | None = None) -> Model:

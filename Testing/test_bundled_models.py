@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from LiverAILib.assessor import Assessor
-from LiverAILib.case import Case
-from LiverAILib.cohort import read_cohort
+from LiverAILib.data.case import Case
+from LiverAILib.data.cohort import read_cohort
+from LiverAILib.data.model import list_models, load_model
+from LiverAILib.data.seen_cases import Seen
 from LiverAILib.errors import UserError
-from LiverAILib.experiment.identities import Seen
-from LiverAILib.model import list_models, load_model
+from LiverAILib.jobs.assess import Assessor
 from LiverAILib.resources import resources_folder
 from LiverAILib.segmentation.agreement import mask_agreement
 from LiverAILib.segmentation.predict import Segmenter, default_model
+from LiverAILib.segmentation.training.public_data import HELD_OUT_CT, HELD_OUT_MR, write_manifests
 from LiverAILib.simulation.ct import simulate_ct
 from LiverAILib.simulation.t2_mr import simulate_t2_mr
-from LiverAILib.training.public_data import HELD_OUT_CT, HELD_OUT_MR, write_manifests
 
 
 def bundled():

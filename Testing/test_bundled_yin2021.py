@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from LiverAILib.assessment import SIMULATED, Segmentation
-from LiverAILib.assessor import Assessor
-from LiverAILib.case import Case
+from LiverAILib.data.assessment import SIMULATED, Segmentation
+from LiverAILib.data.case import Case
+from LiverAILib.data.structures import LIVER
 from LiverAILib.explain.region_scores import region_score
-from LiverAILib.methods.yin2021 import cumulative
-from LiverAILib.segmentation.structures import LIVER
+from LiverAILib.jobs.assess import Assessor
+from LiverAILib.methods.yin2021.method import cumulative
 from LiverAILib.simulation import simulate_ct
 
 SCAN = {"size": (144, 144, 48), "spacing": (2.6, 2.6, 5.0)}

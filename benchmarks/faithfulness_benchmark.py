@@ -17,14 +17,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from LiverAILib.cohort import CohortRow, read_cohort
+from LiverAILib.data.cohort import CohortRow, read_cohort
+from LiverAILib.data.model import load_model
 from LiverAILib.explain.faithfulness import Faithfulness, check_faithfulness
 from LiverAILib.explain.map_family import MapFamily
 from LiverAILib.explain.summary import explanation_report
 from LiverAILib.imaging.geometry import to_canonical
-from LiverAILib.methods.caudate_level import caudate_level
-from LiverAILib.methods.nowak2021 import Nowak2021, network_input, prepare_slice
-from LiverAILib.model import load_model
+from LiverAILib.methods.nowak2021.caudate_level import caudate_level
+from LiverAILib.methods.nowak2021.method import Nowak2021, network_input, prepare_slice
 
 
 def inputs_of(rows: list[CohortRow], pipeline: str) -> torch.Tensor:

@@ -21,14 +21,14 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from LiverAILib.cohort import CohortRow, read_cohort
+from LiverAILib.data.cohort import CohortRow, read_cohort
+from LiverAILib.data.model import load_model
 from LiverAILib.imaging.geometry import to_canonical
-from LiverAILib.methods.caudate_level import caudate_level
 from LiverAILib.methods.familiarity import fit_familiarity
-from LiverAILib.methods.nowak2021 import PIPELINES, Nowak2021, prepare_slice
-from LiverAILib.model import load_model
-from LiverAILib.training.familiarity import pooled_features
-from LiverAILib.training.public_data import write_manifests
+from LiverAILib.methods.familiarity_training import pooled_features
+from LiverAILib.methods.nowak2021.caudate_level import caudate_level
+from LiverAILib.methods.nowak2021.method import PIPELINES, Nowak2021, prepare_slice
+from LiverAILib.segmentation.training.public_data import write_manifests
 
 SPOILED = 40
 """Test cases that are spoiled in every way."""

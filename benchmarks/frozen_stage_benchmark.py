@@ -15,9 +15,9 @@ from pathlib import Path
 
 import torch
 
+from LiverAILib.methods.nowak2021.training import PipelineOptions, SliceSet, frozen_task
 from LiverAILib.networks.classifier import ResNet50Classifier
 from LiverAILib.training.fit import FitOptions, fit
-from LiverAILib.training.nowak2021 import PipelineOptions, SliceSet, frozen_task
 from LiverAILib.training.schedule import Stage
 
 

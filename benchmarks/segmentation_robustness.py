@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 from segmentation_truth import read_case_image
 
-from LiverAILib.cohort import read_cohort
+from LiverAILib.data.cohort import read_cohort
+from LiverAILib.data.model import load_model
+from LiverAILib.data.structures import LIVER
 from LiverAILib.imaging.geometry import resample, to_canonical
 from LiverAILib.imaging.image import Image
-from LiverAILib.model import load_model
 from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.segmentation.repeatability import measure_repeatability
-from LiverAILib.segmentation.structures import LIVER
 
 Variant = Callable[[Image], Image]
 

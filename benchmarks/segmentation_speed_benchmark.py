@@ -24,10 +24,10 @@ import torch
 from synthetic_ct import synthetic_ct
 from torch import nn
 
+from LiverAILib.data.model import load_model
 from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import intensity_scale
-from LiverAILib.model import load_model
 from LiverAILib.segmentation.grid import SliceGrid, adjacent_slices, pad_to_stride
 from LiverAILib.segmentation.predict import BATCH, Segmenter
 

@@ -6,7 +6,7 @@
 In a cross-validation every case is segmented by the model of its own fold; a model that has seen the patient is refused.
 Prints a line a case and organ, then mean and worst with the 95 % interval of the mean (Student's t over cases);
 `--output FILE.json` keeps it all for a model's card. An organ that the reference has and the model misses counts as Dice 0.
-`python -m LiverAILib.training.public_data` writes the manifests of the public data.
+`python -m LiverAILib.segmentation.training.public_data` writes the manifests of the public data.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from LiverAILib.cohort import Cohort, CohortRow, read_cohort
-from LiverAILib.experiment.subject import read_subject
+from LiverAILib.data.cohort import Cohort, CohortRow, read_cohort
 from LiverAILib.imaging.image import Image
+from LiverAILib.jobs.cohort_evaluation.subject import read_subject
 from LiverAILib.segmentation.agreement import mask_agreement
 from LiverAILib.segmentation.predict import Segmenter
 

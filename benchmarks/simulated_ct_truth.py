@@ -17,15 +17,15 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binomtest
 
-from LiverAILib.assessment import GRAD_CAM, HEATMAP_TITLES, Segmentation
-from LiverAILib.assessor import Assessor
-from LiverAILib.case import Case
-from LiverAILib.cohort import CohortRow, read_cohort
+from LiverAILib.data.assessment import GRAD_CAM, HEATMAP_TITLES, Segmentation
+from LiverAILib.data.case import Case
+from LiverAILib.data.cohort import CohortRow, read_cohort
+from LiverAILib.data.structures import LIVER
 from LiverAILib.evaluation.delong import auc
 from LiverAILib.explain.region_scores import region_score
+from LiverAILib.jobs.assess import Assessor
 from LiverAILib.methods.base import ToExplain
-from LiverAILib.methods.yin2021 import CLASSES, CUMULATIVE, cumulative
-from LiverAILib.segmentation.structures import LIVER
+from LiverAILib.methods.yin2021.method import CLASSES, CUMULATIVE, cumulative
 
 
 def examine(row: CohortRow, assessor: Assessor, *, network_mask: bool, heatmap: str) -> dict[str, float | str]:

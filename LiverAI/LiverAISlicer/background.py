@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from LiverAILib.assessment import Assessment
+from LiverAILib.data.assessment import Assessment
 from LiverAISlicer.jobs import RESULT, Job, writeJob
 from LiverAISlicer.library import libraryRoot
 from LiverAISlicer.process import WorkerProcess, workerCommand
@@ -120,8 +120,8 @@ class BackgroundAssessor:
         folder, self._job = self._job, None
         assessment, text, details = None, event.get("text", ""), event.get("details", "")
         if kind == "done":
-            from LiverAILib.assessment_files import read_assessment
             from LiverAILib.errors import UserError
+            from LiverAILib.results.files import read_assessment
 
             try:
                 assessment = read_assessment(folder / RESULT)

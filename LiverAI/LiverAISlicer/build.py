@@ -12,9 +12,9 @@ import slicer.util
 import vtk
 from vtk.util import numpy_support
 
-from LiverAILib.assessment import Assessment, Segmentation
-from LiverAILib.report_measurements import cutoff_rows
-from LiverAILib.segmentation.structures import LIVER
+from LiverAILib.data.assessment import Assessment, Segmentation
+from LiverAILib.data.structures import LIVER
+from LiverAILib.results.measurement_rows import cutoff_rows
 from LiverAISlicer.nodes import BINARY_LABELMAP
 
 COLUMNS = ("Section", "Item", "Value", "Unit", "Explanation")

@@ -1,7 +1,7 @@
 """What the panel hands to the background process and what comes back, as files: no pickle, no rounding.
 
 A job is a folder with `job.json`, `image.npy` and, where the user gave masks, `liver.npy`, `spleen.npy`, ...; its result
-is the folder `result` that `LiverAILib.assessment_files` writes.
+is the folder `result` that `LiverAILib.results.files` writes.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from LiverAILib.assessment import GRAD_CAM
-from LiverAILib.case import PARTS, Case
+from LiverAILib.data.assessment import GRAD_CAM
+from LiverAILib.data.case import PARTS, Case
+from LiverAILib.data.structures import LIVER, STRUCTURES
 from LiverAILib.imaging.image import Image
-from LiverAILib.segmentation.structures import LIVER, STRUCTURES
 
 JOB, IMAGE, RESULT = "job.json", "image.npy", "result"
 

@@ -9,7 +9,7 @@ from LiverAISlicer.library import useLibrary
 
 useLibrary()
 
-from LiverAILib.assessment import GRAD_CAM, HEATMAP_TITLES, Assessment  # noqa: E402
+from LiverAILib.data.assessment import GRAD_CAM, HEATMAP_TITLES, Assessment  # noqa: E402
 from LiverAILib.errors import UserError  # noqa: E402
 from LiverAISlicer import views  # noqa: E402
 from LiverAISlicer.jobs import Job  # noqa: E402
@@ -155,7 +155,7 @@ class AssessmentLogic:
         """The assessor of a model and device, kept for the next call."""
         key = (str(model), device)
         if key not in self._assessors:
-            from LiverAILib.assessor import Assessor
+            from LiverAILib.jobs.assess import Assessor
 
             self._assessors[key] = Assessor(model, device=device, progress=self._report)
         return self._assessors[key]

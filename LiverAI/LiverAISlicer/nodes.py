@@ -8,11 +8,11 @@ import slicer.util
 import vtk
 from vtk.util import numpy_support
 
-from LiverAILib.assessment import Segmentation
-from LiverAILib.case import PARTS
+from LiverAILib.data.assessment import Segmentation
+from LiverAILib.data.case import PARTS
+from LiverAILib.data.structures import LIVER, STRUCTURES, Structure
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
-from LiverAILib.segmentation.structures import LIVER, STRUCTURES, Structure
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 BINARY_LABELMAP = "Binary labelmap"

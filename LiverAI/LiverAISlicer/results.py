@@ -12,7 +12,7 @@ import slicer
 import slicer.util
 import vtk
 
-from LiverAILib.assessment import Assessment
+from LiverAILib.data.assessment import Assessment
 from LiverAILib.errors import UserError
 from LiverAISlicer import build, display, hierarchy, views
 from LiverAISlicer.display import ROLE
@@ -68,7 +68,7 @@ def writeAssessment(
     Raises:
         UserError: The volume is not the one that was assessed any more. The scene is then as it was.
     """
-    from LiverAILib.shown_slice import shown_slice  # loads SimpleITK
+    from LiverAILib.results.shown_slice import shown_slice  # loads SimpleITK
 
     _checkStillThere(volumeNode, segmentationNode, assessment)
     segmentation = build.buildSegmentation(assessment.segmentation, volumeNode) if segmentationNode is None else None

@@ -6,7 +6,7 @@ import numpy as np
 import slicer
 import slicer.util
 
-from LiverAILib.assessment import (
+from LiverAILib.data.assessment import (
     Assessment,
     CaseWarning,
     ChosenSlice,
@@ -15,8 +15,8 @@ from LiverAILib.assessment import (
     Measurement,
     Segmentation,
 )
+from LiverAILib.data.structures import LIVER, SPLEEN
 from LiverAILib.imaging.image import Image
-from LiverAILib.segmentation.structures import LIVER, SPLEEN
 from LiverAISlicer.nodes import imageFromVolumeNode, maskFromSegmentationNode
 
 SHAPE = (12, 40, 48)

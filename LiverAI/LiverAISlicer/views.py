@@ -10,7 +10,7 @@ from LiverAISlicer.nodes import ijkToWorld
 from LiverAISlicer.transaction import SceneTransaction
 
 if TYPE_CHECKING:
-    from LiverAILib.shown_slice import ShownSlice
+    from LiverAILib.results.shown_slice import ShownSlice
 
 DEFAULT_OPACITY = 0.5
 

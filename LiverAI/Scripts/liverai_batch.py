@@ -30,9 +30,9 @@ from LiverAISlicer.logic import HEAT_MAPS, AssessmentLogic, UserError
 from LiverAISlicer.results import AssessmentNodes
 
 if TYPE_CHECKING:
-    from LiverAILib.assessor import Assessor
-    from LiverAILib.batch import Entry
-    from LiverAILib.case import Case
+    from LiverAILib.data.case import Case
+    from LiverAILib.jobs.assess import Assessor
+    from LiverAILib.jobs.batch import Entry
 
 
 def parseArguments(arguments: list[str]) -> argparse.Namespace:
@@ -64,15 +64,15 @@ def run(options: argparse.Namespace) -> int:
     """Assess all cases; returns the exit code."""
     from LiverAISlicer.dependencies import checkDependencies
 
-    from LiverAILib.model import load_model
+    from LiverAILib.data.model import load_model
 
     checkDependencies()
     model = load_model(options.model)  # before the libraries of the networks are loaded, which takes seconds
 
-    from LiverAILib.assessment_files import check_output_folder
-    from LiverAILib.assessor import Assessor
-    from LiverAILib.batch import SUMMARY, find_cases, finished_record, summary_row, write_summary
+    from LiverAILib.jobs.assess import Assessor
+    from LiverAILib.jobs.batch import SUMMARY, find_cases, finished_record, summary_row, write_summary
     from LiverAILib.methods import method_of
+    from LiverAILib.results.files import check_output_folder
 
     role = method_of(model).role
     entries = list(find_cases(options.input, role))
@@ -105,8 +105,8 @@ def run(options: argparse.Namespace) -> int:
 
 def readCase(entry: Entry, role: str, masks: Path | None) -> Case:
     """The case of an image or row, with the liver mask of the folder `masks` where there is one."""
-    from LiverAILib.segmentation.file import read_segmentation_mask
-    from LiverAILib.segmentation.structures import LIVER
+    from LiverAILib.data.segmentation_file import read_segmentation_mask
+    from LiverAILib.data.structures import LIVER
 
     case = entry.read()
     if masks is None:
@@ -139,7 +139,7 @@ def findMask(folder: Path, caseId: str) -> Path:
 
 def saveResult(nodes: AssessmentNodes, folder: Path, *, saveScene: bool) -> None:
     """Write the files of a case; the record comes last and marks the case as finished."""
-    from LiverAILib.assessment_files import RECORD
+    from LiverAILib.results.files import RECORD
 
     folder.mkdir(parents=True, exist_ok=True)
     primary = nodes.record["primary_pipeline"]

@@ -44,9 +44,9 @@ def run(folder: Path, assessors: dict) -> None:
     job = readJob(folder)
     emit("progress", share=0.0, text="Loading the networks' libraries")
     from LiverAILib import Assessor
-    from LiverAILib.assessment_files import write_assessment
+    from LiverAILib.data.model import load_model
     from LiverAILib.methods import method_of
-    from LiverAILib.model import load_model
+    from LiverAILib.results.files import write_assessment
 
     model = load_model(job.model)
     key = (job.model, job.device, model.checksum)

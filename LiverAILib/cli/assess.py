@@ -7,10 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-from LiverAILib.case import PARTS
 from LiverAILib.cli import output
+from LiverAILib.data.case import PARTS
+from LiverAILib.data.structures import LIVER, STRUCTURES
 from LiverAILib.errors import UserError
-from LiverAILib.segmentation.structures import LIVER, STRUCTURES
 
 DEFAULT_MODEL = "nowak2021-simulated"
 MASKS = tuple(name for name in (*STRUCTURES, *PARTS) if name != LIVER.name)
@@ -53,11 +53,11 @@ def add_assess(commands: argparse._SubParsersAction) -> None:
 
 def run_assess(args: argparse.Namespace) -> int:
     """`liverai assess`."""
-    from LiverAILib.assessment_files import check_output_folder, write_assessment
-    from LiverAILib.case import Case
+    from LiverAILib.data.case import Case
+    from LiverAILib.data.model import load_model
     from LiverAILib.methods import method_of
-    from LiverAILib.model import load_model
     from LiverAILib.morphometry.covariates import parse_covariates
+    from LiverAILib.results.files import check_output_folder, write_assessment
 
     model = load_model(args.model)
     if len(args.input) > 1:
@@ -74,7 +74,7 @@ def run_assess(args: argparse.Namespace) -> int:
     )
     created = not args.output.exists()
     check_output_folder(args.output)
-    from LiverAILib.assessor import assess
+    from LiverAILib.jobs.assess import assess
 
     try:
         assessment = assess(
@@ -119,7 +119,7 @@ def parse_masks(assignments: list[str]) -> dict[str, list[str]]:
 
 def assessment_table(assessment, files: dict[str, Path]) -> str:
     """The result and the files as a table for the terminal."""
-    from LiverAILib.report_measurements import reached_text, value_text
+    from LiverAILib.results.measurement_rows import reached_text, value_text
 
     rows = [("case", assessment.case_id), ("model", f"{assessment.model} ({assessment.method})")]
     for name, result in assessment.pipelines.items():
@@ -159,7 +159,7 @@ def add_demo(commands: argparse._SubParsersAction) -> None:
 
 def run_demo(args: argparse.Namespace) -> int:
     """`liverai demo`: `assess` on the sample."""
-    from LiverAILib.demo import sample_image
+    from LiverAILib.jobs.demo import sample_image
 
     if not args.input:
         args.input = str(sample_image(args.output / "sample"))

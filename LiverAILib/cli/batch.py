@@ -29,7 +29,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run_batch(args: argparse.Namespace) -> int:
     """`liverai batch`: exit code 1 where a case failed."""
-    from LiverAILib.batch import assess_all
+    from LiverAILib.jobs.batch import assess_all
 
     rows = assess_all(
         args.input,

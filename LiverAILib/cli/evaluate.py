@@ -11,8 +11,8 @@ from LiverAILib.errors import UserError
 
 if TYPE_CHECKING:
     from LiverAILib.evaluation.report.options import Options
-    from LiverAILib.experiment.predictions_csv import Labels
-    from LiverAILib.experiment.subject import Subject
+    from LiverAILib.jobs.cohort_evaluation.predictions_csv import Labels
+    from LiverAILib.jobs.cohort_evaluation.subject import Subject
 
 DESCRIPTION = """Evaluate a model, or the models of a cross-validation, on a cohort: every case is assessed, then numbers with
 intervals, tests, figures, explanations, CLAIM 2024 checklist and model card. The same command goes on after an interruption.
@@ -73,8 +73,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
             "evaluate: --positive, --task, --baseline, --subgroup and --calibration-predictions belong to --predictions; a "
             "model's cohort says all of them."
         )
-    from LiverAILib.experiment.cohort_settings import CohortSettings
-    from LiverAILib.experiment.evaluate import evaluate_cohort
+    from LiverAILib.jobs.cohort_evaluation.cohort_settings import CohortSettings
+    from LiverAILib.jobs.evaluate import evaluate_cohort
 
     settings = CohortSettings(
         split="" if args.split == "all" else args.split,
@@ -117,7 +117,7 @@ def _options(args: argparse.Namespace, subject: Subject, labels: Labels) -> Opti
     """The settings of the report: what the arguments leave open is the method's own."""
     from LiverAILib.evaluation import command
     from LiverAILib.evaluation.report.options import PAPERS
-    from LiverAILib.experiment.evaluate import card_of
+    from LiverAILib.jobs.evaluate import card_of
 
     model = subject.first
     # The paper's own section is for its own question: a Nowak model of stages goes beyond the paper.

@@ -18,7 +18,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run_models(args: argparse.Namespace) -> int:
     """`liverai models`."""
-    from LiverAILib.model import list_models, load_model
+    from LiverAILib.data.model import list_models, load_model
 
     if args.action == "show":
         if not args.name:

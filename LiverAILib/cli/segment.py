@@ -48,11 +48,11 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run_segment(args: argparse.Namespace) -> int:
     """`liverai segment`."""
+    from LiverAILib.data.model import load_model
+    from LiverAILib.data.segmentation_file import write_segmentation
     from LiverAILib.imaging.files import read_image
-    from LiverAILib.model import load_model
     from LiverAILib.morphometry import volume_measurements
     from LiverAILib.segmentation.choice import choose_model, with_modality
-    from LiverAILib.segmentation.file import write_segmentation
 
     _check(args)
     image = with_modality(read_image(args.input, series=args.series), args.modality)
@@ -79,7 +79,7 @@ def run_segment(args: argparse.Namespace) -> int:
         )
     write_segmentation(result.segmentation, args.output)
     if args.contact_sheet:
-        from LiverAILib.segmentation.contact_sheet import contact_sheet, write_contact_sheet
+        from LiverAILib.results.contact_sheet import contact_sheet, write_contact_sheet
 
         title = f"{args.input}   {segmenter.model.name} ({choice.why})"
         figure = contact_sheet(image, result.segmentation, title=title, measurements=measurements, warnings=warnings)

@@ -109,8 +109,8 @@ def run_train(args: argparse.Namespace) -> int:
     """`liverai train`."""
     from dataclasses import fields
 
-    from LiverAILib.experiment import train
-    from LiverAILib.experiment.options import TrainingOptions
+    from LiverAILib.jobs.train import train
+    from LiverAILib.jobs.train_options import TrainingOptions
 
     log = (lambda line: None) if args.quiet else (lambda line: print(line, flush=True))
     options = {field.name: getattr(args, field.name) for field in fields(TrainingOptions)}

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from LiverAILib.data.model import Model
 from LiverAILib.errors import UserError
-from LiverAILib.model import Model
 
 if TYPE_CHECKING:
     from LiverAILib.methods.base import Method
@@ -37,8 +37,8 @@ class MethodEntry:
 
 
 METHODS = {
-    "nowak2021": MethodEntry("t2", "MR", ("LiverAILib.methods.nowak2021", "Nowak2021")),
-    "yin2021": MethodEntry("ct", "CT", ("LiverAILib.methods.yin2021", "Yin2021")),
+    "nowak2021": MethodEntry("t2", "MR", ("LiverAILib.methods.nowak2021.method", "Nowak2021")),
+    "yin2021": MethodEntry("ct", "CT", ("LiverAILib.methods.yin2021.method", "Yin2021")),
 }
 
 

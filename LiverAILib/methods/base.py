@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import torch
 
-from LiverAILib.assessment import GRAD_CAM, HEATMAP_TITLES, CaseWarning, ChosenSlice, Classification, Segmentation
+from LiverAILib.data.assessment import GRAD_CAM, HEATMAP_TITLES, CaseWarning, ChosenSlice, Classification, Segmentation
+from LiverAILib.data.model import Model
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
-from LiverAILib.model import Model
 
 Clock = Callable[[str], None]
 """Called with the name of a step when it ends; the time since the last call is that step's."""

@@ -16,13 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from LiverAILib.assessment import CaseWarning, InputFamiliarity
+from LiverAILib.data.assessment import CaseWarning, InputFamiliarity
 
 if TYPE_CHECKING:
     import torch
 
-FAMILIARITY = "familiarity"
-"""First part of the names of the tensors that hold it in a model's weights."""
 COMPONENTS = 32
 QUANTILE = 0.99
 FIELDS = ("means", "components", "variances", "residual_variance", "validation", "quantile")
@@ -163,11 +161,6 @@ def read_familiarity(state: Mapping[str, Any], prefix: str) -> Familiarity | Non
         # float32 does not hold 0.99: what is printed shall be what was asked for.
         round(float(values["quantile"][0]), 6),
     )
-
-
-def network_state(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The tensors of a model's networks, without those of its familiarity."""
-    return {name: value for name, value in state.items() if not name.startswith(f"{FAMILIARITY}.")}
 
 
 def familiarity_warnings(found: Mapping[str, InputFamiliarity | None]) -> tuple[CaseWarning, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from LiverAILib.assessment import Assessment
+from LiverAILib.data.assessment import Assessment
 from LiverAILib.morphometry.findings import Morphometry
 
 BASELINES = {

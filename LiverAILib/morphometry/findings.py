@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from LiverAILib.assessment import CaseWarning, Drawing, Measurement, NotAssessed, Segmentation
+from LiverAILib.data.assessment import CaseWarning, Drawing, Measurement, NotAssessed, Segmentation
 from LiverAILib.imaging.geometry import axis_order
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import modality_of

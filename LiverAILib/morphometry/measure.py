@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from LiverAILib.assessment import CaseWarning, Measurement, Segmentation
+from LiverAILib.data.assessment import CaseWarning, Measurement, Segmentation
 from LiverAILib.imaging.image import Image
 from LiverAILib.morphometry.attenuation import attenuation_findings
 from LiverAILib.morphometry.caudate import caudate_findings

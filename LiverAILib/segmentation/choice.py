@@ -46,7 +46,7 @@ def choose_model(image: Image, name: str | None = None) -> ModelChoice:
     Raises:
         UserError: No model for the modality is installed.
     """
-    from LiverAILib.model import list_models
+    from LiverAILib.data.model import list_models
 
     finding = find_modality(image)
     if name is not None:

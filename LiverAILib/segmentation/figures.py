@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from LiverAILib.assessment import CaseWarning
+from LiverAILib.data.assessment import CaseWarning
+from LiverAILib.data.structures import LIVER, Structure
 from LiverAILib.segmentation.grid import most_probable
 from LiverAILib.segmentation.intensity_profile import BODY, IntensityProfile, intensity_profile, profile_distance
-from LiverAILib.segmentation.structures import LIVER, Structure
 
 LOW_CONFIDENCE = 0.80
 """Mean probability of an organ within its mask below which the mask is doubted, where the model's card sets no other limit."""

@@ -68,7 +68,7 @@ def reference_of(profiles: Sequence[IntensityProfile]) -> dict[str, Any]:
 
 def training_reference(manifest: Path) -> dict[str, dict[str, Any]]:
     """The reference of every modality among the rows of split "train" of a manifest."""
-    from LiverAILib.cohort import read_cohort
+    from LiverAILib.data.cohort import read_cohort
     from LiverAILib.imaging.geometry import to_canonical
     from LiverAILib.imaging.intensity import intensity_scale
     from LiverAILib.segmentation.grid import SliceGrid

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from LiverAILib.assessment import CaseWarning, Segmentation
+from LiverAILib.data.assessment import CaseWarning, Segmentation
+from LiverAILib.data.model import Model, load_model
+from LiverAILib.data.structures import LIVER, STRUCTURES
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import AxisOrder, to_canonical
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import intensity_scale, modality_of
 from LiverAILib.imaging.modality import find_modality
-from LiverAILib.model import Model, load_model
 from LiverAILib.networks.device import bfloat16_pays, choose_device
 from LiverAILib.networks.unet import build_unet
 from LiverAILib.segmentation.choice import choose_model
@@ -28,7 +29,6 @@ from LiverAILib.segmentation.postprocess import (
     smooth_along_slices,
 )
 from LiverAILib.segmentation.quality import segmentation_warnings
-from LiverAILib.segmentation.structures import LIVER, STRUCTURES
 from LiverAILib.segmentation.views import VIEWS, bring_back, show
 
 BATCH = 8

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from LiverAILib.assessment import CaseWarning
+from LiverAILib.data.assessment import CaseWarning
+from LiverAILib.data.structures import LIVER
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.modality import find_modality
-from LiverAILib.segmentation.structures import LIVER
 
 PLAUSIBLE_LIVER_ML = (400.0, 4500.0)
 """Half and twice the volume that 1267.28 x BSA - 794.41 mL (Vauthey 2002, Liver Transpl 8:233) gives for adults with a body

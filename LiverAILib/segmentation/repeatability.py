@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from LiverAILib.assessment import Segmentation
+from LiverAILib.data.assessment import Segmentation
 from LiverAILib.imaging.geometry import axis_order, resample
 from LiverAILib.imaging.image import Image
 

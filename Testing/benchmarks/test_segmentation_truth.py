@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from LiverAILib.cohort import CohortRow, read_cohort
+from LiverAILib.data.cohort import CohortRow, read_cohort
+from LiverAILib.data.seen_cases import CARD_KEY, patient_checksum
 from LiverAILib.errors import UserError
-from LiverAILib.experiment.identities import CARD_KEY, patient_checksum
 from LiverAILib.imaging.files import write_image
 from Testing.conftest import ROOT
 from Testing.models import untrained_segmentation

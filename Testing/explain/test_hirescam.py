@@ -10,7 +10,7 @@ from torch import nn
 
 from LiverAILib.explain.gradcam import grad_cam
 from LiverAILib.explain.hirescam import SHIFTS, hires_cam
-from LiverAILib.networks.yin2021 import Yin2021Network
+from LiverAILib.methods.yin2021.network import Yin2021Network
 
 UNMOVED = ((0, 0),)
 

@@ -11,24 +11,23 @@ from scipy.spatial.distance import mahalanobis
 from scipy.stats import multivariate_normal
 from sklearn.decomposition import PCA
 
-from LiverAILib.assessment import Segmentation
+from LiverAILib.data.assessment import Segmentation
+from LiverAILib.data.model import FAMILIARITY, load_model, save_model
+from LiverAILib.data.structures import LIVER
 from LiverAILib.imaging.image import Image
 from LiverAILib.methods.base import ToExplain
 from LiverAILib.methods.familiarity import (
-    FAMILIARITY,
     PooledFeatures,
     familiarity_warnings,
     fit_familiarity,
     read_familiarity,
 )
-from LiverAILib.methods.nowak2021 import Nowak2021, network_input, prepare_slice
-from LiverAILib.methods.yin2021 import Yin2021
-from LiverAILib.methods.yin2021_input import prepare_stack
-from LiverAILib.model import load_model, save_model
+from LiverAILib.methods.familiarity_training import pooled_stack_features
+from LiverAILib.methods.nowak2021.method import Nowak2021, network_input, prepare_slice
+from LiverAILib.methods.yin2021.input import prepare_stack
+from LiverAILib.methods.yin2021.method import Yin2021
+from LiverAILib.methods.yin2021.training import StackSet
 from LiverAILib.networks.classifier import ResNet50Classifier
-from LiverAILib.segmentation.structures import LIVER
-from LiverAILib.training.familiarity import pooled_stack_features
-from LiverAILib.training.yin2021 import StackSet
 from Testing.models import untrained_nowak2021, untrained_yin2021
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit
 
-from LiverAILib.assessment import Segmentation
+from LiverAILib.data.assessment import Segmentation
+from LiverAILib.data.structures import STRUCTURES
 from LiverAILib.imaging.image import Image
 from LiverAILib.morphometry.findings import Anatomy
-from LiverAILib.segmentation.structures import STRUCTURES
 
 
 def rippled_liver(

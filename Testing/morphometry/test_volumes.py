@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from LiverAILib.assessment import Segmentation
+from LiverAILib.data.assessment import Segmentation
+from LiverAILib.data.structures import STRUCTURES
 from LiverAILib.imaging.files import read_image
 from LiverAILib.morphometry.findings import Anatomy
 from LiverAILib.morphometry.volumes import body_surface_area, volume_findings
-from LiverAILib.segmentation.structures import STRUCTURES
 from Testing.conftest import reoriented
 from Testing.morphometry.phantoms import box_organs, by_key
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from LiverAILib.data.model import save_model
+from LiverAILib.data.structures import STRUCTURES
 from LiverAILib.imaging.image import Image
-from LiverAILib.model import save_model
 from LiverAILib.segmentation.predict import Segmenter
-from LiverAILib.segmentation.structures import STRUCTURES
 from Testing.models import untrained_segmentation
 
 BRIGHTNESS = {0: 0.2, 1: 0.45, 2: 0.65, 3: 0.65, 4: 0.85}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from LiverAILib.data.structures import LIVER, SPLEEN
 from LiverAILib.segmentation.figures import MaskFigures, figure_warnings, mask_figures
 from LiverAILib.segmentation.intensity_profile import (
     IntensityProfile,
@@ -15,7 +16,6 @@ from LiverAILib.segmentation.intensity_profile import (
     profile_distance,
     reference_of,
 )
-from LiverAILib.segmentation.structures import LIVER, SPLEEN
 
 GOOD = MaskFigures({"liver": 0.94, "spleen": 0.9}, -60.0, IntensityProfile((0.1, 0.15, 0.2, 0.3, 0.5), 1.5))
 REFERENCE = {"cases": 10, "body": [[0.1, 0.16, 0.2, 0.3, 0.5]], "liver_ratio": [0.7, 1.9]}

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from LiverAILib.data.structures import LIVER, SPLEEN
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import resample
 from LiverAILib.imaging.image import Image
 from LiverAILib.segmentation.grid import most_probable
-from LiverAILib.segmentation.structures import LIVER, SPLEEN
 from Testing.conftest import reoriented
 from Testing.segmentation.planted import dice, phantom, planted_segmenter
 

@@ -7,10 +7,10 @@ import statistics
 import numpy as np
 import pytest
 
-from LiverAILib.assessment import Segmentation
+from LiverAILib.data.assessment import Segmentation
+from LiverAILib.data.structures import LIVER, SPLEEN
 from LiverAILib.imaging.geometry import axis_order
 from LiverAILib.segmentation.repeatability import measure_repeatability, scan_variant
-from LiverAILib.segmentation.structures import LIVER, SPLEEN
 from Testing.conftest import reoriented
 from Testing.segmentation.planted import phantom, planted_segmenter
 

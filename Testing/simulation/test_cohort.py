@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from LiverAILib.cohort import read_cohort
+from LiverAILib.data.cohort import read_cohort
 from LiverAILib.errors import UserError
 from LiverAILib.simulation import cohort
 from LiverAILib.simulation.cohort import assign_splits, assign_stages, simulate_cohort

@@ -89,8 +89,8 @@ def untrained_model(tmp_path_factory) -> Path:
     """A real model folder of the method nowak2021 with random weights: everything but the knowledge."""
     import torch
 
-    from LiverAILib.methods.nowak2021 import CLASSES
-    from LiverAILib.model import save_model
+    from LiverAILib.data.model import save_model
+    from LiverAILib.methods.nowak2021.method import CLASSES
     from LiverAILib.networks.classifier import ResNet50Classifier
 
     torch.manual_seed(0)

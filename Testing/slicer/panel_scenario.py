@@ -25,7 +25,7 @@ from LiverAISlicer.nodes import imageFromVolumeNode, maskFromSegmentationNode  #
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment  # noqa: E402
 
 import LiverAI  # noqa: E402
-from LiverAILib.assessment import RESEARCH_USE, SIMULATED  # noqa: E402
+from LiverAILib.data.assessment import RESEARCH_USE, SIMULATED  # noqa: E402
 
 
 class Parent:

@@ -105,8 +105,8 @@ def test_lines_are_cut_at_line_ends_only():
 
 def test_same_result_as_in_process_and_second_job_reuses_the_process(lasting, volume, logic, job, untrained_model):
     recorder = lasting
-    from LiverAILib.assessor import Assessor
-    from LiverAILib.case import Case
+    from LiverAILib.data.case import Case
+    from LiverAILib.jobs.assess import Assessor
 
     recorder.assessor.submit(job)
     assert recorder.assessor.busy

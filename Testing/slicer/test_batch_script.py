@@ -13,7 +13,7 @@ import pytest
 from LiverAISlicer.nodes import imageFromVolumeNode
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment
 
-from LiverAILib.assessment import SIMULATED
+from LiverAILib.data.assessment import SIMULATED
 from LiverAILib.imaging.files import read_image, write_image
 
 SCRIPT = Path(__file__).resolve().parents[2] / "LiverAI" / "Scripts" / "liverai_batch.py"

@@ -55,8 +55,8 @@ def test_logic_with_the_real_library_repeats_only_what_the_mask_changes(scene, u
         device="cpu",
         covariates={"age_years": 54, "ast_u_per_l": 80, "alt_u_per_l": 64, "platelets_1e9_per_l": 120},
     )
-    from LiverAILib.assessor import assess
-    from LiverAILib.case import Case
+    from LiverAILib.data.case import Case
+    from LiverAILib.jobs.assess import assess
 
     mask = maskFromSegmentationNode(known.segmentationNode, "liver", volume)
     case = Case({"t2": imageFromVolumeNode(volume)}, masks={"liver": mask})
@@ -88,8 +88,8 @@ def test_error_of_the_library_leaves_the_scene_as_it_was(scene, untrained_model,
 )
 def test_bundled_models_from_volume_to_scene(tmp_path, scene, slice_views):
     """The whole way: a simulated case in the scene, the bundled models, all result nodes; then a corrected mask."""
-    from LiverAILib.demo import sample_image
     from LiverAILib.imaging.files import read_image
+    from LiverAILib.jobs.demo import sample_image
 
     volume = volumeNodeFromImage(read_image(sample_image(tmp_path)), "sample", scene)
     volume.SetAndObserveTransformNodeID(add_transform(scene, affine(rotation(3, -4, 5), (10, 20, 30))).GetID())

@@ -18,8 +18,8 @@ from LiverAISlicer.nodes import (
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment
 from scene_tools import add_transform, add_volume, affine, all_axis_orders, reorder, rotation, world_of_voxel
 
+from LiverAILib.data.structures import SPLEEN
 from LiverAILib.errors import UserError
-from LiverAILib.segmentation.structures import SPLEEN
 
 ANATOMY = np.random.default_rng(0).normal(100, 20, (7, 9, 11)).astype(np.float32)
 OBLIQUE = affine(rotation(12, -25, 33) @ np.diag([-0.8, -1.3, 5.0]), (31.0, -12.0, 77.0))

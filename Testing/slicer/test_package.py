@@ -120,7 +120,7 @@ def test_opening_the_module_is_instant():
         "start = time.perf_counter()\n"
         "import LiverAI\n"
         "from LiverAILib.methods import METHODS\n"
-        "from LiverAILib.model import list_models\n"
+        "from LiverAILib.data.model import list_models\n"
         "list_models()\n"
         "print('SECONDS', time.perf_counter() - start)\n"
         "slow = {'torch', 'torchvision', 'SimpleITK', 'scipy', 'sklearn', 'matplotlib', 'pandas', 'PIL', 'skimage'}\n"

@@ -16,9 +16,9 @@ from LiverAISlicer.results import findResult, readNodes
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment
 from scene_tools import add_transform, affine, rotation, scene_text, world_of_voxel
 
-from LiverAILib.assessment import RESEARCH_USE, SIMULATED, Condition, Cutoff, Measurement, NotAssessed
+from LiverAILib.data.assessment import RESEARCH_USE, SIMULATED, Condition, Cutoff, Measurement, NotAssessed
+from LiverAILib.data.structures import LIVER, SPLEEN
 from LiverAILib.errors import UserError
-from LiverAILib.segmentation.structures import LIVER, SPLEEN
 
 
 def hierarchy_of(scene):

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
+from LiverAILib.methods.nowak2021.slices import fixed_views
+from LiverAILib.methods.nowak2021.training import PipelineOptions, SliceSet, frozen_task, pipeline_task
 from LiverAILib.networks.classifier import ResNet50Classifier
 from LiverAILib.training.fit import FitOptions, fit
 from LiverAILib.training.frozen_features import FeatureCache
-from LiverAILib.training.nowak2021 import PipelineOptions, SliceSet, frozen_task, pipeline_task
-from LiverAILib.training.nowak2021_slices import fixed_views
 from LiverAILib.training.precision import Precision
 from LiverAILib.training.schedule import Stage
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from LiverAILib.cohort import read_cohort
+from LiverAILib.data.cohort import read_cohort
 from LiverAILib.errors import UserError
-from LiverAILib.training.nowak2021 import batches, load_slices
-from LiverAILib.training.segmentation_data import SliceSampler, load_training_volume, sampling_weight
-from LiverAILib.training.synthetic_contrast import TISSUES_OUTSIDE, random_contrast, tissue_classes
+from LiverAILib.methods.nowak2021.training import batches, load_slices
+from LiverAILib.segmentation.training.samples import SliceSampler, load_training_volume, sampling_weight
+from LiverAILib.segmentation.training.synthetic_contrast import TISSUES_OUTSIDE, random_contrast, tissue_classes
 
 
 def test_the_sampler_repeats_with_its_seed(cohort):

@@ -1,0 +1,112 @@
+"""Which patients a model has seen: what its card has to say so that it is never evaluated on one of them.
+
+A card holds no patient identifier, only checksums. They are pseudonyms: whoever knows a patient's identifier can see
+whether the patient was among the training cases, which is what they are for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from LiverAILib.data.cohort import CohortRow
+from LiverAILib.data.fingerprint import hash_image
+from LiverAILib.errors import UserError
+
+CARD_KEY = "seen"
+"""Entry of a model card: ``{"train": {"patients": [...], "images": [...]}, "validation": {...}}``."""
+SHOWN = 5
+
+
+def patient_checksum(patient_id: str) -> str:
+    """Pseudonym of a patient: the first 16 hexadecimal digits of a SHA-256."""
+    return hashlib.sha256(f"LiverAI patient {patient_id}".encode()).hexdigest()[:16]
+
+
+def seen_cases(
+    train: Sequence[CohortRow], validation: Sequence[CohortRow], *, images: bool = True
+) -> dict[str, dict[str, list[str]]]:
+    """The entry `CARD_KEY` of a model's card.
+
+    Args:
+        train: Cases that the weights were fitted on; with weights of an earlier model, see `joined` for that one's.
+        validation: Cases that the state of the network was chosen on.
+        images: Also the checksums of the voxels, which find a patient under another name. Reads every image once.
+    """
+    found = {}
+    for split, rows in (("train", train), ("validation", validation)):
+        found[split] = {"patients": sorted({patient_checksum(row.patient_id) for row in rows})}
+        if images:
+            found[split]["images"] = sorted({hash_image(row.read_image(role)) for row in rows for role in row.images})
+    return found
+
+
+def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
+    """What either of two cards has seen: a model that goes on from another one has seen that one's cases too."""
+    return {
+        split: {
+            key: sorted({*first.get(split, {}).get(key, ()), *second.get(split, {}).get(key, ())})
+            for key in ("patients", "images")
+        }
+        for split in ("train", "validation")
+    }
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a model has seen, by the splits "train" and "validation".
+
+    Attributes:
+        patients: Checksums of patients.
+        images: Checksums of voxels (`hash_image`).
+        known: False where the card does not say; then nothing can be refused.
+    """
+
+    patients: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    images: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    known: bool = False
+
+    @classmethod
+    def from_card(cls, card: Mapping[str, Any]) -> Seen:
+        """What a model's card says."""
+        entry = card.get(CARD_KEY)
+        if not isinstance(entry, Mapping):
+            return cls()
+        parts = {split: entry.get(split, {}) for split in ("train", "validation")}
+        return cls(
+            {split: frozenset(part.get("patients", ())) for split, part in parts.items()},
+            {split: frozenset(part.get("images", ())) for split, part in parts.items()},
+            True,
+        )
+
+    def refuse_patients(self, rows: Iterable[CohortRow], model: str, *, splits: Sequence[str]) -> None:
+        """Refuse cases of patients that the model has seen in one of `splits`.
+
+        Raises:
+            UserError: Names the patients and the fix.
+        """
+        for split in splits:
+            known = self.patients.get(split, frozenset())
+            found = sorted({row.patient_id for row in rows if patient_checksum(row.patient_id) in known})
+            if found:
+                listed = ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+                what = "was trained on" if split == "train" else "was chosen on (validation)"
+                raise UserError(
+                    f"{model}: {what} patient {listed}; a model is not evaluated on patients that it has seen. Evaluate "
+                    "other patients, or give --other-patients where the same identifiers name other people."
+                )
+
+    def refuse_image(self, checksum: str, case_id: str, model: str, *, splits: Sequence[str]) -> None:
+        """Refuse an image that the model has seen in one of `splits`, whatever the patient is called here.
+
+        Raises:
+            UserError: Names the case and the fix.
+        """
+        for split in splits:
+            if checksum in self.images.get(split, frozenset()):
+                raise UserError(
+                    f"{model}: case {case_id} has the very voxels of a {split} case of this model; it cannot be "
+                    "evaluated on it. Take the case out of the cohort, or its split."
+                )

@@ -1,0 +1,85 @@
+"""Which cases an evaluation rests on: what failed, what came with warnings, and what is not known of them."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from LiverAILib.data.cohort import Cohort
+from LiverAILib.data.seen_cases import Seen
+from LiverAILib.evaluation.report.content import Addition, Section, Table
+from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult
+from LiverAILib.jobs.cohort_evaluation.cohort_settings import CohortSettings
+from LiverAILib.jobs.cohort_evaluation.predictions_csv import Labels, readers_of
+from LiverAILib.jobs.cohort_evaluation.subject import Subject
+
+
+def cases_addition(results: Sequence[CaseResult], labels: Labels) -> Addition:
+    """Which cases were assessed, failed, or came with warnings, and how good their masks were."""
+    failed = [one for one in results if one.error]
+    good = [one for one in results if not one.error]
+    text = [f"{len(good)} of {len(results)} cases were assessed."]
+    if failed:
+        right = sum(one.record["predicted"][one.record["primary"]] == labels.of_row(one.test.row) for one in good)
+        text.append(
+            f"The failed cases are in no other number of this report. Counted as wrong, the accuracy of the most probable class "
+            f"is {right / len(results):.3f} ({right}/{len(results)})."
+        )
+    tables = [
+        Table(
+            "cases_failed",
+            "Failed cases",
+            ("case_id", "patient_id", "label", "reason"),
+            tuple(
+                (one.test.row.case_id, one.test.row.patient_id, labels.of_row(one.test.row), one.error)
+                for one in failed
+            ),
+        )
+    ]
+    counted: dict[str, int] = {}
+    for one in good:
+        for code in set(one.record["warnings"]):
+            counted[code] = counted.get(code, 0) + 1
+    rows = tuple((code, f"{n}/{len(good)}") for code, n in sorted(counted.items()))
+    tables.append(Table("cases_warnings", "Warnings of the assessments", ("warning", "cases"), rows))
+    dice = [one.record["agreement"]["dice"] for one in good if one.record.get("agreement")]
+    record = {"assessed": len(good), "failed": {one.test.row.case_id: one.error for one in failed}, "warnings": counted}
+    if dice:
+        text.append(
+            f"Liver masks of the segmentation network against the manifest's, {len(dice)} cases: mean Dice "
+            f"{statistics.mean(dice):.3f}, worst {min(dice):.3f}."
+        )
+        record["liver_dice"] = {"n": len(dice), "mean": statistics.mean(dice), "worst": min(dice)}
+    return Addition("cases", Section("Cases", tuple(text), tuple(tables)), record)
+
+
+def cohort_warnings(who: Subject, cohort: Cohort, results: Sequence[CaseResult], settings: CohortSettings) -> list[str]:
+    """What has to be read before the numbers."""
+    found = []
+    failed = sum(1 for one in results if one.error)
+    if failed:
+        found.append(f"{failed} of {len(results)} cases could not be assessed; they are listed under Cases.")
+    if who.first.simulated:
+        found.append("The model was trained on simulated cases only: these numbers say nothing about real patients.")
+    if any(not Seen.from_card(model.card).known for model in who.models.values()):
+        found.append(
+            "The model's card does not list the patients that it was trained on: that none of them is tested here is not known."
+        )
+    if any(who.first.settings.get("calibration", {}).values()):
+        found.append(
+            "The card's calibration is in all probabilities already: what is found under Calibration comes on top of it."
+        )
+    if settings.other_patients:
+        found.append("Patients were not compared with those that trained the model (--other-patients); images were.")
+    if settings.masks == "given":
+        found.append(
+            "The liver masks are the manifest's, not the segmentation network's: a user without them does worse."
+        )
+    if who.cross_validated and len(who.fold_of) < len(cohort):
+        found.append(f"{len(cohort) - len(who.fold_of)} cases of the manifest are in no fold and were not tested.")
+    if settings.limit:
+        found.append(f"Only the first {settings.limit} cases were tested (--limit).")
+    _, lacking = readers_of([one.test.row for one in results])
+    if lacking:
+        found.append(f"Readers without a call for every case were left out: {', '.join(lacking)}.")
+    return found

@@ -1,0 +1,34 @@
+"""What is evaluated on a cohort, and how its cases are assessed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from LiverAILib.data.assessment import GRAD_CAM
+
+
+@dataclass(frozen=True)
+class CohortSettings:
+    """What is evaluated, and how cases are assessed.
+
+    Attributes:
+        split: Split of the cases that a single model is tested on; "" takes all cases.
+        masks: "network" (as Nowak 2021) or "given" (the manifest's).
+        explain: Add tables and pictures of the explanations.
+        heatmap: How the heat maps are made, as `assess` takes it.
+        checked_cases: Cases for the checks of faithfulness; 0: none.
+        calibration: "auto" (validation cases where there are enough, else cross-fitting), "validation" or "cross".
+        other_patients: Equal patient identifiers name other people than those that the model has seen.
+        limit: Only the first so many cases; 0: all.
+        device: "auto", "cpu", "cuda" or "mps".
+    """
+
+    split: str = "test"
+    masks: str = "network"
+    explain: bool = True
+    heatmap: str = GRAD_CAM
+    checked_cases: int = 12
+    calibration: str = "auto"
+    other_patients: bool = False
+    limit: int = 0
+    device: str = "auto"

@@ -1,0 +1,285 @@
+"""Evaluating a model, or the models of a cross-validation, on a cohort: from the manifest to the report."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from LiverAILib.data.cohort import Cohort, read_cohort
+from LiverAILib.data.model import Model, load_model
+from LiverAILib.data.seen_cases import CARD_KEY, Seen
+from LiverAILib.errors import UserError
+from LiverAILib.evaluation.report.content import Addition, Evaluation
+from LiverAILib.evaluation.report.evaluate import evaluate, write_report
+from LiverAILib.evaluation.report.options import Options
+from LiverAILib.evaluation.report.predictions import Predictions, read_predictions
+from LiverAILib.jobs.assess import Assessor
+from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult, CaseSettings, assess_case, kept_case
+from LiverAILib.jobs.cohort_evaluation.cases_section import cases_addition, cohort_warnings
+from LiverAILib.jobs.cohort_evaluation.cohort_settings import CohortSettings
+from LiverAILib.jobs.cohort_evaluation.predictions_csv import Labels, baselines_of, subgroups_of, write_predictions
+from LiverAILib.jobs.cohort_evaluation.subject import Assignment, Subject, read_subject
+from LiverAILib.results.files import check_output_folder
+
+REPORT, CASES, CALIBRATION = "report", "cases", "calibration_cases"
+PREDICTIONS, CALIBRATION_PREDICTIONS, FAILED = "predictions.csv", "calibration_predictions.csv", "failed.csv"
+LEAST_CALIBRATION = 20
+"""With fewer validation patients, temperatures and quantiles are cross-fitted over the tested ones."""
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class CohortEvaluation:
+    """What came out.
+
+    Attributes:
+        evaluation: Numbers, tables and figures.
+        report: Folder of the report.
+        failed: Case and reason of each case that could not be assessed.
+    """
+
+    evaluation: Evaluation
+    report: Path
+    failed: dict[str, str]
+
+
+def evaluate_cohort(
+    subject: str | os.PathLike[str],
+    cohort: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    settings: CohortSettings | None = None,
+    options: Callable[[Subject, Labels], Options],
+    progress: Progress = lambda fraction, text: None,
+) -> CohortEvaluation:
+    """Assess every case of the test, and write predictions and report; the same call again goes on where it was.
+
+    In `output`: ``cases/`` (each case as it was assessed), ``predictions.csv``, ``failed.csv`` where a case failed, and
+    ``report/``.
+
+    Args:
+        subject: Name or folder of a model, or a run folder.
+        cohort: Manifest.
+        output: Folder for all of it.
+        settings: What is evaluated.
+        options: Function of the subject and its labels that gives the settings of the report.
+        progress: Called with a share 0..1 and a sentence.
+
+    Raises:
+        UserError: Model and cohort do not fit, a patient was seen in training, or too few cases could be assessed.
+    """
+    settings = settings or CohortSettings()
+    who, manifest, output = read_subject(subject), read_cohort(cohort), Path(output)
+    labels = Labels.of(who.first.classes, manifest)
+    chosen = options(who, labels)
+    tests = who.tests(manifest, settings.split, other_patients=settings.other_patients)
+    tests = tests[: settings.limit] if settings.limit else tests
+    calibration = _calibration_tests(who, manifest, tests, settings)
+    _check_before(tests, calibration, labels, chosen)
+    check_output_folder(output)
+    warnings = _refuse_segmentation(who, tests, settings)
+    case_settings = _case_settings(tests, labels, settings)
+    total = len(tests) + len(calibration)
+    results = _assess(tests, output / CASES, case_settings, settings, _part(progress, 0, total))
+    further = _assess(
+        calibration,
+        output / CALIBRATION,
+        CaseSettings(settings.masks, explain=False),
+        settings,
+        _part(progress, len(tests), total),
+    )
+    failed = {one.test.row.case_id: one.error for one in (*results, *further) if one.error}
+    _write_failed(output / FAILED, failed)
+    good = [one for one in results if not one.error]
+    predictions = _predictions(output / PREDICTIONS, good, labels, chosen)
+    calibration_predictions = None
+    known = [one for one in further if not one.error]
+    if known and _enough(known, labels, settings):
+        calibration_predictions = _predictions(output / CALIBRATION_PREDICTIONS, known, labels, chosen)
+    additions = [cases_addition(results, labels)]
+    if settings.explain:
+        additions.append(_explanation(good, labels, output, case_settings.inputs_of, settings, chosen, progress))
+    progress(0.97, "statistics and report")
+    evaluation = evaluate(
+        predictions,
+        chosen,
+        calibration_cases=calibration_predictions,
+        additions=[one for one in additions if one is not None],
+        warnings=(*warnings, *cohort_warnings(who, manifest, results, settings)),
+    )
+    report = write_report(evaluation, output / REPORT, options=chosen, overwrite=True)
+    progress(1.0, "Done")
+    return CohortEvaluation(evaluation, report, failed)
+
+
+def card_of(model: Model) -> dict[str, Any]:
+    """The model's card for the report, without checksums of patients."""
+    card = {key: value for key, value in model.card.items() if key not in (CARD_KEY, "weights", "settings", "metrics")}
+    return {**card, "checksum": model.checksum}
+
+
+def _calibration_tests(
+    who: Subject, cohort: Cohort, tests: Sequence[Assignment], settings: CohortSettings
+) -> list[Assignment]:
+    if settings.calibration == "cross" or settings.split != "test":
+        return []
+    found = who.calibration(cohort, tests, other_patients=settings.other_patients)
+    if settings.calibration == "validation" and not found:
+        raise UserError(
+            f'{cohort.path}: no case of split "validation" to fit on. Fill the column "split", or use --calibration cross.'
+        )
+    few = len({test.row.patient_id for test in found}) < LEAST_CALIBRATION
+    return [] if few and settings.calibration == "auto" else found
+
+
+def _enough(known: Sequence[CaseResult], labels: Labels, settings: CohortSettings) -> bool:
+    """Whether the validation cases that could be assessed hold two classes, and are enough."""
+    classes = {labels.of_row(one.test.row) for one in known}
+    if settings.calibration == "validation":
+        return len(classes) > 1
+    return len(classes) > 1 and len(known) >= LEAST_CALIBRATION
+
+
+def _check_before(
+    tests: Sequence[Assignment], calibration: Sequence[Assignment], labels: Labels, options: Options
+) -> None:
+    """What would make hours of work useless is found first."""
+    for test in (*tests, *calibration):
+        labels.of_row(test.row)
+    patients = [test.row.patient_id for test in tests]
+    if len(set(patients)) < len(patients) and not options.images:
+        twice = next(name for name in patients if patients.count(name) > 1)
+        raise UserError(
+            f"patient {twice} has several cases: counted as patients, they would make intervals too short. Give --images mean "
+            "(one score a patient) or --images clustered."
+        )
+    classes = {labels.of_row(test.row) for test in tests}
+    if len(classes) < 2:
+        raise UserError(f"all {len(tests)} cases are {classes.pop()}: nothing can be told apart. Evaluate more cases.")
+
+
+def _refuse_segmentation(who: Subject, tests: Sequence[Assignment], settings: CohortSettings) -> list[str]:
+    """The segmentation model must not have seen the tested patients either; one that is chosen by image is met later."""
+    name = who.first.settings.get("segmentation_model")
+    if settings.masks == "given" or not name:
+        return []
+    seen = _seen_by(name)
+    if not settings.other_patients:
+        seen.refuse_patients([test.row for test in tests], name, splits=("train",))
+    return (
+        []
+        if seen.known
+        else [f"The card of {name} does not list its training patients: that none is tested is not known."]
+    )
+
+
+def _seen_by(model: str) -> Seen:
+    """What an installed model has seen."""
+    return Seen.from_card(load_model(model).card)
+
+
+def _refuse_met(one: CaseResult, settings: CohortSettings, splits: tuple[str, ...]) -> None:
+    """Refuse a case whose image the classifier or the segmentation network has seen, or whose patient the latter has."""
+    row, checksum = one.test.row, one.record["input_sha256"]
+    Seen.from_card(one.test.model.card).refuse_image(checksum, row.case_id, one.test.model.name, splits=splits)
+    source = one.record["segmentation"]["source"]
+    if source != "given":
+        seen = _seen_by(source)
+        seen.refuse_image(checksum, row.case_id, source, splits=("train",))
+        if not settings.other_patients:
+            seen.refuse_patients([row], source, splits=("train",))
+
+
+def _case_settings(tests: Sequence[Assignment], labels: Labels, settings: CohortSettings) -> CaseSettings:
+    if not settings.explain:
+        return CaseSettings(settings.masks, explain=False)
+    from LiverAILib.jobs.cohort_evaluation.faithfulness_checks import cases_to_check
+
+    checked = cases_to_check(tests, labels, settings.checked_cases)
+    return CaseSettings(settings.masks, heatmap=settings.heatmap, inputs_of=checked)
+
+
+def _assess(
+    tests: Sequence[Assignment], folder: Path, how: CaseSettings, settings: CohortSettings, progress: Progress
+) -> list[CaseResult]:
+    """All cases, the models one after the other, so that one at a time is in memory."""
+    if tests:
+        check_output_folder(folder)
+    found: dict[str, CaseResult] = {}
+    splits = ("train",) if folder.name == CALIBRATION else ("train", "validation")
+    for model in dict.fromkeys(test.model for test in tests):
+        assessor = None
+        for test in (test for test in tests if test.model is model):
+            progress(len(found), f"{test.row.case_id} ({len(found) + 1} of {len(tests)})")
+            one = kept_case(test, folder, how)
+            if one is None:
+                assessor = assessor or Assessor(model, device=settings.device)
+                one = assess_case(test, assessor, folder, how)
+            if not one.error:
+                _refuse_met(one, settings, splits)
+            found[test.row.case_id] = one
+    return [found[test.row.case_id] for test in tests]
+
+
+def _part(progress: Progress, start: int, total: int) -> Progress:
+    """Progress of a part: cases done become a share of the whole."""
+    return lambda done, text: progress(0.9 * (start + done) / max(total, 1), text)
+
+
+def _predictions(path: Path, results: Sequence[CaseResult], labels: Labels, options: Options) -> Predictions:
+    if len({labels.of_row(one.test.row) for one in results}) < 2:
+        raise UserError(
+            f"{path}: only {len(results)} cases could be assessed, of fewer than two classes. {path.parent / FAILED} says why "
+            "the others failed."
+        )
+    write_predictions(path, results, labels)
+    return read_predictions(
+        path,
+        positive=None if labels.stages else labels.classes[1],
+        method_name=options.method_name,
+        task="stages" if labels.stages else "binary",
+        subgroups=tuple(subgroups_of([one.test.row for one in results])),
+        baselines=tuple(baselines_of(results)),
+    )
+
+
+def _explanation(
+    results: Sequence[CaseResult],
+    labels: Labels,
+    output: Path,
+    checked: frozenset[str],
+    settings: CohortSettings,
+    options: Options,
+    progress: Progress,
+) -> Addition | None:
+    from LiverAILib.jobs.cohort_evaluation.explanation_section import explanation_addition
+    from LiverAILib.jobs.cohort_evaluation.faithfulness_checks import check_maps
+
+    checks = []
+    if checked:
+        first = [one for one in results if one.test.row.case_id in checked]
+        assessor = Assessor(first[0].test.model, device=settings.device) if first else None
+        checks = check_maps(
+            first,
+            assessor,
+            output,
+            heatmap=settings.heatmap,
+            seed=options.seed,
+            progress=lambda text: progress(0.92, text),
+        )
+    progress(0.95, "tables of explanations")
+    return explanation_addition(results, labels, checks)
+
+
+def _write_failed(path: Path, failed: dict[str, str]) -> None:
+    if not failed:
+        path.unlink(missing_ok=True)
+        return
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(("case_id", "reason"))
+        writer.writerows(failed.items())

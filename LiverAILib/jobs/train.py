@@ -1,0 +1,188 @@
+"""Training a method on a cohort, from the manifest to a model folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from LiverAILib import __version__
+from LiverAILib.data.assessment import RESEARCH_USE
+from LiverAILib.data.cohort import Cohort, CohortRow, read_cohort
+from LiverAILib.data.model import Model, read_model, save_model
+from LiverAILib.data.seen_cases import CARD_KEY, joined, seen_cases
+from LiverAILib.errors import UserError
+from LiverAILib.jobs.train_options import TrainingOptions
+from LiverAILib.methods.nowak2021.trainer import train_nowak2021
+from LiverAILib.methods.yin2021.trainer import train_yin2021
+from LiverAILib.networks.device import choose_device
+from LiverAILib.results.files import check_output_folder
+from LiverAILib.segmentation.training.trainer import train_segmentation
+from LiverAILib.training import distributed
+from LiverAILib.training.folds import split_by_folds
+from LiverAILib.training.initial_weights import initial_model, provenance
+from LiverAILib.training.precision import Precision
+
+Trainer = Callable[
+    [Cohort, Path, Mapping[str, Any], Callable[[str], None]], tuple[dict[str, Any], dict[str, torch.Tensor]]
+]
+"""Function of cohort, run folder, settings and log that gives entries of the model card and the network's state."""
+
+TRAINERS: dict[str, Trainer] = {
+    "segmentation": train_segmentation,
+    "nowak2021": train_nowak2021,
+    "yin2021": train_yin2021,
+}
+
+
+def train(
+    method: str,
+    cohort: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    folds: int | None = None,
+    validation: bool = True,
+    also_train: str | os.PathLike[str] | None = None,
+    card: Mapping[str, Any] | None = None,
+    log: Callable[[str], None] = print,
+    **options: Any,
+) -> Model | list[Model]:
+    """Train `method` on a cohort; the model folder is `output/model`. The same call again resumes an interrupted run.
+
+    Started by `torchrun`, the processes share every batch.
+
+    Args:
+        method: One of `TRAINERS`.
+        cohort: Manifest.
+        output: Run folder.
+        name: Name of the model; by default that of the run folder.
+        folds: Cross-validation: a model for each of so many folds of patients, in `output/fold_<n>/model`, with the folds
+            in `output/folds.csv`.
+        validation: Whether each fold keeps a part of the other patients to choose the state by; without it they all train,
+            and the last state is kept (segmentation only).
+        also_train: Manifest of cases that are trained on beside the cohort, in every fold, and never tested: simulated ones,
+            or some whose masks are no reference.
+        card: Entries that replace those of the model card (description, training_data, license, metrics, ...).
+        log: Called with one line an epoch.
+        **options: See `TrainingOptions`.
+
+    Returns:
+        The model, or those of the folds.
+
+    Raises:
+        UserError: The manifest cannot be used, or the run folder belongs to a run with other settings.
+    """
+    if method not in TRAINERS:
+        raise UserError(f"{method}: cannot be trained. Use one of {', '.join(TRAINERS)}.")
+    settings = TrainingOptions(**options).settings(method)
+    start = initial_model(settings["initial_weights"], method)
+    if not validation and folds is None:
+        raise UserError(
+            "--no-validation: means something with --folds only. Without them the manifest's splits decide."
+        )
+    read = read_cohort(cohort)
+    more = _extra_cases(read, also_train)
+    output = Path(output)
+    with distributed.process_group(choose_device(settings["device"])) as device:
+        log = log if distributed.is_writer() else (lambda line: None)
+        settings["precision"] = Precision.choose(device, settings["precision"]).name
+        if distributed.is_writer():
+            check_output_folder(output)
+            asked = {"folds": folds, "validation": validation, "cohort": str(read.path.resolve())}
+            asked["also_train"] = None if also_train is None else str(Path(also_train).resolve())
+            _same_run(output / "run.json", {**settings, **asked})
+        distributed.barrier()
+        settings["device"] = str(device)
+        name = name or output.resolve().name
+        if folds is None:
+            entries = {"name": name, **(card or {})}
+            return _train_one(method, _joined(read, more), output, settings, start, card=entries, log=log)
+        models = []
+        parts = split_by_folds(read, folds, output / "folds.csv", seed=settings["seed"], validation=validation)
+        for number, part in parts:
+            log(f"fold {number} of {folds}")
+            entries = {"name": f"{name}-fold-{number}", **(card or {})}
+            run, part = output / f"fold_{number}", _joined(part, more)
+            models.append(_train_one(method, part, run, {**settings, "fold": number}, start, card=entries, log=log))
+        return models
+
+
+def _extra_cases(cohort: Cohort, also_train: str | os.PathLike[str] | None) -> tuple[CohortRow, ...]:
+    """The cases of the manifest `also_train` as training cases.
+
+    Raises:
+        UserError: The manifest cannot be used, or shares a patient with the cohort.
+    """
+    if also_train is None:
+        return ()
+    more = read_cohort(also_train)
+    both = sorted({row.patient_id for row in more} & {row.patient_id for row in cohort})
+    if both:
+        raise UserError(
+            f"{more.path}: patient {both[0]} stands in {cohort.path} too, and may be tested there. Take the patient out of one."
+        )
+    return tuple(replace(row, split="train") for row in more)
+
+
+def _joined(cohort: Cohort, more: tuple[CohortRow, ...]) -> Cohort:
+    return Cohort(cohort.path, cohort.rows + more)
+
+
+def _train_one(
+    method: str,
+    cohort: Cohort,
+    output: Path,
+    settings: Mapping[str, Any],
+    start: Model | None,
+    *,
+    card: Mapping[str, Any],
+    log: Callable[[str], None],
+) -> Model:
+    """Train on the cohort's splits and write the model folder."""
+    train_rows, validation = cohort.split("train"), cohort.split("validation")
+    if not train_rows:
+        raise UserError(f'{cohort.path}: no case of split "train". Fill the column "split".')
+    output.mkdir(parents=True, exist_ok=True)
+    made, state = TRAINERS[method](cohort, output, settings, log)
+    if distributed.is_writer():
+        seen = seen_cases(train_rows, validation)
+        if start is not None:
+            seen = joined(start.card.get(CARD_KEY, {}), seen)
+        complete = {
+            "version": __version__,
+            "method": method,
+            **made,
+            "training": {
+                **settings,
+                "initial_weights": provenance(start),
+                "processes": distributed.world_size(),
+                "torch": torch.__version__,
+                "cases": {split: len(cohort.split(split)) for split in ("train", "validation", "test")},
+            },
+            CARD_KEY: seen,
+            "intended_use": RESEARCH_USE,
+            **card,
+        }
+        save_model(output / "model", complete, state)
+        log(f"model: {output / 'model'}")
+    distributed.barrier()
+    return read_model(output / "model")
+
+
+def _same_run(path: Path, settings: dict[str, Any]) -> None:
+    """Note the settings of a run, or compare them with those of the run that is resumed."""
+    if path.exists():
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+        # Settings that an older version did not know are not compared.
+        changed = [key for key in settings if key in earlier and earlier[key] != settings[key]]
+        if changed:
+            raise UserError(
+                f"{path.parent}: holds a run with another {', '.join(changed)}. Choose a new --output, or repeat its settings."
+            )
+    path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,158 @@
+"""What the two pipelines of Nowak 2021 are trained on: slices of a cohort with labels and liver masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from LiverAILib.data.cohort import CohortRow
+from LiverAILib.data.structures import LIVER
+from LiverAILib.errors import UserError
+from LiverAILib.imaging.geometry import to_canonical
+from LiverAILib.methods.nowak2021.caudate_level import caudate_level
+from LiverAILib.methods.nowak2021.method import CLASSES, IMAGE_SIZE, STAGES, network_input, prepare_slice
+from LiverAILib.segmentation.predict import Segmenter
+from LiverAILib.training.augmentation import Geometry, Intensity, change_intensity, random_grid, warp
+from LiverAILib.training.balance import sampler
+from LiverAILib.training.frozen_features import Views
+
+GEOMETRY = Geometry(rotation_degrees=10, zoom=(0.9, 1.1))
+INTENSITY = Intensity(contrast=0.1, brightness=0.1)
+
+
+@dataclass(frozen=True, eq=False)
+class SliceSet:
+    """Prepared slices float16 (n, size, size), their classes (n,), and the index of the case that each comes from."""
+
+    slices: torch.Tensor
+    labels: torch.Tensor
+    cases: torch.Tensor
+
+
+def class_label(row: CohortRow, classes: Sequence[str], *, staged: bool) -> int:
+    """Number of the case's class.
+
+    Args:
+        row: The case.
+        classes: `CLASSES`, where 1 is cirrhosis: stage 4 where the cohort holds stages, else the label itself; or `STAGES`.
+        staged: Whether labels of the cohort are stages (see `is_staged`).
+
+    Raises:
+        UserError: The case has no label, or stages are asked of a cohort without them.
+    """
+    if row.label is None:
+        raise UserError(
+            f"case {row.case_id}: no label in the manifest. Training needs a stage 0-4, or 0/1 for cirrhosis."
+        )
+    if len(classes) == len(STAGES):
+        if not staged:
+            raise UserError(
+                "--classes stages: the labels of the manifest are 0/1. Give stages 0-4, or leave the option out."
+            )
+        return row.label
+    return int(row.label == 4) if staged else int(row.label > 0)
+
+
+def is_staged(rows: Sequence[CohortRow]) -> bool:
+    """Whether the labels are stages 0-4 rather than 0/1."""
+    return any((row.label or 0) > 1 for row in rows)
+
+
+def load_slices(
+    rows: Sequence[CohortRow],
+    pipeline: str,
+    *,
+    staged: bool,
+    classes: Sequence[str] = CLASSES,
+    neighbors: int = 0,
+    segmenter: Segmenter | None = None,
+    size: int = IMAGE_SIZE,
+) -> SliceSet:
+    """The prepared slices at the level of the caudate lobe, and `neighbors` slices on either side of it.
+
+    Args:
+        rows: Cases with role t2 and a mask of the liver, which chooses the level.
+        pipeline: "segmented" or "full".
+        staged: Whether labels are stages (see `class_label`).
+        classes: `CLASSES` or `STAGES`.
+        neighbors: Further slices on either side, so that the network sees what a choice one slice off gives.
+        segmenter: Its masks cut the liver out, instead of the manifest's.
+        size: Rows and columns of a prepared slice.
+    """
+    slices, labels, cases = [], [], []
+    for number, row in enumerate(rows):
+        image = row.read_image("t2")
+        canonical, order = to_canonical(image)
+        liver = order.apply(row.read_mask("liver", image))
+        if not liver.any():
+            continue
+        level = caudate_level(liver)
+        positions = range(max(0, level - neighbors), min(len(liver), level + neighbors + 1))
+        masks = liver[positions.start : positions.stop]
+        if segmenter is not None and pipeline == "segmented":
+            masks = segmenter.segment_slices(canonical, positions) == LIVER.label
+        for position, mask in zip(positions, masks, strict=True):
+            if not mask.any():
+                continue
+            pixel_mm = (canonical.spacing[1], canonical.spacing[0])
+            prepared, _ = prepare_slice(canonical.array[position], mask, pixel_mm, pipeline=pipeline, size=size)
+            slices.append(prepared.half())
+            labels.append(class_label(row, classes, staged=staged))
+            cases.append(number)
+    return SliceSet(torch.stack(slices), torch.tensor(labels), torch.tensor(cases))
+
+
+def joined(first: SliceSet, second: SliceSet) -> SliceSet:
+    """The slices of both sets, which hold the same cases."""
+    pairs = zip((first.slices, first.labels, first.cases), (second.slices, second.labels, second.cases), strict=True)
+    return SliceSet(*(torch.cat(pair) for pair in pairs))
+
+
+def augmented(slices: torch.Tensor, *, size: int, generator: torch.Generator) -> torch.Tensor:
+    """Network input (batch, 3, size, size) of prepared slices (batch, rows, columns), each changed at random."""
+    images = F.interpolate(slices.float()[:, None], size=(size, size), mode="bilinear", antialias=True)
+    grid = random_grid(len(slices), size, size, GEOMETRY, generator)
+    inside = images > 0
+    images, _ = warp(images, grid)
+    changed = change_intensity(images, INTENSITY, generator)
+    # What lies outside the mask or the field of view stays 0: no brightness is added there.
+    kept, _ = warp(inside.float(), grid)
+    return network_input((changed * (kept > 0.5))[:, 0])
+
+
+def batches(
+    data: SliceSet, *, batch_size: int, steps: int, size: int = IMAGE_SIZE, balance: str = "sampling"
+) -> Callable[[int], Iterator[tuple[torch.Tensor, torch.Tensor]]]:
+    """Function of a seed that gives augmented batches of network input and labels; for `balance` see `balance.sampler`."""
+    draw = sampler(data.labels, balance)
+
+    def epoch(seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        generator = torch.Generator().manual_seed(seed)
+        for _ in range(steps):
+            index = draw(batch_size, generator)
+            yield augmented(data.slices[index], size=size, generator=generator), data.labels[index]
+
+    return epoch
+
+
+def fixed_views(data: SliceSet, count: int, *, size: int = IMAGE_SIZE, seed: int = 0) -> Views:
+    """`count` augmented views of each slice, always the same ones for a seed."""
+
+    def make(sample: int, view: int) -> torch.Tensor:
+        generator = torch.Generator().manual_seed((seed * 7919 + view) * 1_000_003 + sample)
+        return augmented(data.slices[sample : sample + 1], size=size, generator=generator)[0]
+
+    return Views(count, make)
+
+
+def plain_inputs(data: SliceSet, *, size: int = IMAGE_SIZE) -> Callable[[Sequence[int]], torch.Tensor]:
+    """Function of slice numbers that gives their network input, not augmented."""
+
+    def give(numbers: Sequence[int]) -> torch.Tensor:
+        images = data.slices[list(numbers)].float()[:, None]
+        return network_input(F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)[:, 0])
+
+    return give

@@ -1,0 +1,166 @@
+"""The training run of Nowak 2021: both pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from LiverAILib.data.cohort import Cohort
+from LiverAILib.data.model import LICENSE_UNKNOWN, load_model
+from LiverAILib.errors import UserError
+from LiverAILib.evaluation.recalibration import fit_parameters
+from LiverAILib.methods.familiarity_training import familiarity_state
+from LiverAILib.methods.nowak2021 import training
+from LiverAILib.methods.nowak2021.method import CLASSES, IMAGE_SIZE, LIVER_MARGIN, PIPELINES, STAGES
+from LiverAILib.networks.classifier import HEADS, ResNet50Classifier
+from LiverAILib.segmentation.predict import Segmenter
+from LiverAILib.training import schedule as schedules
+from LiverAILib.training.initial_weights import initial_model, start_from
+from LiverAILib.training.run_settings import choose_precision, fit_options, require_pretrained
+
+FEWEST_TO_CALIBRATE = 20
+"""Validation cases below which the probabilities are left as they are."""
+
+Runs = Sequence[tuple[int, Sequence[schedules.Stage]]]
+"""Image size and stages of each run that a schedule consists of."""
+
+
+def train_nowak2021(
+    cohort: Cohort, output: Path, settings: Mapping[str, Any], log: Callable[[str], None]
+) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Entries of the model card and the networks' state; for the settings see `TrainingOptions`."""
+    require_pretrained(settings)
+    if not cohort.split("validation"):
+        raise UserError(f'{cohort.path}: no case of split "validation". The state of the network is chosen on it.')
+    classes = STAGES if settings["classes"] == "stages" else CLASSES
+    runs = classifier_runs(settings)
+    name = settings["segmentation_model"]
+    segmenter = Segmenter(load_model(name), device=torch.device(settings["device"])) if name else None
+    state: dict[str, torch.Tensor] = {}
+    metrics, calibration = {}, {}
+    for pipeline in PIPELINES:
+        log(f"pipeline {pipeline}: reading {len(cohort.split('train'))} + {len(cohort.split('validation'))} cases")
+        train, validation = pipeline_slices(cohort, pipeline, classes, segmenter, settings)
+        network = new_classifier(settings, classes, pipeline)
+        history = []
+        for number, (size, stages) in enumerate(runs):
+            options = pipeline_options(settings, size)
+            if number:
+                options = replace(options, fit=replace(options.fit, start_counts=False))
+            folder = output / f"{pipeline}_{size}"
+            history = training.train_pipeline(
+                train, validation, folder, network=network, stages=stages, options=options, log=log
+            )
+        network = network.cpu()
+        scores = training.predict(network, validation, size=runs[-1][0])
+        calibration[pipeline] = validation_calibration(scores, validation.labels)
+        state |= {f"{pipeline}.{key}": value for key, value in network.state_dict().items()}
+        state |= familiarity_state(network, train, validation, pipeline, size=runs[-1][0])
+        best = max(history, key=lambda record: record.get("score", float("-inf")))
+        metrics[pipeline] = {
+            "validation_cross_entropy": -best["score"],
+            "validation_accuracy": best["validation_accuracy"],
+        }
+    found = {"image_size": runs[-1][0], "calibration": calibration, "head": settings["head"] or HEADS[0]}
+    return nowak2021_card(cohort, classes, found, metrics, settings), state
+
+
+def pipeline_slices(
+    cohort: Cohort,
+    pipeline: str,
+    classes: Sequence[str],
+    segmenter: Segmenter | None,
+    settings: Mapping[str, Any],
+) -> tuple[training.SliceSet, training.SliceSet]:
+    """Training and validation slices of a pipeline.
+
+    As in the paper, validation sees the segmentation network's masks; but for the published schedule training sees both
+    kinds, because a network without pretrained weights learns the finer border of given masks and fails on the network's.
+    """
+    common = {"staged": training.is_staged(cohort.rows), "classes": classes}
+    rows, validation = cohort.split("train"), cohort.split("validation")
+    slices = training.load_slices(rows, pipeline, neighbors=1, **common)
+    if segmenter is not None and pipeline == "segmented" and settings["schedule"] != "published":
+        by_network = training.load_slices(rows, pipeline, neighbors=1, segmenter=segmenter, **common)
+        slices = training.joined(slices, by_network)
+    if len(slices.labels.unique()) < 2:
+        raise UserError(f"{cohort.path}: the training cases are all of one class. Training needs at least two.")
+    return slices, training.load_slices(validation, pipeline, segmenter=segmenter, **common)
+
+
+def new_classifier(settings: Mapping[str, Any], classes: Sequence[str], pipeline: str) -> ResNet50Classifier:
+    """The network of a pipeline at the start of the run."""
+    torch.manual_seed(settings["seed"])
+    head = settings["head"] or HEADS[0]
+    if head not in HEADS:
+        raise UserError(f"--head {head}: unknown. Use one of {', '.join(HEADS)}.")
+    network = ResNet50Classifier(len(classes), weights=settings["encoder_weights"], head=head)
+    start = initial_model(settings["initial_weights"], "nowak2021")
+    if start is not None:
+        start_from(network, start, prefix=f"{pipeline}.")
+    return network
+
+
+def classifier_runs(settings: Mapping[str, Any]) -> Runs:
+    """Image size and stages of each run that the schedule of `settings` consists of."""
+    size, epochs = settings["image_size"] or IMAGE_SIZE, settings["epochs"] or 16
+    if settings["schedule"] == "published":
+        return ((size, schedules.shortened(schedules.NOWAK2021_CLASSIFICATION, settings["epochs_divisor"] or 1)),)
+    if settings["schedule"] == "fine-tune":
+        return ((size, schedules.fine_tuning(epochs, max_lr=settings["max_lr"])),)
+    return schedules.progressive_sizes(epochs, size=size)
+
+
+def pipeline_options(settings: Mapping[str, Any], size: int) -> training.PipelineOptions:
+    """How a pipeline is trained at an image size."""
+    return training.PipelineOptions(
+        size=size,
+        batch_size=settings["batch_size"] or 32,
+        steps=settings["steps"],
+        balance=settings["class_balance"] or "sampling",
+        frozen_views=settings["frozen_views"],
+        precision=choose_precision(settings),
+        fit=fit_options(settings),
+    )
+
+
+def validation_calibration(scores: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    """Parameters that mend the probabilities (see `recalibration`), fitted on validation scores (n, classes).
+
+    None where there are too few cases, or where all are right: then nothing limits how sure the probabilities could get.
+    """
+    if len(labels) < FEWEST_TO_CALIBRATE or bool((scores.argmax(1) == labels).all()):
+        return {}
+    return fit_parameters(scores.numpy(), labels.numpy())
+
+
+def nowak2021_card(
+    cohort: Cohort,
+    classes: Sequence[str],
+    found: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Entries of the card of a Nowak 2021 model that its training determines."""
+    what = "Cirrhosis" if classes == CLASSES else "Fibrosis stage F0-F4"
+    layers = {"published": "the six published stages", "fine-tune": "trained further, all layers"}
+    schedule = layers.get(settings["schedule"], "one stage with all layers, no pretrained weights")
+    return {
+        "description": f"{what} on one T2-weighted slice at the level of the caudate lobe (Nowak 2021), two ResNet50; "
+        f"{schedule}.",
+        "modality": ["MR"],
+        "classes": list(classes),
+        "settings": {
+            "pipelines": list(PIPELINES),
+            "primary_pipeline": PIPELINES[0],
+            "liver_margin": LIVER_MARGIN,
+            **found,
+        },
+        "training_data": f"{len(cohort.split('train'))} cases of {cohort.path.name}",
+        "license": LICENSE_UNKNOWN,
+        "metrics": dict(metrics),
+    }

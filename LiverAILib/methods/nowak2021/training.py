@@ -1,0 +1,187 @@
+"""Training of a pipeline of Nowak 2021 on prepared slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from LiverAILib.methods.nowak2021.method import IMAGE_SIZE
+from LiverAILib.methods.nowak2021.slices import (
+    SliceSet,
+    batches,
+    fixed_views,
+    is_staged,
+    joined,
+    load_slices,
+    plain_inputs,
+)
+from LiverAILib.networks.classifier import ResNet50Classifier
+from LiverAILib.training.balance import class_weights, sampler
+from LiverAILib.training.fit import FitOptions, Task, fit
+from LiverAILib.training.frozen_features import FeatureCache, view_batches
+from LiverAILib.training.loss import corn_loss, cross_entropy
+from LiverAILib.training.precision import Precision
+from LiverAILib.training.schedule import Stage
+
+__all__ = ["PipelineOptions", "SliceSet", "batches", "is_staged", "joined", "load_slices", "predict", "train_pipeline"]
+
+
+@dataclass(frozen=True)
+class PipelineOptions:
+    """How a pipeline is trained.
+
+    Attributes:
+        size: Rows and columns that the slices are resized to.
+        batch_size: Slices a batch.
+        steps: Batches an epoch; by default as many as show every training slice once.
+        balance: What is done about classes of unequal size (`balance.BALANCES`).
+        frozen_views: In stages with a frozen trunk, train on so many fixed views of each slice, whose features are
+            computed once. None: new views in every epoch, as published.
+        precision: Device and format.
+        fit: How the stages are run. Fixed views need its `freeze_batch_norm`.
+    """
+
+    size: int = IMAGE_SIZE
+    batch_size: int = 32
+    steps: int | None = None
+    balance: str = "sampling"
+    frozen_views: int | None = None
+    precision: Precision = field(default_factory=Precision)
+    fit: FitOptions = field(default_factory=FitOptions)
+
+
+@torch.inference_mode()
+def predict(
+    network: ResNet50Classifier, data: SliceSet, *, size: int = IMAGE_SIZE, precision: Precision | None = None
+) -> torch.Tensor:
+    """Class scores (n, classes) of prepared slices, in float32 on the CPU."""
+    network.eval()
+    device = (precision or Precision()).device
+    give = plain_inputs(data, size=size)
+    parts = torch.arange(len(data.labels)).split(16)
+    return torch.cat([network(give(part.tolist()).to(device)).float().cpu() for part in parts])
+
+
+def train_pipeline(
+    training: SliceSet,
+    validation: SliceSet,
+    output: Path,
+    *,
+    network: ResNet50Classifier,
+    stages: Sequence[Stage],
+    options: PipelineOptions | None = None,
+    log: Callable[[str], None] = print,
+) -> list[dict[str, Any]]:
+    """Train one pipeline; the state with the lowest cross entropy on the validation slices is kept.
+
+    Args:
+        training: Slices to train on.
+        validation: Slices to choose the state by; never trained on.
+        output: Run folder.
+        network: Trained in place.
+        stages: The schedule.
+        options: How it is trained.
+        log: Called with one line an epoch.
+
+    Returns:
+        The history.
+    """
+    task = pipeline_task(network, training, validation, options or PipelineOptions())
+    return fit(task, stages, output=output, options=(options or PipelineOptions()).fit, log=log)
+
+
+def pipeline_task(
+    network: ResNet50Classifier, training: SliceSet, validation: SliceSet, options: PipelineOptions
+) -> Task:
+    """What is trained, as `fit` takes it."""
+    precision, size = options.precision, options.size
+    network = network.to(precision.device, memory_format=torch.channels_last)
+    steps = options.steps or max(1, len(training.labels) // options.batch_size)
+    loss_of = class_loss(network, training, options)
+
+    def loss(network: ResNet50Classifier, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        with precision.autocast():
+            logits = network.logits(network.features(batch[0].to(memory_format=torch.channels_last)))
+        return loss_of(logits.float(), batch[1])
+
+    def validate(network: ResNet50Classifier) -> dict[str, float]:
+        return scored(predict(network, validation, size=size, precision=precision), validation.labels)
+
+    return Task(
+        network,
+        network.layer_groups,
+        batches(training, batch_size=options.batch_size, steps=steps, size=size, balance=options.balance),
+        steps,
+        loss,
+        validate,
+        precision=precision,
+        frozen=frozen_task(network, training, validation, options) if options.frozen_views else None,
+    )
+
+
+def frozen_task(
+    network: ResNet50Classifier,
+    training: SliceSet,
+    validation: SliceSet,
+    options: PipelineOptions,
+    *,
+    cached: bool = True,
+) -> Task:
+    """What is trained while the trunk is frozen: the output layer, on fixed views of the slices.
+
+    Without `cached` every view goes through the trunk in every epoch: the plain loop, with the same result.
+    """
+    if not (options.frozen_views and options.fit.freeze_batch_norm):
+        raise ValueError("fixed views are exact only with frozen batch normalization: set freeze_batch_norm")
+    precision = options.precision
+    trunk = network.layer_groups[:-1]
+    steps = options.steps or max(1, len(training.labels) // options.batch_size)
+    views = fixed_views(training, options.frozen_views, size=options.size, seed=options.fit.seed)
+    loss_of = class_loss(network, training, options)
+
+    def pooled(inputs: torch.Tensor) -> torch.Tensor:
+        maps = network.features(inputs.to(memory_format=torch.channels_last))
+        return maps.mean((2, 3), keepdim=True)
+
+    def loss(network: ResNet50Classifier, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        with precision.autocast():
+            logits = network.logits(batch[0] if cached else pooled(batch[0]))
+        return loss_of(logits.float(), batch[1])
+
+    held_out = FeatureCache(trunk, pooled, plain_inputs(validation, size=options.size), Precision(precision.device))
+
+    def validate(network: ResNet50Classifier) -> dict[str, float]:
+        if not cached:
+            return scored(predict(network, validation, size=options.size, precision=precision), validation.labels)
+        held_out.check()
+        network.eval()
+        features = held_out(range(len(validation.labels))).to(precision.device)
+        with torch.inference_mode():
+            return scored(network.classify(features.float()).float().cpu(), validation.labels)
+
+    draw = sampler(training.labels, options.balance)
+    cache = FeatureCache(trunk, pooled, views.inputs, precision) if cached else None
+    give = view_batches(draw, training.labels, views, batch_size=options.batch_size, steps=steps, cache=cache)
+    return Task(network, network.layer_groups, give, steps, loss, validate, precision=precision)
+
+
+def class_loss(
+    network: ResNet50Classifier, training: SliceSet, options: PipelineOptions
+) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """The loss of logits and labels that suits the network's head, weighted where `options.balance` says so."""
+    weights = class_weights(training.labels, network.classes, options.balance)
+    if weights is not None:
+        weights = weights.to(options.precision.device)
+    function = corn_loss if network.head == "corn" else cross_entropy
+    return lambda logits, labels: function(logits, labels, weights=weights)
+
+
+def scored(scores: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    """ "score" (minus the cross entropy) and accuracy of class scores (n, classes)."""
+    accuracy = float((scores.argmax(1) == labels).float().mean())
+    return {"score": -float(F.cross_entropy(scores, labels)), "validation_accuracy": accuracy}

@@ -1,0 +1,140 @@
+"""The network input of Yin 2021: the whole upper abdomen within the liver's slice range, and the way back to the image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.intensity import intensity_scale
+from LiverAILib.methods.nowak2021.method import SliceBox
+
+MASKINGS = ("none", "liver")
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """How the input is prepared. The paper gives window and number of slices; the rest are defaults where it is silent.
+
+    Attributes:
+        image_size: Rows and columns.
+        slices: Consecutive slices that the network sees at a time.
+        slice_mm: Thickness of these slices.
+        stride: Slices from one window to the next at inference.
+        masking: "none" shows the whole abdomen, as the paper concludes; "liver" blacks out everything else, as its figure says.
+    """
+
+    image_size: int = 256
+    slices: int = 32
+    slice_mm: float = 5.0
+    stride: int = 16
+    masking: str = "none"
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> InputSettings:
+        """The entries of a model card's settings that are about the input."""
+        return cls(**{name: settings[name] for name in cls.__dataclass_fields__ if name in settings})
+
+
+@dataclass(frozen=True)
+class SliceStack:
+    """Where the network's slices lie in a canonical volume.
+
+    Attributes:
+        shape: Shape (k, j, i) of the volume.
+        box: The region of every slice that the input shows.
+        first: Position of the lower face of the first network slice, in stored slices from the lower face of slice 0.
+        step: Thickness of a network slice in stored slices.
+        count: Number of network slices.
+    """
+
+    shape: tuple[int, int, int]
+    box: SliceBox
+    first: float
+    step: float
+    count: int
+
+    @classmethod
+    def around(cls, liver: np.ndarray, spacing: tuple[float, float, float], settings: InputSettings) -> SliceStack:
+        """The stack of the slices that show the liver, extended evenly beyond both ends to the least number.
+
+        Args:
+            liver: Boolean mask (k, j, i) of a canonical image, not empty.
+            spacing: Voxel distance in mm along (i, j, k).
+            settings: Slice thickness and least number of slices.
+        """
+        inside = np.flatnonzero(liver.any((1, 2)))
+        low, high = float(inside[0]), float(inside[-1] + 1)
+        step = settings.slice_mm / spacing[2]
+        count = max(settings.slices, round((high - low) / step))
+        first = (low + high) / 2 - count * step / 2
+        whole = np.ones(liver.shape[1:], bool)
+        return cls(liver.shape, SliceBox.around(whole, (spacing[1], spacing[0]), margin=0.0), first, step, count)
+
+    def weights(self) -> np.ndarray:
+        """Share of each stored slice in each network slice, float32 (count, k): by overlap, 0 beyond the image.
+
+        Thin stored slices are averaged and thick ones repeated, so that nothing aliases.
+        """
+        lower = self.first + self.step * np.arange(self.count)[:, None]
+        stored = np.arange(self.shape[0])[None, :]
+        overlap = np.clip(np.minimum(lower + self.step, stored + 1) - np.maximum(lower, stored), 0, None)
+        total = overlap.sum(1, keepdims=True)
+        return np.divide(overlap, total, out=np.zeros_like(overlap), where=total > 0).astype(np.float32)
+
+    def enlarge(self, maps: torch.Tensor) -> np.ndarray:
+        """Maps (count, h, w) of the network's slices as a volume float32 (k, j, i): linear, 0 where the input does not reach."""
+        volume = np.zeros(self.shape, np.float32)
+        for position in range(self.shape[0]):
+            place = (position + 0.5 - self.first) / self.step
+            if not 0 <= place <= self.count:
+                continue
+            place = min(max(place - 0.5, 0.0), self.count - 1.0)
+            low = int(place)
+            between = torch.lerp(maps[low], maps[min(low + 1, self.count - 1)], place - low)
+            size = (self.box.rows, self.box.columns)
+            whole = F.interpolate(between[None, None], size=size, mode="bilinear", align_corners=False)
+            self.box.paste(whole[0, 0].numpy(), volume[position])
+        return volume
+
+
+def prepare_stack(canonical: Image, liver: np.ndarray, settings: InputSettings) -> tuple[torch.Tensor, SliceStack]:
+    """The network input of a case before it is cut into windows.
+
+    Clipped to -125..225 HU and scaled to 0..1 (Yin 2021, Materials and Methods); values that are no HU are brought back first.
+
+    Args:
+        canonical: CT in canonical axis order, HU.
+        liver: Boolean mask, same shape, not empty.
+        settings: Size, thickness, masking.
+
+    Returns:
+        float32 (slices, rows, columns) in 0..1, at least `settings.slices` slices, zeros where the image does not reach; and
+        where they lie.
+    """
+    stack = SliceStack.around(liver, canonical.spacing, settings)
+    weights = torch.from_numpy(stack.weights())
+    scale = intensity_scale(canonical, "CT")
+    size = (settings.image_size, settings.image_size)
+    prepared = torch.zeros(stack.count, *size)
+    # One stored slice at a time: a long CT of thin slices never stands in memory as floating point.
+    for position in torch.nonzero(weights.any(0)).flatten().tolist():
+        section = scale(canonical.array[position])
+        if settings.masking == "liver":
+            section = section * liver[position]
+        region = torch.from_numpy(stack.box.cut(section))[None, None]
+        small = F.interpolate(region, size=size, mode="bilinear", antialias=True, align_corners=False)[0, 0]
+        for index in torch.nonzero(weights[:, position]).flatten().tolist():
+            prepared[index] += weights[index, position] * small
+    return prepared, stack
+
+
+def window_starts(count: int, settings: InputSettings) -> list[int]:
+    """First slices of the windows at inference: every `stride` slices, the last window ending with the stack."""
+    last = count - settings.slices
+    return [*range(0, last, settings.stride), last]

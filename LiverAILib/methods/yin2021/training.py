@@ -1,0 +1,234 @@
+"""Training of the network of Yin 2021 from a cohort of CT with stages and liver masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from LiverAILib.data.cohort import CohortRow
+from LiverAILib.data.structures import LIVER
+from LiverAILib.errors import UserError
+from LiverAILib.imaging.geometry import to_canonical
+from LiverAILib.methods.yin2021.input import InputSettings, prepare_stack, window_starts
+from LiverAILib.methods.yin2021.method import CLASSES
+from LiverAILib.methods.yin2021.network import Yin2021Network
+from LiverAILib.segmentation.predict import Segmenter
+from LiverAILib.training.augmentation import Geometry, random_grid, uniform, warp
+from LiverAILib.training.balance import class_weights
+from LiverAILib.training.fit import FitOptions, Task, fit
+from LiverAILib.training.loss import cross_entropy
+from LiverAILib.training.precision import Precision
+from LiverAILib.training.schedule import Stage
+
+
+@dataclass(frozen=True, eq=False)
+class StackSet:
+    """Prepared cases: stacks float16 (slices, size, size) in 0..1, of different lengths, and their stages int64 (n,)."""
+
+    stacks: tuple[torch.Tensor, ...]
+    labels: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of a window, the same for all its slices; nothing mirrors the anatomy.
+
+    Attributes:
+        geometry: Rotation, zoom and shift in the slice; None leaves it as it is, as published.
+        contrast: Relative change of the distance from the window's middle, to either side.
+        brightness: Shift in 0..1 units of the window (350 HU).
+        noise: Largest standard deviation of added noise, same units.
+    """
+
+    geometry: Geometry | None = None
+    contrast: float = 0.0
+    brightness: float = 0.0
+    noise: float = 0.0
+
+    def __call__(self, windows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Windows (batch, slices, rows, columns) changed and clipped to 0..1."""
+        batch, _, rows, columns = windows.shape
+        if self.geometry is not None:
+            windows, _ = warp(windows, random_grid(batch, rows, columns, self.geometry, generator))
+        shape = (batch, 1, 1, 1)
+        if self.contrast:
+            windows = (windows - 0.5) * (1 + uniform(shape, -self.contrast, self.contrast, generator)) + 0.5
+        if self.brightness:
+            windows = windows + uniform(shape, -self.brightness, self.brightness, generator)
+        if self.noise:
+            level = uniform(shape, 0, self.noise, generator)
+            windows = windows + level * torch.randn(windows.shape, generator=generator)
+        return windows.clamp(0, 1)
+
+
+LIGHT = Augmentation(Geometry(rotation_degrees=6, zoom=(0.94, 1.06), shift=0.02), 0.05, 0.03, 0.02)
+"""Augmentation of the short schedule."""
+
+
+def load_stacks(rows: Sequence[CohortRow], settings: InputSettings, *, segmenter: Segmenter | None = None) -> StackSet:
+    """The prepared stacks of cases with role ct.
+
+    Args:
+        rows: Cases with a stage and, without `segmenter`, a mask of the liver.
+        settings: How the input is prepared.
+        segmenter: Finds the liver instead of the manifest's masks.
+
+    Raises:
+        UserError: A case has no stage or no liver.
+    """
+    stacks, labels = [], []
+    for row in rows:
+        if row.label is None:
+            raise UserError(f"case {row.case_id}: no label in the manifest. Training needs a fibrosis stage 0-4.")
+        if segmenter is None and LIVER.name not in row.masks:
+            raise UserError(
+                f"case {row.case_id}: no mask:liver in the manifest. Add the column, or use --segmentation-model."
+            )
+        image = row.read_image("ct")
+        canonical, order = to_canonical(image)
+        if segmenter is None:
+            liver = order.apply(row.read_mask("liver", image))
+        else:
+            liver = order.apply(segmenter.segment(image)[0].image.array) == LIVER.label
+        if not liver.any():
+            raise UserError(f"case {row.case_id}: the liver mask is empty. Correct it or take the case out.")
+        stacks.append(prepare_stack(canonical, liver, settings)[0].half())
+        labels.append(row.label)
+    return StackSet(tuple(stacks), torch.tensor(labels))
+
+
+def batches(
+    data: StackSet, *, slices: int, batch_size: int, steps: int | None = None, augmentation: Augmentation | None = None
+) -> tuple[Callable[[int], Iterator[tuple[torch.Tensor, torch.Tensor]]], int]:
+    """Function of a seed that gives the batches of an epoch, and their number.
+
+    Every epoch shows each case once (or `steps` batches), in random order, as `slices` consecutive slices drawn at random
+    (Yin 2021, Fig. 2).
+    """
+    count = len(data.labels)
+    windows = count if steps is None else steps * batch_size
+
+    def epoch(seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        generator = torch.Generator().manual_seed(seed)
+        rounds = [torch.randperm(count, generator=generator) for _ in range(-(-windows // count))]
+        for index in torch.cat(rounds)[:windows].split(batch_size):
+            drawn = torch.stack([random_window(data.stacks[n], slices, generator) for n in index.tolist()])
+            if augmentation is not None:
+                drawn = augmentation(drawn, generator)
+            yield drawn[:, None], data.labels[index]
+
+    return epoch, -(-windows // batch_size)
+
+
+def random_window(stack: torch.Tensor, slices: int, generator: torch.Generator) -> torch.Tensor:
+    """`slices` consecutive slices of a stack from a random first one, float32."""
+    first = int(torch.randint(len(stack) - slices + 1, (1,), generator=generator))
+    return stack[first : first + slices].float()
+
+
+@torch.inference_mode()
+def predict(network: Yin2021Network, data: StackSet, settings: InputSettings) -> torch.Tensor:
+    """Probabilities (n, classes), each the mean over the windows of a case, as the method assesses it."""
+    network.eval()
+    device = next(network.parameters()).device
+    means = []
+    for stack in data.stacks:
+        starts = window_starts(len(stack), settings)
+        windows = [stack[start : start + settings.slices].float().to(device)[None, None] for start in starts]
+        scores = torch.cat([network(window) for window in windows])
+        means.append(scores.float().softmax(1).mean(0).cpu())
+    return torch.stack(means)
+
+
+def score(probabilities: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    """Negative cross entropy (chooses the best state), and the accuracy of stage and of the published groups of stages."""
+    entropy = float(F.nll_loss(probabilities.clamp_min(1e-8).log(), labels))
+    found = {"score": -entropy, "validation_accuracy": float((probabilities.argmax(1) == labels).float().mean())}
+    for first, name in ((2, "significant"), (3, "advanced"), (4, "cirrhosis")):
+        called = probabilities[:, first:].sum(1) > 0.5
+        found[f"validation_accuracy_{name}"] = float((called == (labels >= first)).float().mean())
+    return found
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """How the network is trained.
+
+    Attributes:
+        inputs: Number of slices of a window, and how validation cuts windows.
+        window: Slices that a window has in training; None for as many as at inference, as published.
+        batch_size: Windows a batch, a default where the paper is silent.
+        steps: Batches an epoch; by default as many as show every case once.
+        balance: What is done about stages of unequal size: "weights" in the loss, or "none".
+        augmentation: Random changes; None as published.
+        precision: Device and format.
+        fit: Seed, patience and the like.
+    """
+
+    inputs: InputSettings
+    window: int | None = None
+    batch_size: int = 8
+    steps: int | None = None
+    balance: str = "weights"
+    augmentation: Augmentation | None = None
+    precision: Precision = field(default_factory=Precision)
+    fit: FitOptions = field(default_factory=FitOptions)
+
+
+def train_network(
+    network: Yin2021Network,
+    training: StackSet,
+    validation: StackSet,
+    output: Path,
+    *,
+    stages: Sequence[Stage],
+    options: NetworkOptions,
+    log: Callable[[str], None] = print,
+) -> list[dict[str, Any]]:
+    """Train with class-weighted cross entropy; the state with the lowest cross entropy on the validation cases is kept.
+
+    Args:
+        network: Trained in place.
+        training: Cases to train on.
+        validation: Cases to choose the state by; never trained on.
+        output: Run folder.
+        stages: The schedule.
+        options: All else.
+        log: Called with one line an epoch.
+
+    Returns:
+        One record an epoch.
+    """
+    precision, inputs = options.precision, options.inputs
+    weights = class_weights(training.labels, len(CLASSES), options.balance)
+    draw, steps = batches(
+        training,
+        slices=options.window or inputs.slices,
+        batch_size=options.batch_size,
+        steps=options.steps,
+        augmentation=options.augmentation,
+    )
+
+    def loss(network: torch.nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        windows, labels = batch
+        with precision.autocast():
+            # Channels last is what the convolutions of few channels are quickest in.
+            scores = network(windows.contiguous(memory_format=torch.channels_last_3d))
+        own = None if weights is None else weights.to(labels.device)
+        return cross_entropy(scores.float(), labels, weights=own)
+
+    task = Task(
+        network.to(precision.device, memory_format=torch.channels_last_3d),
+        network.layer_groups,
+        draw,
+        steps,
+        loss,
+        lambda trained: score(predict(trained, validation, inputs), validation.labels),
+        precision=precision,
+    )
+    return fit(task, stages, output=output, options=options.fit, log=log)

@@ -1,0 +1,1 @@
+"""An assessment on disk and on a page: files, report, pictures."""

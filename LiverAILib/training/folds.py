@@ -1,0 +1,81 @@
+"""Cross-validation: folds of patients, and the cohort of each fold."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from LiverAILib.data.cohort import Cohort, CohortRow
+from LiverAILib.errors import UserError
+from LiverAILib.training import distributed
+
+COLUMNS = ("case_id", "patient_id", "fold")
+
+
+def patient_folds(rows: Sequence[CohortRow], folds: int, *, seed: int = 0) -> list[int]:
+    """Fold of each case, 1 to `folds`: every patient in one fold only, labels and kinds of image in like shares.
+
+    The same seed gives the same folds.
+
+    Raises:
+        UserError: There are fewer patients than folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    patients = {row.patient_id for row in rows}
+    if not 2 <= folds <= len(patients):
+        raise UserError(f"--folds {folds}: {len(patients)} patients cannot be parted so. Use 2 to {len(patients)}.")
+    # Fibrosis stage where there is one, and MR apart from CT.
+    labels = [f"{'' if row.label is None else row.label}:{','.join(sorted(row.images))}" for row in rows]
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    numbers = [0] * len(rows)
+    with warnings.catch_warnings():
+        # A label with fewer cases than folds cannot stand in each of them.
+        warnings.filterwarnings("ignore", message="The least populated class")
+        for number, (_, held_out) in enumerate(splitter.split(labels, labels, [row.patient_id for row in rows]), 1):
+            for index in held_out:
+                numbers[index] = number
+    empty = sorted(set(range(1, folds + 1)) - set(numbers))
+    if empty:
+        raise UserError(f"--folds {folds}: no case is left for fold {empty[0]}. Use fewer folds.")
+    return numbers
+
+
+def split_by_folds(
+    cohort: Cohort, folds: int, path: Path, *, seed: int = 0, validation: bool = True
+) -> list[tuple[int, Cohort]]:
+    """The cohort of each fold: its cases are the test, a part of the other patients the validation, the rest trains.
+
+    Cases of split "test" stay out of all folds. The validation part is as large as a fold, drawn by patient too.
+
+    Args:
+        cohort: The manifest.
+        folds: Number of folds.
+        path: CSV file to write: case_id, patient_id, fold.
+        seed: Seed of the draw.
+        validation: Whether there is a validation part; otherwise all other patients train.
+
+    Raises:
+        UserError: There are too few patients.
+    """
+    rows = [row for row in cohort if row.split != "test"]
+    numbers = patient_folds(rows, folds, seed=seed)
+    if distributed.is_writer():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows((row.case_id, row.patient_id, n) for row, n in zip(rows, numbers, strict=True))
+    parts = []
+    for fold in range(1, folds + 1):
+        others = [row for row, number in zip(rows, numbers, strict=True) if number != fold]
+        # One part of the others, about the size of a fold.
+        parts_of_others = max(2, min(folds - 1, len({row.patient_id for row in others})))
+        inner = patient_folds(others, parts_of_others, seed=seed) if validation else [0] * len(others)
+        of_case = {row.case_id: "validation" if n == 1 else "train" for row, n in zip(others, inner, strict=True)}
+        new = (replace(row, split=of_case.get(row.case_id, "test")) for row in rows)
+        parts.append((fold, Cohort(cohort.path, tuple(new))))
+    return parts

@@ -1,0 +1,83 @@
+"""The cohort manifest: what is read, and every fault named by row and column."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from LiverAILib.data.cohort import read_cohort
+from LiverAILib.errors import UserError
+from LiverAILib.imaging.files import write_image
+from LiverAILib.imaging.image import Image
+
+HEADER = "case_id,patient_id,split,label,image:t2,mask:liver,age_years\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    labels = np.zeros((3, 8, 8), np.uint8)
+    labels[1, 2:5, 2:6] = 3
+    write_image(Image(labels + 10.0 * np.random.default_rng(0).random(labels.shape)), tmp_path / "a.nii.gz")
+    write_image(Image(labels), tmp_path / "m.nrrd")
+    return tmp_path
+
+
+def write(folder, *lines: str, header: str = HEADER):
+    path = folder / "manifest.csv"
+    path.write_text(header + "\n".join(lines) + "\n")
+    return path
+
+
+def test_a_row_holds_its_files_label_and_covariates(folder):
+    cohort = read_cohort(write(folder, "c1,p1,train,4,a.nii.gz,m.nrrd#3,61", "c2,p2,test,0,a.nii.gz,m.nrrd,"))
+    first, second = cohort
+    assert (first.case_id, first.patient_id, first.split, first.label) == ("c1", "p1", "train", 4)
+    assert first.covariates == {"age_years": "61"}
+    assert second.covariates == {}
+    image = first.read_image("t2")
+    assert image.modality == "MR"
+    assert first.read_mask("liver", image).sum() == 12
+    assert [row.case_id for row in cohort.split("test")] == ["c2"]
+
+
+def test_every_fault_is_named_by_line_and_column(folder):
+    path = write(
+        folder,
+        "c1,p1,train,4,a.nii.gz,m.nrrd#3,61",
+        "c1,p1,test,9,b.nii.gz,m.nrrd#x,",
+        ",p3,sometimes,,a.nii.gz,,",
+    )
+    with pytest.raises(UserError) as error:
+        read_cohort(path)
+    message = str(error.value)
+    for fault in (
+        "line 3, column case_id: 'c1' stands twice",
+        "line 3, column label: '9'",
+        "line 3, column image:t2",
+        "line 3, column mask:liver: '#x'",
+        "line 3, column split: patient 'p1'",
+        "line 4, column case_id: empty",
+        "line 4, column split: 'sometimes'",
+    ):
+        assert fault in message
+    assert "\n" not in message
+
+
+def test_a_patient_on_both_sides_of_a_split_is_refused(folder):
+    with pytest.raises(UserError, match="a patient belongs to one split"):
+        read_cohort(write(folder, "c1,p1,train,1,a.nii.gz,,", "c2,p1,validation,1,a.nii.gz,,"))
+
+
+def test_a_manifest_without_its_columns_or_rows_is_refused(folder):
+    with pytest.raises(UserError, match="patient_id missing"):
+        read_cohort(write(folder, "c1", header="case_id\n"))
+    with pytest.raises(UserError, match="no rows"):
+        read_cohort(write(folder))
+    with pytest.raises(UserError, match="no such manifest"):
+        read_cohort(folder / "other.csv")
+
+
+def test_an_image_that_the_manifest_lacks_is_named(folder):
+    row = read_cohort(write(folder, "c1,p1,train,4,a.nii.gz,,")).rows[0]
+    with pytest.raises(UserError, match="no image:ct"):
+        row.read_image("ct")

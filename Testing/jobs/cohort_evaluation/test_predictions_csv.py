@@ -1,0 +1,124 @@
+"""From manifest labels and case results to the columns of a predictions file."""
+
+import csv
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from LiverAILib.data.cohort import Cohort, CohortRow
+from LiverAILib.errors import UserError
+from LiverAILib.evaluation.report.predictions import read_predictions
+from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult
+from LiverAILib.jobs.cohort_evaluation.explanation_section import right_and_wrong
+from LiverAILib.jobs.cohort_evaluation.predictions_csv import (
+    Labels,
+    age_group,
+    readers_of,
+    subgroups_of,
+    write_predictions,
+)
+from LiverAILib.jobs.cohort_evaluation.subject import Assignment
+
+BINARY = ("no cirrhosis", "cirrhosis")
+STAGES = ("F0", "F1", "F2", "F3", "F4")
+
+
+def row(number, label, **covariates):
+    return CohortRow(f"c{number}", f"p{number}", "test", label, covariates=covariates)
+
+
+def cohort(*labels):
+    return Cohort(Path("m.csv"), tuple(row(n, label) for n, label in enumerate(labels)))
+
+
+def result(case, pipelines, *, fold="", baselines=None):
+    """A case as `assess_case` keeps it."""
+    predicted = {name: max(own, key=own.get) for name, own in pipelines.items()}
+    record = {"pipelines": pipelines, "predicted": predicted, "primary": "segmented", "baselines": baselines or {}}
+    return CaseResult(Assignment(case, SimpleNamespace(), fold), record, None)
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels", "expected"),
+    [
+        (BINARY, (0, 3, 4), ["no cirrhosis", "no cirrhosis", "cirrhosis"]),
+        (BINARY, (0, 1, 1), ["no cirrhosis", "cirrhosis", "cirrhosis"]),
+        (STAGES, (0, 1, 4), ["F0", "F1", "F4"]),
+    ],
+)
+def test_cirrhosis_is_f4_where_there_are_stages_and_1_where_there_are_none(classes, labels, expected):
+    own = cohort(*labels)
+    found = Labels.of(classes, own)
+    assert [found.of_row(one) for one in own] == expected
+
+
+def test_two_pipelines_of_stages_come_back_from_the_file_as_written(tmp_path):
+    tables = {"segmented": [0.5, 0.2, 0.1, 0.1, 0.1], "full": [0.1, 0.1, 0.1, 0.2, 0.5]}
+    pipelines = {name: dict(zip(STAGES, own, strict=True)) for name, own in tables.items()}
+    own = cohort(*range(5), 0)
+    results = [result(one, pipelines, fold=str(n % 2)) for n, one in enumerate(own)]
+    write_predictions(tmp_path / "p.csv", results, Labels.of(STAGES, own))
+    found = read_predictions(tmp_path / "p.csv", method_name="segmented")
+    assert found.truth.tolist() == [0, 1, 2, 3, 4, 0]
+    assert found.probabilities[0].tolist() == tables["segmented"]
+    assert found.tables["full"][0].tolist() == tables["full"]
+    assert found.folds.tolist() == list("010101")
+
+
+def test_readers_call_in_numbers_or_words_and_measurements_may_lack(tmp_path):
+    own = Cohort(
+        Path("m.csv"),
+        (
+            row(0, 0, **{"reader:a": "0", "age_years": "49.9", "sex": "F"}),
+            row(1, 1, **{"reader:a": "cirrhosis", "sex": "M"}),
+        ),
+    )
+    pipelines = {"segmented": dict(zip(BINARY, (0.3, 0.7), strict=True))}
+    results = [result(own.rows[0], pipelines), result(own.rows[1], pipelines, baselines={"apri": 1.5})]
+    write_predictions(tmp_path / "p.csv", results, Labels.of(BINARY, own))
+    with (tmp_path / "p.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [one["score:a"] for one in rows] == ["0", "1"]
+    assert [one["score:apri"] for one in rows] == ["", "1.5"]
+    assert [one["age_group"] for one in rows] == ["below 50", ""]
+    assert subgroups_of(own.rows) == ["sex", "age_group"]
+
+
+def test_a_reader_without_all_calls_is_named_and_left_out():
+    rows = (row(0, 0, **{"reader:a": "0", "reader:b": "1"}), row(1, 1, **{"reader:a": "1"}))
+    assert readers_of(rows) == (["a"], ["b"])
+
+
+def test_what_is_no_call_or_no_label_is_refused(tmp_path):
+    own = Cohort(Path("m.csv"), (row(0, 0, **{"reader:a": "maybe"}),))
+    one = result(own.rows[0], {"segmented": dict(zip(BINARY, (0.3, 0.7), strict=True))})
+    with pytest.raises(UserError, match="case c0, column reader:a: 'maybe' is no call"):
+        write_predictions(tmp_path / "p.csv", [one], Labels.of(BINARY, own))
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(UserError, match="case c0: no label"):
+        Labels(BINARY, True).of_row(row(0, None))
+
+
+def test_age_bands():
+    assert [age_group(row(0, 0, age_years=age)) for age in ("18", "50", "64", "65", "")] == [
+        "below 50", "50 to 64", "50 to 64", "65 and above", "",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("label", "segmented", "full", "reader", "group"),
+    [
+        (0, 0, 0, "0", "a"),
+        (1, 1, 1, "1", "b"),
+        (1, 1, 1, "0", "c"),
+        (1, 1, 0, "1", "d"),
+        (1, 0, 1, "1", "e"),
+        (0, 1, 1, "1", "f"),
+    ],
+)
+def test_cases_are_grouped_by_who_was_right_as_in_nowaks_figure_4(label, segmented, full, reader, group):
+    calls = {"segmented": segmented, "full": full}
+    pipelines = {name: dict(zip(BINARY, (1 - call, call), strict=True)) for name, call in calls.items()}
+    one = result(row(0, label, **{"reader:a": reader}), pipelines)
+    assert right_and_wrong(one, Labels(BINARY, False)).startswith(group)

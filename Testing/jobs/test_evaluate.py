@@ -1,0 +1,220 @@
+"""`liverai evaluate MODEL --cohort`: a whole run with an untrained model on a tiny cohort, from the command line."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from LiverAILib.cli import main
+from LiverAILib.data.cohort import read_cohort
+from LiverAILib.data.model import save_model
+from LiverAILib.data.seen_cases import CARD_KEY, seen_cases
+from LiverAILib.jobs.assess import Assessor
+from LiverAILib.jobs.cohort_evaluation import case_results
+from LiverAILib.jobs.cohort_evaluation.case_results import CaseSettings, assess_case, case_of, kept_case
+from LiverAILib.jobs.cohort_evaluation.subject import read_subject
+from Testing.models import untrained_nowak2021, untrained_segmentation
+from Testing.tiny_cohort import write_tiny_cohort
+
+CASES = 8
+STAGES = [4 * (number % 2) for number in range(CASES)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Eight test cases, one of them with an image that cannot be used; a reader, scanners and ages; a model."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    manifest = write_tiny_cohort(folder / "cohort", ("test",) * CASES, STAGES)
+    lines = manifest.read_text().splitlines()
+    added = ["mask:caudate,reader:resident,scanner,age_years,ast_u_per_l,alt_u_per_l,platelets_1e9_per_l"]
+    added += [
+        f"liver.nrrd,{int(n in (1, 3, 5, 6))},{'A' if n < 4 else 'B'},{40 + 5 * n},{30 + 9 * n},40,{200 - 10 * n}"
+        for n in range(CASES)
+    ]
+    (folder / "cohort" / "7.nii.gz").write_bytes(b"damaged")
+    manifest.write_text("\n".join(f"{line},{more}" for line, more in zip(lines, added, strict=True)) + "\n")
+    untrained_nowak2021(folder / "untrained")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(folder):
+    """The finished evaluation: exit code, folder, metrics."""
+    code = main(command(folder, folder / "out"))
+    return code, folder / "out", json.loads((folder / "out" / "report" / "metrics.json").read_text())
+
+
+def command(folder, output, *more, cohort=None):
+    return [
+        "evaluate", str(folder / "untrained"), "--cohort", str(cohort or folder / "cohort" / "manifest.csv"), "--output",
+        str(output), "--masks", "given", "--bootstrap", "100", "--explain-cases", "2", "--device", "cpu", "--quiet", *more,
+    ]  # fmt: skip
+
+
+def predictions(output):
+    with (output / "predictions.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_scores_are_those_of_the_assessor_one_by_one(done, folder):
+    rows = predictions(done[1])
+    assessor = Assessor(folder / "untrained", device="cpu")
+    tests = read_subject(folder / "untrained").tests(read_cohort(folder / "cohort" / "manifest.csv"), "test")
+    for row, test in zip(rows[:2], tests[:2], strict=True):
+        assessment = assessor.assess(case_of(test, "t2", "given"))
+        assert float(row["score:cirrhosis"]) == pytest.approx(assessment.probabilities["cirrhosis"], abs=1e-6)
+        assert float(row["score:full"]) == pytest.approx(
+            assessment.pipelines["full"].probabilities["cirrhosis"], abs=1e-6
+        )
+        assert row["label"] == ("cirrhosis" if test.row.label == 4 else "no cirrhosis")
+        volume = next(m.value for m in assessment.measurements if m.key == "liver_volume")
+        assert float(row["score:small_liver_volume"]) == pytest.approx(-volume)
+    assert [row["score:resident"] for row in rows] == list("0101011")
+    assert [row["age_group"] for row in rows] == [
+        "below 50",
+        "below 50",
+        *["50 to 64"] * 3,
+        "65 and above",
+        "65 and above",
+    ]
+
+
+def test_a_failed_case_is_listed_counted_and_makes_exit_code_1(done):
+    code, output, record = done
+    assert code == 1
+    assert len(predictions(output)) == CASES - 1
+    assert list(record["cases"]["failed"]) == ["c7"]
+    assert "c7" in (output / "failed.csv").read_text()
+    assert any("1 of 8 cases could not be assessed" in warning for warning in record["warnings"])
+
+
+def test_the_report_has_the_papers_tables_and_what_goes_beyond(done):
+    _, output, record = done
+    assert record["as_in_the_paper"]["paper"] == "nowak2021"
+    assert set(record["as_in_the_paper"]["metrics"]) == {"segmented", "full", "resident"}
+    assert record["data"]["subgroups"] == ["scanner", "age_group"]
+    assert {"recalibration", "conformal", "explanation", "baselines", "cases"} <= set(record)
+    assert "fib4" in [row["name"] for row in record["baselines"]["diagnosis"]]
+    regions = {(row["pipeline"], row["region"]): row["text"] for row in record["explanation"]["explanation_regions"]}
+    assert regions["full", "stomach"] == "not assessed"
+    assert "/" in regions["segmented", "caudate"]
+    families = {row["family"] for row in record["explanation"]["explanation_verdicts"]}
+    assert families == {"segmented Grad-CAM", "full Grad-CAM"}
+    card = (output / "report" / "model_card.md").read_text()
+    assert CARD_KEY not in card
+
+
+def test_a_second_run_takes_the_kept_cases_and_tries_the_failed_one_again(done, folder, monkeypatch):
+    _, output, record = done
+    kept = {path: path.stat().st_mtime_ns for path in (output / "cases").glob("*.npz")}
+    assessed = []
+    original = Assessor.assess
+    monkeypatch.setattr(
+        Assessor, "assess", lambda self, case, **more: assessed.append(case.case_id) or original(self, case, **more)
+    )
+    assert main(command(folder, output, "--no-explain")) == 1
+    assert assessed == []  # the damaged image fails before it is assessed
+    assert kept == {path: path.stat().st_mtime_ns for path in (output / "cases").glob("*.npz")}
+    again = json.loads((output / "report" / "metrics.json").read_text())
+    assert again["results"] == record["results"]
+    assert "explanation" not in again
+
+
+def test_the_finer_maps_are_checked_and_shown_by_their_name(folder, tmp_path):
+    assert main(command(folder, tmp_path / "out", "--heatmap", "hirescam", "--limit", "4")) == 0
+    checked = json.loads((tmp_path / "out" / "faithfulness_segmented.json").read_text())
+    assert checked["family"] == "segmented HiResCAM"
+    report = (tmp_path / "out" / "report" / "report.html").read_text()
+    assert "Verdict on full HiResCAM" in report
+    assert "Verdict on full Grad-CAM" not in report
+
+
+def test_a_case_is_kept_until_settings_or_weights_change(folder, tmp_path):
+    test = read_subject(folder / "untrained").tests(read_cohort(folder / "cohort" / "manifest.csv"), "test")[0]
+    settings = CaseSettings("given", explain=False)
+    assert kept_case(test, tmp_path, settings) is None
+    made = assess_case(test, Assessor(folder / "untrained", device="cpu"), tmp_path, settings)
+    assert kept_case(test, tmp_path, settings).record == made.record
+    assert kept_case(test, tmp_path, CaseSettings("network", explain=False)) is None
+    assert kept_case(test, tmp_path, CaseSettings("given", explain=True)) is None
+    assert kept_case(test, tmp_path, CaseSettings("given", explain=False, heatmap="hirescam")) is None
+    planted = json.loads((tmp_path / "c0.json").read_text())
+    planted["key"]["model"] = "another"
+    (tmp_path / "c0.json").write_text(json.dumps(planted))
+    assert kept_case(test, tmp_path, settings) is None
+
+
+def test_a_case_is_not_kept_for_another_segmentation_model_or_version(folder, tmp_path, monkeypatch):
+    first = untrained_segmentation(tmp_path / "first" / "segmenter")
+    weights = {name: value + 1e-3 if value.is_floating_point() else value for name, value in first.state().items()}
+    save_model(tmp_path / "second" / "segmenter", first.card, weights)
+    model = untrained_nowak2021(tmp_path / "classifier", segmentation_model="segmenter").folder
+    test = read_subject(model).tests(read_cohort(folder / "cohort" / "manifest.csv"), "test")[0]
+    settings = CaseSettings("network", explain=False)
+    monkeypatch.setenv("LIVERAI_MODELS", str(tmp_path / "first"))
+    (tmp_path / "cases").mkdir()
+    assess_case(test, Assessor(model, device="cpu"), tmp_path / "cases", settings)
+    assert kept_case(test, tmp_path / "cases", settings) is not None
+    monkeypatch.setenv("LIVERAI_MODELS", str(tmp_path / "second"))
+    assert kept_case(test, tmp_path / "cases", settings) is None
+    monkeypatch.setenv("LIVERAI_MODELS", str(tmp_path / "first"))
+    monkeypatch.setattr(case_results, "__version__", "0.0.1")
+    assert kept_case(test, tmp_path / "cases", settings) is None
+
+
+def test_a_training_image_renamed_is_refused_when_it_is_met(folder, tmp_path, capsys):
+    """The planted leak: a training case stands in the test cohort under another name and patient."""
+    train = read_cohort(write_tiny_cohort(tmp_path / "train", ("train",)))
+    model = untrained_nowak2021(tmp_path / "leaky")
+    card = json.loads((model.folder / "model.json").read_text())
+    card[CARD_KEY] = seen_cases(train.rows, [])
+    (model.folder / "model.json").write_text(json.dumps(card))
+    lines = write_tiny_cohort(tmp_path / "test", ("test",) * 2, patients=["new", "other"]).read_text()
+    (tmp_path / "test" / "manifest.csv").write_text(lines.replace("c0,", "renamed,"))
+    arguments = command(folder, tmp_path / "out", "--no-explain", cohort=tmp_path / "test" / "manifest.csv")
+    arguments[1] = str(model.folder)
+    assert main(arguments) == 2
+    assert "case renamed has the very voxels of a train case" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["evaluate", "--output", "o"], "give a model or run with --cohort, or --predictions CSV"),
+        (["evaluate", "m", "--predictions", "p.csv", "--output", "o"], "one of the two"),
+        (["evaluate", "m", "--output", "o"], "on which cases"),
+        (["evaluate", "m", "--cohort", "c", "--positive", "x", "--output", "o"], "belong to --predictions"),
+    ],
+)
+def test_what_does_not_go_together_is_said_in_one_line(arguments, words, capsys):
+    assert main(arguments) == 2
+    shown = capsys.readouterr().err
+    assert words in shown
+    assert shown.count("\n") == 1
+
+
+def test_a_case_without_label_and_a_split_without_cases_are_found_before_any_work(folder, tmp_path, capsys):
+    manifest = write_tiny_cohort(tmp_path / "c", ("test",) * 3)
+    manifest.write_text(manifest.read_text().replace("c1,p1,test,4", "c1,p1,test,"))
+    assert main(command(folder, tmp_path / "out", cohort=manifest)) == 2
+    assert "case c1: no label in the manifest" in capsys.readouterr().err
+    assert main(command(folder, tmp_path / "out", "--split", "validation", cohort=manifest)) == 2
+    assert 'no case of split "validation"' in capsys.readouterr().err
+    twice = write_tiny_cohort(tmp_path / "d", ("test",) * 3, patients=["a", "b", "a"])
+    assert main(command(folder, tmp_path / "out", cohort=twice)) == 2
+    assert "patient a has several cases" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_kept_arrays_give_the_maps_back(done, folder):
+    """The map's mass on the common grid is that of the assessment, and the network saw the slice only."""
+    test = read_subject(folder / "untrained").tests(read_cohort(folder / "cohort" / "manifest.csv"), "test")[0]
+    with np.load(done[1] / "cases" / "c0.npz") as arrays:
+        heat, seen = arrays["heat_segmented"], arrays["seen_segmented"]
+    assessment = Assessor(folder / "untrained", device="cpu").assess(case_of(test, "t2", "given"))
+    expected = assessment.pipelines["segmented"].heatmap.image.array
+    assert heat.sum() == pytest.approx(expected.sum(), rel=1e-5)
+    assert seen.any((1, 2)).sum() == 1
+    assert heat[~seen].sum() == 0

@@ -1,0 +1,84 @@
+"""Training from a manifest to a model that segments or assesses, on a tiny cohort."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from LiverAILib.data.case import Case
+from LiverAILib.data.seen_cases import patient_checksum
+from LiverAILib.errors import UserError
+from LiverAILib.imaging.files import read_image
+from LiverAILib.jobs.assess import assess
+from LiverAILib.jobs.train import train
+from LiverAILib.segmentation.predict import Segmenter
+from Testing.tiny_cohort import write_tiny_cohort
+
+TINY = {"epochs": 1, "steps": 1, "batch_size": 2, "image_size": 64, "log": lambda line: None}
+
+
+def test_a_trained_segmentation_model_segments_and_a_finished_run_is_not_trained_again(cohort, tmp_path):
+    lines = []
+    settings = {**TINY, "name": "tiny", "seed": 3, "log": lines.append}
+    model = train("segmentation", cohort, tmp_path / "run", **settings)
+    assert model.card["training"]["seed"] == 3
+    assert any("dice_liver" in line for line in lines)
+    image = read_image(cohort.parent / "0.nii.gz")
+    segmentation, _ = Segmenter(model, device="cpu").segment(image)
+    assert segmentation.image.same_geometry(image)
+    assert (tmp_path / "run" / "learning_curves.png").stat().st_size > 10_000
+    lines.clear()
+    assert train("segmentation", cohort, tmp_path / "run", **settings).checksum == model.checksum
+    assert not any("epoch=" in line for line in lines)
+
+
+def test_a_trained_classifier_assesses_and_its_card_says_what_it_saw(cohort, tmp_path):
+    model = train("nowak2021", cohort, tmp_path / "run", **{**TINY, "epochs": 2, "image_size": 32, "batch_size": 4})
+    assert model.name == "run"
+    mask = read_image(cohort.parent / "liver.nrrd")
+    result = assess(Case({"t2": read_image(cohort.parent / "1.nii.gz")}, masks={"liver": mask}), model, device="cpu")
+    assert sum(result.probabilities.values()) == pytest.approx(1)
+    assert not result.simulated
+    card = json.loads((model.folder / "model.json").read_text())
+    assert set(card["metrics"]) == {"segmented", "full"}
+    assert card["seen"]["train"]["patients"] == sorted(patient_checksum(f"p{n}") for n in range(4))
+    assert len(card["seen"]["validation"]["images"]) == 2
+    assert "no pretrained weights" in card["description"]
+    assert card["training"]["schedule"] == "short"
+    assert card["training"]["precision"] in ("float32", "bfloat16", "float16")
+
+
+def test_a_run_is_not_resumed_with_other_settings(cohort, tmp_path):
+    (tmp_path / "run.json").write_text('{"seed": 0}')
+    with pytest.raises(UserError, match="another seed"):
+        train("segmentation", cohort, tmp_path, seed=5)
+
+
+def test_a_cohort_that_cannot_train_is_refused(cohort, tmp_path):
+    only_test = write_tiny_cohort(tmp_path / "only_test", ["test"] * 2)
+    with pytest.raises(UserError, match='no case of split "train"'):
+        train("nowak2021", only_test, tmp_path / "a", log=print)
+    no_validation = write_tiny_cohort(tmp_path / "no_validation", ["train"] * 2)
+    with pytest.raises(UserError, match='"validation"'):
+        train("nowak2021", no_validation, tmp_path / "b", log=print)
+    one_class = write_tiny_cohort(tmp_path / "one_class", ["train", "validation"], stages=[4, 4])
+    with pytest.raises(UserError, match="all of one class"):
+        train("nowak2021", one_class, tmp_path / "c", log=lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"schedule": "published"}, "needs pretrained weights"),
+        ({"frozen_views": 2}, "--freeze-batch-norm"),
+        ({"schedule": "long"}, "--schedule long: unknown"),
+        ({"batch_size": 0}, "--batch-size 0: has to be above 0"),
+        ({"precision": "float16", "device": "cpu"}, "needs a GPU"),
+        ({"head": "ordinal"}, "--head ordinal: unknown"),
+    ],
+)
+def test_options_that_cannot_work_are_refused_in_one_line(cohort, tmp_path, options, message):
+    with pytest.raises(UserError, match=message) as caught:
+        train("nowak2021", cohort, tmp_path / "run", log=lambda line: None, **options)
+    assert "\n" not in str(caught.value)
