@@ -297,10 +297,11 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _listModels(self) -> None:
         """Fill the list of models that assess cases."""
         from LiverAILib.data.model import list_models
-        from LiverAILib.methods import METHODS
+        from LiverAILib.methods import list_methods
 
         try:
-            self._models = [model for model in list_models() if model.method in METHODS]
+            methods = list_methods()
+            self._models = [model for model in list_models() if model.method in methods]
         except UserError as error:
             self.ui.statusLabel.text = str(error)
         self._updating = True
@@ -372,7 +373,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.ui.resultLabel.text = resultHtml(nodes.record, _, hidden=(RESEARCH_USE,))
             for pipeline in nodes.heatMapNodes:
                 self.ui.pipelineComboBox.addItem(pipeline)
-            self.ui.pipelineComboBox.currentIndex = self.ui.pipelineComboBox.findText(nodes.record["primary_pipeline"])
+            self.ui.pipelineComboBox.currentIndex = self.ui.pipelineComboBox.findText(nodes.record["primary_outcome"])
         self.ui.pipelineComboBox.enabled = nodes is not None
         self._updating = wasUpdating
 

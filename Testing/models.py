@@ -8,7 +8,8 @@ import torch
 
 from LiverAILib.data.model import Model, save_model
 from LiverAILib.data.structures import STRUCTURES
-from LiverAILib.methods.nowak2021.method import CLASSES, LIVER_MARGIN, PIPELINES
+from LiverAILib.methods.nowak2021.method import CLASSES
+from LiverAILib.methods.nowak2021.view import LIVER_MARGIN, PIPELINES
 from LiverAILib.methods.yin2021.method import CLASSES as STAGES
 from LiverAILib.methods.yin2021.method import PIPELINE, build_network
 from LiverAILib.networks.classifier import ResNet50Classifier

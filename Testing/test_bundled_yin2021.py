@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from LiverAILib.data.assessment import SIMULATED, Segmentation
+from LiverAILib.data.assessment import SIMULATED
 from LiverAILib.data.case import Case
-from LiverAILib.data.structures import LIVER
 from LiverAILib.explain.region_scores import region_score
 from LiverAILib.jobs.assess import Assessor
 from LiverAILib.methods.yin2021.method import cumulative
+from LiverAILib.methods.yin2021.view import StackView
 from LiverAILib.simulation import simulate_ct
 
 SCAN = {"size": (144, 144, 48), "spacing": (2.6, 2.6, 5.0)}
@@ -37,7 +37,7 @@ def test_cirrhosis_is_told_from_no_fibrosis_in_the_same_patient(assessor, seed):
 
 def test_the_map_of_cirrhosis_lies_on_planted_evidence_more_than_chance(assessor):
     case, liver, result = assessed(assessor, 4, 987_652)
-    seen = assessor.method.seen(case.image, Segmentation(liver, (LIVER,), "given"))
+    seen = StackView.of(case.image, liver.array > 0, assessor.method.settings).seen()
     score = region_score(result.heatmap.image.array, case.evidence.array > 0, seen)
     assert score.ratio > 2.5
 

@@ -24,7 +24,8 @@ from LiverAILib.explain.map_family import MapFamily
 from LiverAILib.explain.summary import explanation_report
 from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.methods.nowak2021.caudate_level import caudate_level
-from LiverAILib.methods.nowak2021.method import Nowak2021, network_input, prepare_slice
+from LiverAILib.methods.nowak2021.method import Nowak2021
+from LiverAILib.methods.nowak2021.view import network_input, prepare_slice
 
 
 def inputs_of(rows: list[CohortRow], pipeline: str) -> torch.Tensor:

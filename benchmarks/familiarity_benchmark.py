@@ -27,7 +27,8 @@ from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.methods.familiarity import fit_familiarity
 from LiverAILib.methods.familiarity_training import pooled_features
 from LiverAILib.methods.nowak2021.caudate_level import caudate_level
-from LiverAILib.methods.nowak2021.method import PIPELINES, Nowak2021, prepare_slice
+from LiverAILib.methods.nowak2021.method import Nowak2021
+from LiverAILib.methods.nowak2021.view import PIPELINES, prepare_slice
 from LiverAILib.segmentation.training.public_data import write_manifests
 
 SPOILED = 40

@@ -17,14 +17,15 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binomtest
 
-from LiverAILib.data.assessment import GRAD_CAM, HEATMAP_TITLES, Segmentation
+from LiverAILib.data.assessment import Segmentation
 from LiverAILib.data.case import Case
 from LiverAILib.data.cohort import CohortRow, read_cohort
+from LiverAILib.data.outcome import GRAD_CAM, HEATMAP_TITLES
+from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.structures import LIVER
 from LiverAILib.evaluation.delong import auc
 from LiverAILib.explain.region_scores import region_score
 from LiverAILib.jobs.assess import Assessor
-from LiverAILib.methods.base import ToExplain
 from LiverAILib.methods.yin2021.method import CLASSES, CUMULATIVE, cumulative
 
 
@@ -32,18 +33,17 @@ def examine(row: CohortRow, assessor: Assessor, *, network_mask: bool, heatmap: 
     """One case as a row of numbers; the heat map explains F4."""
     image = row.read_image("ct")
     liver = row.read_mask("liver", image)
+    case = Case({"ct": image}, case_id=row.case_id)
+    request = AssessmentRequest(target_class=CLASSES[-1], heatmap=heatmap)
     if network_mask:
-        case = Case({"ct": image}, case_id=row.case_id)
-        result = assessor.assess(case, target_class=CLASSES[-1], heatmap=heatmap)
-        segmentation, classified = result.segmentation, result.pipelines[result.primary]
+        result, examination = assessor.examine(case, request)
+        segmentation = result.segmentation
     else:
         # Without measurements, which are not what is looked at here and take longer than the network.
         labels = image.with_array(liver.astype(np.uint8), modality=None)
         segmentation = Segmentation(labels, (LIVER,), "given")
-        examination = assessor.method.examine(
-            image, segmentation, slice_index=None, explain=ToExplain(CLASSES[-1], heatmap), clock=lambda step: None
-        )
-        classified = examination.pipelines[examination.primary]
+        examination = assessor.method.examine(case, segmentation, request=request, clock=lambda step: None)
+    classified = examination.outcomes[examination.primary]
     found = segmentation.image.array == LIVER.label
     numbers: dict[str, float | str] = {
         "case_id": row.case_id,
@@ -54,9 +54,9 @@ def examine(row: CohortRow, assessor: Assessor, *, network_mask: bool, heatmap: 
     }
     numbers |= {f"probability_{name}": value for name, value in classified.probabilities.items()}
     numbers |= {f"cumulative_{name}": value for name, value in cumulative(classified.probabilities).items()}
-    heat = classified.heatmap.image.array
+    heat = classified.heatmaps[0].image.array
     # What the network saw: every voxel of its slices, air around the patient as well.
-    seen = assessor.method.seen(image, segmentation)
+    seen = examination.views[examination.primary][0].seen()
     regions = {"evidence": row.read_mask("evidence", image), "liver": liver}
     for name, region in regions.items():
         score = region_score(heat, region, seen) if row.label == 4 else None

@@ -13,6 +13,7 @@ import vtk
 from vtk.util import numpy_support
 
 from LiverAILib.data.assessment import Assessment, Segmentation
+from LiverAILib.data.outcome import Classification
 from LiverAILib.data.structures import LIVER
 from LiverAILib.results.measurement_rows import cutoff_rows
 from LiverAISlicer.nodes import BINARY_LABELMAP
@@ -89,15 +90,22 @@ def tableRows(assessment: Assessment) -> list[tuple[str, str, str, str, str]]:
     """The rows of `buildTable`: what has to be known first comes first."""
     rows = [("Note", "", note, "", "") for note in assessment.notes]
     rows += [("Warning", warning.code, warning.text, "", "") for warning in assessment.warnings]
-    for name, result in sorted(assessment.pipelines.items(), key=lambda item: item[0] != assessment.primary):
+    for name, outcome in sorted(assessment.outcomes.items(), key=lambda item: item[0] != assessment.primary):
         where = f"pipeline {name}" + (" (headline)" if name == assessment.primary else "")
-        rows.append(("Result", f"{name}: predicted class", result.predicted, "", where))
+        if isinstance(outcome, Classification):
+            rows.append(("Result", f"{name}: predicted class", outcome.predicted, "", where))
+            rows += [
+                ("Probability", f"{name}: {className}", f"{value:.4f}", "", where)
+                for className, value in outcome.probabilities.items()
+            ]
+        else:
+            interval = "" if outcome.interval is None else " [{:.6g}, {:.6g}]".format(*outcome.interval)
+            how = f"{where}; {outcome.interval_meaning}" if interval else where
+            rows.append(("Result", f"{name}: {outcome.name}", f"{outcome.value:.6g}{interval}", outcome.unit, how))
         rows += [
-            ("Probability", f"{name}: {className}", f"{value:.4f}", "", where)
-            for className, value in result.probabilities.items()
+            ("Heat map", f"{name}: {one.method}", one.target, "", f"{one.scale} 0: {one.zero}")
+            for one in outcome.heatmaps
         ]
-        heatmap = result.heatmap
-        rows.append(("Heat map", f"{name}: {heatmap.method}", heatmap.target, "", f"{heatmap.scale} 0: {heatmap.zero}"))
     for measurement in assessment.measurements:
         interval = "" if measurement.interval is None else " [{:.6g}, {:.6g}]".format(*measurement.interval)
         value = f"{measurement.value:.6g}{interval}"
@@ -111,7 +119,8 @@ def tableRows(assessment: Assessment) -> list[tuple[str, str, str, str, str]]:
         chosen = assessment.chosen_slice
         axis = "ijk"[chosen.axis]
         rows.append(("Slice", f"index along {axis}", str(chosen.index), "", f"counted from 0; {chosen.source}"))
-    rows.append(("Segmentation", "source", assessment.segmentation.source, "", ""))
+    if assessment.segmentation is not None:
+        rows.append(("Segmentation", "source", assessment.segmentation.source, "", ""))
     rows.append(("Provenance", "model", assessment.model, "", f"method {assessment.method}"))
     rows += [("Provenance", key, value, "", "") for key, value in _flat(assessment.provenance)]
     rows += [("Time", step, f"{value:.2f}", "s", "") for step, value in assessment.seconds.items()]

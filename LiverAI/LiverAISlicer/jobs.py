@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from LiverAILib.data.assessment import GRAD_CAM
 from LiverAILib.data.case import PARTS, Case
+from LiverAILib.data.outcome import GRAD_CAM
 from LiverAILib.data.structures import LIVER, STRUCTURES
 from LiverAILib.imaging.image import Image
 

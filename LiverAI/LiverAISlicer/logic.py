@@ -9,7 +9,8 @@ from LiverAISlicer.library import useLibrary
 
 useLibrary()
 
-from LiverAILib.data.assessment import GRAD_CAM, HEATMAP_TITLES, Assessment  # noqa: E402
+from LiverAILib.data.assessment import Assessment  # noqa: E402
+from LiverAILib.data.outcome import GRAD_CAM, HEATMAP_TITLES  # noqa: E402
 from LiverAILib.errors import UserError  # noqa: E402
 from LiverAISlicer import views  # noqa: E402
 from LiverAISlicer.jobs import Job  # noqa: E402

@@ -13,6 +13,7 @@ import slicer.util
 import vtk
 
 from LiverAILib.data.assessment import Assessment
+from LiverAILib.data.record import upgrade_record
 from LiverAILib.errors import UserError
 from LiverAISlicer import build, display, hierarchy, views
 from LiverAISlicer.display import ROLE
@@ -48,7 +49,7 @@ class AssessmentNodes:
     @property
     def heatMapNode(self):
         """Heat map of the primary pipeline."""
-        return self.heatMapNodes[self.record["primary_pipeline"]]
+        return self.heatMapNodes[self.record["primary_outcome"]]
 
 
 def writeAssessment(
@@ -72,7 +73,8 @@ def writeAssessment(
 
     _checkStillThere(volumeNode, segmentationNode, assessment)
     segmentation = build.buildSegmentation(assessment.segmentation, volumeNode) if segmentationNode is None else None
-    maps = {name: np.asarray(result.heatmap.image.array, np.float32) for name, result in assessment.pipelines.items()}
+    shownMaps = {name: one.heatmaps[0] for name, one in assessment.outcomes.items() if one.heatmaps}
+    maps = {name: np.asarray(one.image.array, np.float32) for name, one in shownMaps.items()}
     mapData = {name: build.imageDataFromArray(array) for name, array in maps.items()}
     table = build.buildTable(assessment)
     record = json.loads(json.dumps(assessment.record(), default=str))
@@ -91,7 +93,7 @@ def writeAssessment(
             name: _writeHeatMap(
                 name, mapData[name], float(maps[name].max()), assessment, volumeNode, tableNode, transaction
             )
-            for name in assessment.pipelines
+            for name in shownMaps
         }
         # Slicer before 5.12 calls it Name.
         newName = hasattr(tableNode, "SetUseColumnTitleAsColumnHeader")
@@ -128,7 +130,7 @@ def readNodes(tableNode) -> AssessmentNodes:
         tableNode.GetNodeReference(SEGMENTATION),
         heatMapNodes,
         tableNode,
-        json.loads(tableNode.GetAttribute(RECORD)),
+        upgrade_record(json.loads(tableNode.GetAttribute(RECORD)), where=tableNode.GetName()),
     )
 
 
@@ -207,7 +209,7 @@ def _writeHeatMap(
     tableNode,
     transaction: SceneTransaction,
 ):
-    heatmap = assessment.pipelines[pipeline].heatmap
+    heatmap = assessment.outcomes[pipeline].heatmaps[0]
     name = f"{volumeNode.GetName()} {heatmap.method} {heatmap.target} ({pipeline})"
     node = next((node for node in _heatMapsOf(tableNode) if node.GetAttribute(PIPELINE) == pipeline), None)
     matrix = vtk.vtkMatrix4x4()

@@ -6,15 +6,9 @@ import numpy as np
 import slicer
 import slicer.util
 
-from LiverAILib.data.assessment import (
-    Assessment,
-    CaseWarning,
-    ChosenSlice,
-    Classification,
-    HeatMap,
-    Measurement,
-    Segmentation,
-)
+from LiverAILib.data.assessment import Assessment, CaseWarning, ChosenSlice, Segmentation
+from LiverAILib.data.measurement import Measurement
+from LiverAILib.data.outcome import Classification, HeatMap
 from LiverAILib.data.structures import LIVER, SPLEEN
 from LiverAILib.imaging.image import Image
 from LiverAISlicer.nodes import imageFromVolumeNode, maskFromSegmentationNode
@@ -64,16 +58,19 @@ def knownAssessment(
     distance = sum(((grid[n] - middle[n]) / max(shape[n] / 8, 1)) ** 2 for n in range(3))
     heat = np.where(inSlice, peak * np.exp(-distance), 0).astype(np.float32)
     probabilities = {"segmented": cirrhosis, "full": (cirrhosis + 0.5) / 2}
-    pipelines = {
+    outcomes = {
         name: Classification(
             {"no cirrhosis": 1 - value, "cirrhosis": value},
-            HeatMap(
-                image.with_array(heat * factor, modality=None),
-                "Grad-CAM",
-                "cirrhosis",
-                name,
-                "raw score",
-                "no evidence",
+            (
+                HeatMap(
+                    image.with_array(heat * factor, modality=None),
+                    "Grad-CAM",
+                    "cirrhosis",
+                    name,
+                    "raw score",
+                    "no evidence",
+                    "t2",
+                ),
             ),
         )
         for (name, value), factor in zip(probabilities.items(), (1.0, 0.5), strict=True)
@@ -83,11 +80,11 @@ def knownAssessment(
     centerLps = tuple(float(v) for v in (image.index_to_lps @ [*center, 1.0])[:3])
     return Assessment(
         case_id="known",
-        image=image,
+        images={"t2": (image,)},
         method="nowak2021",
         model="known-model",
         segmentation=Segmentation(image.with_array(labels, modality=None), (LIVER, SPLEEN), "known-segmentation"),
-        pipelines=pipelines,
+        outcomes=outcomes,
         primary="segmented",
         chosen_slice=ChosenSlice(index, axis, centerLps, "known"),
         measurements=(

@@ -17,13 +17,15 @@ def resultHtml(record: Mapping[str, Any], tr: Translate, *, hidden: tuple[str, .
         tr: Translates a sentence.
         hidden: Notes that the panel says elsewhere.
     """
-    primary = record["primary_pipeline"]
-    probability = record["probabilities"][record["predicted"]]
-    parts = [
-        f"<p><b style='font-size:large'>{escape(record['predicted'])}</b> "
-        + escape(tr("probability {value}, pipeline {pipeline}").format(value=f"{probability:.3f}", pipeline=primary))
-        + "</p>"
-    ]
+    primary = record["outcomes"][record["primary_outcome"]]
+    if primary["kind"] == "classification":
+        said = tr("probability {value}, pipeline {pipeline}").format(
+            value=f"{primary['probabilities'][primary['answer']]:.3f}", pipeline=record["primary_outcome"]
+        )
+    else:
+        interval = "" if primary["interval"] is None else " ({:.4g} to {:.4g})".format(*primary["interval"])
+        said = f"{primary['name']}{interval}"
+    parts = [f"<p><b style='font-size:large'>{escape(primary['answer'])}</b> {escape(said)}</p>"]
     parts += [f"<p><b>{escape(note)}</b></p>" for note in record["notes"] if note not in hidden]
     if record["warnings"]:
         items = "".join(f"<li>{escape(warning['text'])}</li>" for warning in record["warnings"])
@@ -41,12 +43,18 @@ def resultHtml(record: Mapping[str, Any], tr: Translate, *, hidden: tuple[str, .
 
 
 def _probabilities(record: Mapping[str, Any], tr: Translate) -> str:
-    classes = list(record["probabilities"])
+    """A row for each outcome with classes; "" where there is none."""
+    found = {name: one["probabilities"] for name, one in record["outcomes"].items() if one["kind"] == "classification"}
+    if not found:
+        return ""
+    classes = list(dict.fromkeys(label for one in found.values() for label in one))
     head = "".join(f"<th align='right'>{escape(name)}</th>" for name in classes)
     rows = []
-    for name, result in record["pipelines"].items():
-        cells = "".join(f"<td align='right'>{result['probabilities'][label]:.3f}</td>" for label in classes)
-        shown = f"<b>{escape(name)}</b>" if name == record["primary_pipeline"] else escape(name)
+    for name, values in found.items():
+        cells = "".join(
+            f"<td align='right'>{f'{values[label]:.3f}' if label in values else ''}</td>" for label in classes
+        )
+        shown = f"<b>{escape(name)}</b>" if name == record["primary_outcome"] else escape(name)
         rows.append(f"<tr><td>{shown}</td>{cells}</tr>")
     title = escape(tr("Pipeline"))
     return f"<table cellpadding='4'><tr><th align='left'>{title}</th>{head}</tr>{''.join(rows)}</table>"

@@ -74,8 +74,9 @@ def run(options: argparse.Namespace) -> int:
     from LiverAILib.methods import method_of
     from LiverAILib.results.files import check_output_folder
 
-    role = method_of(model).role
-    entries = list(find_cases(options.input, role))
+    spec = method_of(model)
+    role = spec.role
+    entries = list(find_cases(options.input, spec))
     if options.masks is not None and options.input.suffix.lower() == ".csv":
         raise UserError(f"--masks {options.masks}: the manifest names the masks. Leave one of both out.")
     check_output_folder(options.output)
@@ -111,7 +112,7 @@ def readCase(entry: Entry, role: str, masks: Path | None) -> Case:
     case = entry.read()
     if masks is None:
         return case
-    mask = read_segmentation_mask(findMask(masks, entry.case_id), LIVER.name, reference=case.images[role])
+    mask = read_segmentation_mask(findMask(masks, entry.case_id), LIVER.name, reference=case.image(role))
     return replace(case, masks={LIVER.name: mask})
 
 
@@ -142,7 +143,7 @@ def saveResult(nodes: AssessmentNodes, folder: Path, *, saveScene: bool) -> None
     from LiverAILib.results.files import RECORD
 
     folder.mkdir(parents=True, exist_ok=True)
-    primary = nodes.record["primary_pipeline"]
+    primary = nodes.record["primary_outcome"]
     with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as unfinished:
         place = Path(unfinished)
         saveNode(nodes.segmentationNode, place / "segmentation.seg.nrrd")

@@ -58,7 +58,7 @@ def run(folder: Path, assessors: dict) -> None:
         case, slice_index=job.sliceIndex, target_class=job.targetClass, heatmap=job.heatMap
     )
     emit("progress", share=1.0, text="Writing the result")
-    write_assessment(assessment, folder / RESULT)
+    write_assessment(assessment, folder / RESULT, pictures=False, images=False)
 
 
 def main(arguments: list[str]) -> int:

@@ -6,11 +6,16 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from LiverAILib.cli import output
 from LiverAILib.data.case import PARTS
 from LiverAILib.data.structures import LIVER, STRUCTURES
 from LiverAILib.errors import UserError
+
+if TYPE_CHECKING:
+    from LiverAILib.data.assessment import Assessment
+    from LiverAILib.methods.spec import MethodSpec
 
 DEFAULT_MODEL = "nowak2021-simulated"
 MASKS = tuple(name for name in (*STRUCTURES, *PARTS) if name != LIVER.name)
@@ -20,7 +25,19 @@ MASKS = tuple(name for name in (*STRUCTURES, *PARTS) if name != LIVER.name)
 def add_assess(commands: argparse._SubParsersAction) -> None:
     """Add `liverai assess`."""
     parser = commands.add_parser("assess", help="segment, classify and explain one case")
-    parser.add_argument("input", nargs="+", metavar="INPUT", help="NIfTI, NRRD or MHA file, or DICOM folder")
+    parser.add_argument(
+        "input",
+        nargs="*",
+        metavar="INPUT",
+        help="NIfTI, NRRD or MHA file, or DICOM folder, of a model that takes one image",
+    )
+    parser.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        metavar="ROLE=FILE",
+        help="image of a model that takes several, repeatable: --image gray_scale=a.png --image elastogram=b.png",
+    )
     parser.add_argument("--model", default=DEFAULT_MODEL, help="name of an installed model, or a model folder")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the result")
     parser.add_argument(
@@ -55,18 +72,18 @@ def run_assess(args: argparse.Namespace) -> int:
     """`liverai assess`."""
     from LiverAILib.data.case import Case
     from LiverAILib.data.model import load_model
+    from LiverAILib.imaging.files import image_name
     from LiverAILib.methods import method_of
     from LiverAILib.morphometry.covariates import parse_covariates
     from LiverAILib.results.files import check_output_folder, write_assessment
 
     model = load_model(args.model)
-    if len(args.input) > 1:
-        raise UserError(
-            f"{args.model}: takes one image, {len(args.input)} were given. Use `liverai batch` for a folder of cases."
-        )
-    case = Case.from_file(
-        args.input[0],
-        role=method_of(model).role,
+    spec = method_of(model)
+    files = image_files(args, spec)
+    case = Case.from_files(
+        files,
+        case_id=image_name(Path(next(iter(files.values()))[0])),
+        modalities={} if spec.single_image else spec.modalities,
         series=args.series,
         liver_mask=args.segmentation,
         masks=parse_masks(args.mask),
@@ -98,6 +115,34 @@ def run_assess(args: argparse.Namespace) -> int:
     return 0
 
 
+def image_files(args: argparse.Namespace, spec: MethodSpec) -> dict[str, list[str]]:
+    """Files by role, in the order of the method's roles.
+
+    Raises:
+        UserError: A role is not the method's, or what was given does not fit the model.
+    """
+    roles = [role.name for role in spec.images]
+    if args.input and (args.image or not spec.single_image):
+        example = " ".join(f"--image {role}=FILE" for role in roles)
+        raise UserError(f"{args.input[0]}: '{args.model}' takes its images by role. Write {example}.")
+    if len(args.input) > 1:
+        raise UserError(
+            f"{args.model}: takes one image, {len(args.input)} were given. Use `liverai batch` for a folder of cases."
+        )
+    found: dict[str, list[str]] = {role: [] for role in roles}
+    for text in (*(f"{roles[0]}={path}" for path in args.input), *args.image):
+        role, equals, file = text.partition("=")
+        if not equals or not file:
+            raise UserError(f"--image {text}: not ROLE=FILE. Write for example --image {roles[0]}=image.nii.gz.")
+        if role not in found:
+            raise UserError(f"--image {text}: '{args.model}' has no images '{role}'. Use {', '.join(roles)}.")
+        found[role].append(file)
+    given = {role: files for role, files in found.items() if files}
+    if not given:
+        raise UserError(f"{args.model}: no image was given. Name the {spec.images[0].title} to assess.")
+    return given
+
+
 def parse_masks(assignments: list[str]) -> dict[str, list[str]]:
     """Files by structure from texts such as `spleen=labels.nii.gz#4`; a structure may have several.
 
@@ -117,13 +162,16 @@ def parse_masks(assignments: list[str]) -> dict[str, list[str]]:
     return files
 
 
-def assessment_table(assessment, files: dict[str, Path]) -> str:
+def assessment_table(assessment: Assessment, files: dict[str, Path]) -> str:
     """The result and the files as a table for the terminal."""
+    from LiverAILib.data.outcome import Classification
     from LiverAILib.results.measurement_rows import reached_text, value_text
 
     rows = [("case", assessment.case_id), ("model", f"{assessment.model} ({assessment.method})")]
-    for name, result in assessment.pipelines.items():
-        values = ", ".join(f"{label} {value:.3f}" for label, value in result.probabilities.items())
+    for name, outcome in assessment.outcomes.items():
+        values = outcome.sentence
+        if isinstance(outcome, Classification):
+            values = ", ".join(f"{label} {value:.3f}" for label, value in outcome.probabilities.items())
         rows.append((f"pipeline {name}" + (" *" if name == assessment.primary else ""), values))
     rows.append(("predicted *", assessment.predicted))
     if assessment.chosen_slice is not None:
@@ -153,7 +201,7 @@ def add_demo(commands: argparse._SubParsersAction) -> None:
     output.add_heatmap(parser)
     output.add_output(parser)
     parser.set_defaults(
-        run=run_demo, segmentation=None, mask=[], covariate=[], series=None, slice=None, target_class=None
+        run=run_demo, image=[], segmentation=None, mask=[], covariate=[], series=None, slice=None, target_class=None
     )
 
 

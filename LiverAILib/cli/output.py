@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from LiverAILib.data.assessment import GRAD_CAM, HEATMAP_TITLES
+from LiverAILib.data.outcome import GRAD_CAM, HEATMAP_TITLES
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:

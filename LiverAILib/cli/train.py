@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-METHODS = ("segmentation", "nowak2021", "yin2021")
+from LiverAILib.methods import list_methods
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -16,7 +16,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         description="Train a method on a cohort. The same command again resumes a run that was interrupted. Several GPUs: "
         "torchrun --nproc_per_node=N -m LiverAILib.cli train ...",
     )
-    parser.add_argument("method", choices=METHODS)
+    parser.add_argument(
+        "method", choices=("segmentation", *(name for name, spec in list_methods().items() if spec.trainer))
+    )
     parser.add_argument("--cohort", required=True, type=Path, metavar="CSV", help="cohort manifest")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="run folder; run again to resume")
     parser.add_argument("--name", help="name of the trained model (default: that of the output folder)")

@@ -1,157 +1,20 @@
-"""What comes out for a case: segmentation, probabilities, heat map, measurements, warnings and where they come from."""
+"""What comes out for a case: segmentation, outcomes with heat maps, measurements, warnings and where they come from."""
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-
+from LiverAILib.data.measurement import Drawing, Measurement, NotAssessed
+from LiverAILib.data.outcome import HeatMap, Outcome
 from LiverAILib.data.structures import Structure
 from LiverAILib.imaging.image import Image
 
 RESEARCH_USE = "For research use only. Not a medical device; not for diagnosis or treatment decisions."
 SIMULATED = "This classifier was trained on simulated cases only: its result says nothing about a real patient."
-
-
-@dataclass(frozen=True)
-class Condition:
-    """What has to be true for a cut-off to say anything: a sentence, and whether it is (None: not known)."""
-
-    text: str
-    met: bool | None
-
-
-@dataclass(frozen=True)
-class Cutoff:
-    """A published cut-off of a measurement. It describes the patients of its source and is no diagnosis.
-
-    Attributes:
-        relation: "<", "<=", ">" or ">=".
-        threshold: In the unit of the measurement.
-        meaning: What values on that side of it mean in the source.
-        source: Authors, journal, year, volume and page.
-        population: Whom it was found in, and the reference standard.
-        accuracy: Sensitivity, specificity, AUC as published.
-        conditions: What has to hold for this case.
-    """
-
-    relation: str
-    threshold: float
-    meaning: str
-    source: str
-    population: str
-    accuracy: str
-    conditions: tuple[Condition, ...] = ()
-
-    def reached(self, value: float) -> bool:
-        """True where `value` lies on the side of the threshold that the cut-off is about."""
-        compare = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}[self.relation]
-        return compare(value, self.threshold)
-
-    @property
-    def applies(self) -> bool | None:
-        """False where a condition is not met, None where one is not known, else True."""
-        states = [condition.met for condition in self.conditions]
-        if False in states:
-            return False
-        return None if None in states else True
-
-    @property
-    def open_conditions(self) -> tuple[Condition, ...]:
-        """The conditions that are not met or not known."""
-        return tuple(condition for condition in self.conditions if condition.met is not True)
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A number with its unit and how it was measured.
-
-    Attributes:
-        name: What was measured, as shown to a person ("Liver volume").
-        value: The number.
-        unit: UCUM-like unit ("mL", "mm"); "" for a ratio.
-        how: How it was measured, one sentence.
-        interval: Lower and upper bound where there is one.
-        key: What was measured, for programs ("liver_volume").
-        cutoffs: Published cut-offs that are about this measurement on this kind of image.
-    """
-
-    name: str
-    value: float
-    unit: str
-    how: str = ""
-    interval: tuple[float, float] | None = None
-    key: str = ""
-    cutoffs: tuple[Cutoff, ...] = ()
-
-    def record(self) -> dict[str, Any]:
-        """JSON-able; every cut-off says whether it is reached and whether it applies."""
-        cutoffs = [{**asdict(c), "reached": c.reached(self.value), "applies": c.applies} for c in self.cutoffs]
-        return {**asdict(self), "cutoffs": cutoffs}
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Measurement:
-        """The measurement whose `record()` was stored; records of before there were cut-offs are read as well."""
-        cutoffs = []
-        for stored in record.get("cutoffs", ()):
-            fields = {name: value for name, value in stored.items() if name not in ("reached", "applies")}
-            cutoffs.append(Cutoff(**{**fields, "conditions": tuple(Condition(**c) for c in stored["conditions"])}))
-        interval = record.get("interval")
-        interval = None if interval is None else (interval[0], interval[1])
-        return cls(**{**record, "interval": interval, "cutoffs": tuple(cutoffs)})
-
-
-@dataclass(frozen=True)
-class NotAssessed:
-    """A measurement that could not be made, and why; never a number in its place.
-
-    Attributes:
-        name: What would have been measured, as shown to a person.
-        reason: Why not, and what would be needed.
-        key: For programs, as in `Measurement`.
-    """
-
-    name: str
-    reason: str
-    key: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Mark:
-    """A line of a drawing.
-
-    Attributes:
-        points: float (n, 2), column and row in pixels of the canonical axial slice (columns to the patient's left, rows to
-            posterior; pixel centers are whole numbers).
-        label: What it is; "" where it needs no word.
-        values: (n,) a number at each point, shown as its color, or None.
-    """
-
-    points: np.ndarray
-    label: str = ""
-    values: np.ndarray | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Drawing:
-    """How something was measured, drawn in one axial slice.
-
-    Attributes:
-        title: What was measured and the result.
-        position: Slice number from the lowest one (first axis of a canonical array).
-        marks: Lines.
-        regions: Name to bool mask (rows, columns) of the slice.
-        color_label: Meaning and unit of the marks' `values`.
-    """
-
-    title: str
-    position: int
-    marks: tuple[Mark, ...] = ()
-    regions: Mapping[str, np.ndarray] = field(default_factory=dict)
-    color_label: str = ""
+SCHEMA = 2
+"""Version of `assessment.json`: docs/assessment.schema.json. Records without one are of version 1."""
 
 
 @dataclass(frozen=True)
@@ -177,71 +40,6 @@ class Segmentation:
     source: str
 
 
-GRAD_CAM, HIRES_CAM = "grad-cam", "hirescam"
-HEATMAP_TITLES = {GRAD_CAM: "Grad-CAM", HIRES_CAM: "HiResCAM"}
-"""Ways to make a heat map that a user can choose, with their titles. The papers show the first."""
-
-
-@dataclass(frozen=True, eq=False)
-class HeatMap:
-    """An explanation as a volume in the geometry of the input.
-
-    Attributes:
-        image: float32 raw map, 0 where nothing was computed.
-        method: One of the titles of `HEATMAP_TITLES`.
-        target: Class whose evidence it shows.
-        pipeline: Which network input it explains ("segmented", "full").
-        scale: What a value means.
-        zero: What 0 means.
-    """
-
-    image: Image
-    method: str
-    target: str
-    pipeline: str
-    scale: str
-    zero: str
-
-
-@dataclass(frozen=True)
-class InputFamiliarity:
-    """How far a network's input lies from the cases that the network was trained on.
-
-    Attributes:
-        distance: Mahalanobis distance a feature: about 1 for training cases.
-        threshold: Beyond it the input counts as unfamiliar.
-        quantile: Share of familiar cases that the threshold was set to hold.
-        validation_cases: Held-out cases that it was set by.
-    """
-
-    distance: float
-    threshold: float
-    quantile: float
-    validation_cases: int
-
-    @property
-    def unfamiliar(self) -> bool:
-        """Whether the distance lies beyond the threshold; an input without a distance is unfamiliar."""
-        return not self.distance <= self.threshold
-
-
-@dataclass(frozen=True, eq=False)
-class Classification:
-    """The result of one pipeline: probability by class (they sum to 1) and the heat map of the explained class.
-
-    `familiarity` is None where the model does not know what is familiar.
-    """
-
-    probabilities: Mapping[str, float]
-    heatmap: HeatMap
-    familiarity: InputFamiliarity | None = None
-
-    @property
-    def predicted(self) -> str:
-        """The class with the highest probability."""
-        return max(self.probabilities, key=lambda name: self.probabilities[name])
-
-
 @dataclass(frozen=True)
 class ChosenSlice:
     """The slice that a 2D method looks at.
@@ -261,34 +59,34 @@ class ChosenSlice:
 
 @dataclass(frozen=True, eq=False)
 class Assessment:
-    """All that LiverAI found for a case; everything spatial is in the geometry of the input.
+    """All that LiverAI found for a case; everything spatial is in the geometry of the image that it is about.
 
     Attributes:
         case_id: The case.
-        image: The input image.
+        images: Role to the images that the method looked at.
         method: Published method ("nowak2021").
         model: Name of the trained model.
-        segmentation: Label map of the input's geometry.
-        pipelines: Result of every pipeline of the method, by name.
-        primary: The pipeline whose result is the headline.
+        segmentation: Label map in the geometry of `image`; None for a method that needs none.
+        outcomes: What the method answers, by name (Nowak 2021: "segmented", "full").
+        primary: Name of the outcome that is the headline.
         chosen_slice: The slice that a 2D method looked at, else None.
         measurements: Numbers with units.
         not_assessed: What could not be measured, and why.
         drawings: How the measurements were made, for the picture; not stored on disk.
         warnings: What cannot be trusted.
-        provenance: Versions, model checksum, input hash, settings, device.
+        provenance: Versions, model checksum, fingerprint, inputs, settings, device.
         seconds: Wall time of each step.
-        simulated: True where the classifier was trained on simulated cases.
+        simulated: True where the model was trained on simulated cases.
     """
 
     case_id: str
-    image: Image
+    images: Mapping[str, tuple[Image, ...]]
     method: str
     model: str
-    segmentation: Segmentation
-    pipelines: Mapping[str, Classification]
+    segmentation: Segmentation | None
+    outcomes: Mapping[str, Outcome]
     primary: str
-    chosen_slice: ChosenSlice | None
+    chosen_slice: ChosenSlice | None = None
     measurements: tuple[Measurement, ...] = ()
     not_assessed: tuple[NotAssessed, ...] = ()
     drawings: tuple[Drawing, ...] = ()
@@ -298,45 +96,66 @@ class Assessment:
     simulated: bool = False
 
     @property
-    def probabilities(self) -> Mapping[str, float]:
-        """Probability by class of the primary pipeline."""
-        return self.pipelines[self.primary].probabilities
+    def image(self) -> Image:
+        """The first image of the first role: the one that the segmentation and the measurements are about."""
+        return next(iter(self.images.values()))[0]
+
+    @property
+    def outcome(self) -> Outcome:
+        """The primary outcome."""
+        return self.outcomes[self.primary]
 
     @property
     def predicted(self) -> str:
-        """The class that the primary pipeline predicts."""
-        return self.pipelines[self.primary].predicted
+        """The primary outcome in a word: the predicted class, or the value with its unit."""
+        return self.outcome.answer
+
+    @property
+    def probabilities(self) -> Mapping[str, float]:
+        """Probability by class of the primary outcome; empty where it is a quantity."""
+        return getattr(self.outcome, "probabilities", {})
 
     @property
     def heatmap(self) -> HeatMap:
-        """The heat map of the primary pipeline."""
-        return self.pipelines[self.primary].heatmap
+        """The first heat map of the primary outcome.
+
+        Raises:
+            ValueError: It has none.
+        """
+        if not self.outcome.heatmaps:
+            raise ValueError(f"the outcome '{self.primary}' has no heat map")
+        return self.outcome.heatmaps[0]
+
+    @property
+    def heatmaps(self) -> tuple[HeatMap, ...]:
+        """The heat maps of all outcomes, those of the primary one first."""
+        names = sorted(self.outcomes, key=lambda name: name != self.primary)
+        return tuple(heatmap for name in names for heatmap in self.outcomes[name].heatmaps)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences that have to stand wherever the result is shown."""
+        """Sentences that have to be shown wherever the result is."""
         return (SIMULATED, RESEARCH_USE) if self.simulated else (RESEARCH_USE,)
+
+    def explained_image(self, heatmap: HeatMap) -> Image:
+        """The image that a heat map explains."""
+        return self.images[heatmap.role][heatmap.number] if heatmap.role else self.image
 
     def record(self) -> dict[str, Any]:
         """The assessment without its voxels, JSON-able: what `assessment.json` holds."""
         return {
+            "schema": SCHEMA,
             "case_id": self.case_id,
             "method": self.method,
             "model": self.model,
             "predicted": self.predicted,
             "probabilities": dict(self.probabilities),
-            "primary_pipeline": self.primary,
-            "pipelines": {
-                name: {
-                    "predicted": result.predicted,
-                    "probabilities": dict(result.probabilities),
-                    "heatmap": {k: v for k, v in vars(result.heatmap).items() if k != "image"},
-                    "familiarity": None if result.familiarity is None else asdict(result.familiarity),
-                }
-                for name, result in self.pipelines.items()
-            },
+            "primary_outcome": self.primary,
+            "outcomes": {name: outcome.record() for name, outcome in self.outcomes.items()},
             "slice": None if self.chosen_slice is None else asdict(self.chosen_slice),
-            "segmentation": {
+            "segmentation": None
+            if self.segmentation is None
+            else {
                 "source": self.segmentation.source,
                 "structures": {s.name: s.label for s in self.segmentation.structures},
             },

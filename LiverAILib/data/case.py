@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from LiverAILib.data.structures import STRUCTURES
+from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
 
 if TYPE_CHECKING:
@@ -24,17 +26,39 @@ class Case:
     """The images of one patient at one time point, by role, and what else is known.
 
     Attributes:
-        images: Role ("t2", "ct", "gray_scale", "elastogram", ...) to image.
+        images: Role ("t2", "ct", "gray_scale", "elastogram", ...) to the images of that role, in order; a single image may be
+            given as it is.
         case_id: How the case is called in results.
         masks: Structure ("liver", "spleen", ...) to a mask image; nonzero is inside. A given mask replaces the
             segmentation network's.
         covariates: Age, laboratory values, ... with the unit in the name (`age_years`, `ast_u_per_l`).
     """
 
-    images: Mapping[str, Image]
+    images: Mapping[str, tuple[Image, ...]]
     case_id: str = "case"
     masks: Mapping[str, Image] = field(default_factory=dict)
     covariates: Mapping[str, float | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        images = {role: (given,) if isinstance(given, Image) else tuple(given) for role, given in self.images.items()}
+        empty = [role for role, given in images.items() if not given]
+        if empty:
+            raise ValueError(f"case {self.case_id}: role '{empty[0]}' has no image; leave the role out")
+        object.__setattr__(self, "images", images)
+
+    def image(self, role: str, number: int = 0) -> Image:
+        """The image of a role, the first one by default.
+
+        Raises:
+            UserError: There is none.
+        """
+        given = self.images.get(role, ())
+        if number >= len(given):
+            raise UserError(
+                f"case {self.case_id}: no image '{role}'{f' number {number + 1}' if number else ''}; it has "
+                f"{', '.join(self.images) or 'none'}. Give that image or choose another model."
+            )
+        return given[number]
 
     @classmethod
     def from_file(
@@ -61,28 +85,71 @@ class Case:
         Raises:
             UserError: A file is missing, unreadable, or not a single 3D scalar image.
         """
-        from LiverAILib.data.segmentation_file import read_segmentation_mask
-        from LiverAILib.imaging.files import image_name, read_image
+        from LiverAILib.imaging.files import image_name
 
-        image = read_image(path, series=series)
-        files = dict(masks or {}) | ({} if liver_mask is None else {"liver": [liver_mask]})
-        read = {}
-        for name, paths in files.items():
-            parts = [read_segmentation_mask(file, name, reference=image) for file in paths]
-            read[name] = parts[0].with_array(np.maximum.reduce([part.array for part in parts]))
-        return cls({role: image}, case_id=image_name(path), masks=read, covariates=dict(covariates or {}))
+        case = cls.from_files({role: [path]}, series=series, liver_mask=liver_mask, masks=masks, covariates=covariates)
+        return replace(case, case_id=image_name(Path(path)))
 
     @classmethod
-    def from_row(cls, row: CohortRow, role: str, *, masks: Collection[str] = (*STRUCTURES, *PARTS)) -> Case:
+    def from_files(
+        cls,
+        images: Mapping[str, Sequence[str | os.PathLike[str]]],
+        *,
+        case_id: str = "case",
+        modalities: Mapping[str, str] | None = None,
+        series: str | None = None,
+        liver_mask: str | os.PathLike[str] | None = None,
+        masks: Mapping[str, Sequence[str | os.PathLike[str]]] | None = None,
+        covariates: Mapping[str, float | str] | None = None,
+    ) -> Case:
+        """A case of several files; arguments and errors as in `from_file`.
+
+        Args:
+            images: Role to files; masks lie on the first image of the first role.
+            case_id: How the case is called in results.
+            modalities: Role to the modality of files that do not say theirs.
+            series: See `from_file`.
+            liver_mask: See `from_file`.
+            masks: See `from_file`.
+            covariates: See `from_file`.
+        """
+        from LiverAILib.data.segmentation_file import read_segmentation_mask
+        from LiverAILib.imaging.files import read_image
+
+        known = modalities or {}
+        given: dict[str, tuple[Image, ...]] = {}
+        for role, paths in images.items():
+            found = [read_image(path, series=series) for path in paths]
+            given[role] = tuple(one if one.modality else replace(one, modality=known.get(role)) for one in found)
+        first = next(iter(given.values()))[0]
+        read = {}
+        for name, files in (dict(masks or {}) | ({} if liver_mask is None else {"liver": [liver_mask]})).items():
+            parts = [read_segmentation_mask(file, name, reference=first) for file in files]
+            read[name] = parts[0].with_array(np.maximum.reduce([part.array for part in parts]))
+        return cls(given, case_id=case_id, masks=read, covariates=dict(covariates or {}))
+
+    @classmethod
+    def from_row(
+        cls, row: CohortRow, roles: Mapping[str, str | None], *, masks: Collection[str] = (*STRUCTURES, *PARTS)
+    ) -> Case:
         """The case of a cohort's row, with those of its masks that `masks` names, and its covariates.
 
+        Args:
+            row: The row.
+            roles: Roles to read, each with the modality of images that do not say their own. Roles without an image in the
+                row are left out; masks lie on the first image of the first role.
+            masks: Structures.
+
         Raises:
-            UserError: A file is missing or unreadable, or there is no image of the role.
+            UserError: A file is missing or unreadable, or the row has no image of any of the roles.
         """
-        image = row.read_image(role)
+        images = {role: row.read_images(role, modality) for role, modality in roles.items() if role in row.images}
+        if not images:
+            row.read_images(next(iter(roles)))  # raises: the row has no image of the role
+        first = next(iter(images.values()))[0]
         given = {
-            name: image.with_array(row.read_mask(name, image).astype(np.uint8), modality=None)
+            name: first.with_array(row.read_mask(name, first).astype(np.uint8), modality=None)
             for name in row.masks
             if name in masks
         }
-        return cls({role: image}, row.case_id, given, row.covariates)
+        return cls(images, row.case_id, given, row.covariates)

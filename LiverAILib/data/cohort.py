@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,15 +41,24 @@ class CohortRow:
     masks: Mapping[str, str] = field(default_factory=dict)
     covariates: Mapping[str, str] = field(default_factory=dict)
 
-    def read_image(self, role: str) -> Image:
-        """The image of `role`, its modality from the role where the file does not say."""
+    def read_images(self, role: str, modality: str | None = None) -> tuple[Image, ...]:
+        """The images of `role`, of `modality` where the files do not say.
+
+        Raises:
+            UserError: There is none, or a file cannot be read.
+        """
         if role not in self.images:
             raise UserError(
                 f"case {self.case_id}: no image:{role} in the manifest. Add the column or choose another model."
             )
-        image = read_image(self.images[role][0])
-        modality = {"t2": "MR", "ct": "CT"}.get(role)
-        return image if image.modality else Image(**{**vars(image), "modality": modality})
+        read = (read_image(path) for path in self.images[role])
+        return tuple(image if image.modality else replace(image, modality=modality) for image in read)
+
+    def read_image(self, role: str, modality: str | None = None) -> Image:
+        """The first image of `role`; see `read_images`."""
+        return replace(self, images={role: self.images[role][:1]} if role in self.images else {}).read_images(
+            role, modality
+        )[0]
 
     def read_mask(self, structure: str, reference: Image) -> np.ndarray:
         """The boolean mask of `structure` on the grid of `reference`."""

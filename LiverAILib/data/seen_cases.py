@@ -39,7 +39,9 @@ def seen_cases(
     for split, rows in (("train", train), ("validation", validation)):
         found[split] = {"patients": sorted({patient_checksum(row.patient_id) for row in rows})}
         if images:
-            found[split]["images"] = sorted({hash_image(row.read_image(role)) for row in rows for role in row.images})
+            found[split]["images"] = sorted(
+                {hash_image(image) for row in rows for role in row.images for image in row.read_images(role)}
+            )
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from LiverAILib.data.assessment import GRAD_CAM, HIRES_CAM
+from LiverAILib.data.outcome import GRAD_CAM, HIRES_CAM
 from LiverAILib.explain.gradcam import grad_cam
 from LiverAILib.explain.hirescam import hires_cam
 

@@ -31,11 +31,13 @@ class AxisOrder:
     def apply(self, array: np.ndarray) -> np.ndarray:
         """A view of `array`, (k, j, i) of the input, with canonical axes (superior, posterior, left)."""
         numpy_axes = [2 - self.axes[axis] for axis in (2, 1, 0)]
+        numpy_axes += range(3, array.ndim)  # the colors of a color image
         return np.flip(array.transpose(numpy_axes), axis=[2 - axis for axis in range(3) if self.flipped[axis]])
 
     def undo(self, array: np.ndarray) -> np.ndarray:
         """A view of the canonical `array` with the axes of the input: the inverse of `apply`."""
         numpy_axes = [2 - self.axes[axis] for axis in (2, 1, 0)]
+        numpy_axes += range(3, array.ndim)
         unflipped = np.flip(array, axis=[2 - axis for axis in range(3) if self.flipped[axis]])
         return unflipped.transpose(np.argsort(numpy_axes))
 

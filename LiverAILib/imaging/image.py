@@ -18,10 +18,11 @@ IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """A scalar 3D image and where its voxels lie in the patient.
+    """A 3D image and where its voxels lie in the patient; a single picture is a volume of one slice.
 
     Attributes:
-        array: Voxel values, axis order (k, j, i): slices, rows, columns, as SimpleITK and Slicer give them.
+        array: Voxel values, axis order (k, j, i): slices, rows, columns, as SimpleITK and Slicer give them; a color image has
+            a fourth axis of length 3 (red, green, blue).
         spacing: Distance between voxel centers in mm along (i, j, k).
         origin: Center of voxel (0, 0, 0) in mm, LPS (DICOM and ITK convention: +x left, +y posterior, +z superior).
         direction: 3x3 matrix, LPS; column n is the unit vector of axis n of (i, j, k).
@@ -37,8 +38,10 @@ class Image:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.array.ndim != 3:
-            raise ValueError(f"An Image needs an array of 3 axes (k, j, i), got shape {self.array.shape}")
+        if self.array.ndim != 3 and not (self.array.ndim == 4 and self.array.shape[3] == 3):
+            raise ValueError(
+                f"An Image needs an array of 3 axes (k, j, i), or 4 with 3 colors as the last, got shape {self.array.shape}"
+            )
         if min(self.spacing) <= 0:
             raise ValueError(f"Spacing must be positive, got {self.spacing} mm")
         object.__setattr__(self, "spacing", tuple(float(s) for s in self.spacing))
@@ -49,8 +52,13 @@ class Image:
     @property
     def size(self) -> tuple[int, int, int]:
         """Number of voxels along (i, j, k)."""
-        k, j, i = self.array.shape
+        k, j, i = self.array.shape[:3]
         return i, j, k
+
+    @property
+    def color(self) -> bool:
+        """Whether a voxel has red, green and blue."""
+        return self.array.ndim == 4
 
     @property
     def voxel_volume_ml(self) -> float:
@@ -67,15 +75,15 @@ class Image:
 
     def with_array(self, array: np.ndarray, **changes: Any) -> Image:
         """The same place in the patient with other voxel values; the array must have this image's shape."""
-        if array.shape != self.array.shape:
+        if array.shape[:3] != self.array.shape[:3]:
             raise ValueError(
-                f"Expected shape {self.array.shape} of the image whose geometry is kept, got {array.shape}"
+                f"Expected shape {self.array.shape[:3]} of the image whose geometry is kept, got {array.shape}"
             )
         return replace(self, array=array, **changes)
 
     def same_geometry(self, other: Image, *, tolerance_mm: float = 1e-3) -> bool:
         """True where every voxel of both images lies at the same place within `tolerance_mm`."""
-        if self.array.shape != other.array.shape:
+        if self.size != other.size:
             return False
         corners = np.array(
             [[i, j, k, 1] for i in (0, self.size[0]) for j in (0, self.size[1]) for k in (0, self.size[2])]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from importlib import metadata
 from typing import Any
@@ -13,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from LiverAILib import __version__
-from LiverAILib.data.assessment import GRAD_CAM, Assessment, CaseWarning, Segmentation
+from LiverAILib.data.assessment import Assessment, CaseWarning, Segmentation
 from LiverAILib.data.case import Case
 from LiverAILib.data.fingerprint import hash_image
 from LiverAILib.data.model import Model, load_model
+from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.structures import LIVER, STRUCTURES
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import resample, to_canonical
@@ -24,7 +26,8 @@ from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import modality_of
 from LiverAILib.imaging.modality import ModalityFinding, find_modality
 from LiverAILib.methods import method_of
-from LiverAILib.methods.base import ToExplain
+from LiverAILib.methods.base import Examination
+from LiverAILib.methods.spec import ImageRole
 from LiverAILib.morphometry import measure
 from LiverAILib.morphometry.covariates import check_covariates
 from LiverAILib.networks.device import choose_device
@@ -46,11 +49,11 @@ class Assessor:
         self, model: Model | str | os.PathLike[str], *, device: str = "auto", progress: Progress | None = None
     ) -> None:
         self.model = model if isinstance(model, Model) else load_model(model)
-        self.entry = method_of(self.model)
+        self.spec = method_of(self.model)
         self.device = choose_device(device)
         self.progress = progress or (lambda fraction, text: None)
         self.progress(0.02, f"Loading model {self.model.name}")
-        self.method = self.entry.load()(self.model, self.device)
+        self.method = self.spec.load()(self.model, self.device)
         self._segmenters: dict[str, Segmenter] = {}
         self._last_segmentation: tuple[str, Segmentation, tuple[CaseWarning, ...]] | None = None
 
@@ -60,19 +63,25 @@ class Assessor:
         *,
         slice_index: int | None = None,
         target_class: str | None = None,
-        heatmap: str = GRAD_CAM,
+        heatmap: str | None = None,
     ) -> Assessment:
-        """Segment the liver, choose the slice, classify and explain.
+        """Segment the liver where the method needs it, answer and explain.
 
         Args:
-            case: Needs the image role of the model's method.
+            case: Needs the images of the model's method.
             slice_index: Slice number along the input's own slice axis; chosen automatically where None.
             target_class: Class that the heat map explains; the predicted one where None.
-            heatmap: "grad-cam" as published, or "hirescam", a finer map that takes a few seconds.
+            heatmap: One of the method's kinds ("grad-cam", "hirescam", a finer map that takes a few seconds); the published
+                one where None.
 
         Raises:
-            UserError: The image does not suit the model, or there is no liver in it.
+            UserError: The images do not suit the model, or there is no liver in them.
         """
+        request = AssessmentRequest(slice_index, target_class, heatmap or self.spec.heatmaps[0])
+        return self.examine(case, request)[0]
+
+    def examine(self, case: Case, request: AssessmentRequest) -> tuple[Assessment, Examination]:
+        """The assessment of a case, and what the networks saw; arguments and errors as in `assess`."""
         seconds: dict[str, float] = {}
         last = time.perf_counter()
 
@@ -82,55 +91,94 @@ class Assessor:
             seconds[step] = seconds.get(step, 0.0) + now - last
             last = now
 
-        explain = ToExplain(target_class, heatmap)
-        explain.check(self.model)
+        self._check_request(request)
         check_covariates(case.covariates, where=f"case {case.case_id}: covariate")
-        image = self._image(case)
-        warnings = list(image_warnings(image))
-        image_hash = hash_image(image)
+        images = self._images(case)
+        image = next(iter(images.values()))[0]
+        warnings = [warning for given in images.values() for one in given for warning in image_warnings(one)]
+        hashes = {role: tuple(hash_image(one) for one in given) for role, given in images.items()}
         clock("check_input")
-        self.progress(0.1, "Segmenting the liver")
-        segmentation, more = self._segmentation(case, image, image_hash)
-        clock("segment")
+        segmentation = None
+        if self.spec.segmentation:
+            self.progress(0.1, "Segmenting the liver")
+            segmentation, more = self._segmentation(case, image, hashes[self.spec.role][0])
+            warnings += more
+            clock("segment")
         self.progress(0.7, "Classifying and explaining")
-        examination = self.method.examine(image, segmentation, slice_index=slice_index, explain=explain, clock=clock)
-        parts = {name: _on_grid(mask, image) for name, mask in case.masks.items() if name not in STRUCTURES}
-        morphometry = measure(image, segmentation, parts=parts, covariates=case.covariates)
-        clock("measure")
+        examination = self.method.examine(replace(case, images=images), segmentation, request=request, clock=clock)
+        morphometry = None
+        if segmentation is not None:
+            parts = {name: _on_grid(mask, image) for name, mask in case.masks.items() if name not in STRUCTURES}
+            morphometry = measure(image, segmentation, parts=parts, covariates=case.covariates)
+            clock("measure")
         self.progress(1.0, "Done")
-        return Assessment(
+        assessment = Assessment(
             case_id=case.case_id,
-            image=image,
+            images=images,
             method=self.model.method,
             model=self.model.name,
             segmentation=segmentation,
-            pipelines=examination.pipelines,
+            outcomes=examination.outcomes,
             primary=examination.primary,
             chosen_slice=examination.chosen_slice,
-            measurements=morphometry.measurements,
-            not_assessed=morphometry.not_assessed,
-            drawings=morphometry.drawings,
-            warnings=(*warnings, *more, *examination.warnings, *morphometry.warnings),
-            provenance=self._provenance(segmentation, image, image_hash, slice_index, explain),
+            measurements=morphometry.measurements if morphometry else (),
+            not_assessed=morphometry.not_assessed if morphometry else (),
+            drawings=morphometry.drawings if morphometry else (),
+            warnings=(*warnings, *examination.warnings, *(morphometry.warnings if morphometry else ())),
+            provenance=self._provenance(segmentation, images, hashes, request),
             seconds=seconds,
             simulated=self.model.simulated,
         )
+        return assessment, examination
 
-    def _image(self, case: Case) -> Image:
-        role = self.entry.role
-        if role not in case.images:
+    def _check_request(self, request: AssessmentRequest) -> None:
+        request.check(self.model.classes, self.spec.heatmaps)
+        if request.slice_index is not None and not self.spec.slices:
             raise UserError(
-                f"case {case.case_id}: the model '{self.model.name}' needs an image '{role}', the case has "
-                f"{', '.join(case.images) or 'none'}. Give that image or choose another model."
+                f"slice {request.slice_index} was asked for, but the model '{self.model.name}' looks at the whole image. "
+                "Leave the slice out."
             )
-        image = case.images[role]
+
+    def _images(self, case: Case) -> dict[str, tuple[Image, ...]]:
+        """The images that the method looks at, in the order of its roles.
+
+        Raises:
+            UserError: One is missing, there are too many, or one is of another modality or kind.
+        """
+        images = {}
+        for role in self.spec.images:
+            given = case.images.get(role.name, ())
+            if len(given) < role.minimum:
+                needed = f"an image '{role.name}'" if role.minimum == 1 else f"{role.minimum} images '{role.name}'"
+                has = ", ".join(f"{len(some)} '{name}'" for name, some in case.images.items()) or "none"
+                raise UserError(
+                    f"case {case.case_id}: the model '{self.model.name}' needs {needed}, the case has {has}. Give what is "
+                    "missing or choose another model."
+                )
+            if role.maximum is not None and len(given) > role.maximum:
+                raise UserError(
+                    f"case {case.case_id}: the model '{self.model.name}' takes {role.maximum} image '{role.name}', "
+                    f"{len(given)} were given. Leave the others out, or assess them as cases of their own."
+                )
+            for one in given:
+                self._check_image(case, one, role)
+            if given:
+                images[role.name] = given
+        return images
+
+    def _check_image(self, case: Case, image: Image, role: ImageRole) -> None:
+        where = image.meta.get("path", case.case_id)
         modality = modality_of(image)
-        if modality != self.entry.modality:
+        if modality != role.modality:
             raise UserError(
-                f"{image.meta.get('path', case.case_id)}: the image is {modality}, the model '{self.model.name}' is for "
-                f"{self.entry.modality}. Choose another image or model."
+                f"{where}: the image is {modality}, the model '{self.model.name}' is for {role.modality}. Choose another image "
+                "or model."
             )
-        return image
+        if role.dimensions == 2 and image.size[2] != 1:
+            raise UserError(
+                f"{where}: a volume of {image.size[2]} slices; the model '{self.model.name}' takes single images as "
+                f"'{role.name}'. Give one slice."
+            )
 
     def _segmentation(self, case: Case, image: Image, image_hash: str) -> tuple[Segmentation, tuple[CaseWarning, ...]]:
         """The user's mask, or the segmentation network's; the last one is remembered."""
@@ -160,14 +208,12 @@ class Assessor:
 
     def _provenance(
         self,
-        segmentation: Segmentation,
-        image: Image,
-        image_hash: str,
-        slice_index: int | None,
-        explain: ToExplain,
+        segmentation: Segmentation | None,
+        images: Mapping[str, tuple[Image, ...]],
+        hashes: Mapping[str, tuple[str, ...]],
+        request: AssessmentRequest,
     ) -> dict[str, Any]:
-        segmenter = self._segmenters.get(segmentation.source)
-        finding = find_modality(image)
+        findings = {role: [find_modality(one) for one in given] for role, given in images.items()}
         return {
             "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "liverai": __version__,
@@ -175,25 +221,42 @@ class Assessor:
             "packages": {name: metadata.version(name) for name in PACKAGES},
             "device": str(self.device),
             "model": {"name": self.model.name, "sha256": self.model.checksum, "simulated": self.model.simulated},
-            "segmentation": {
-                "source": segmentation.source,
-                "why": self._why_segmentation(segmentation, finding),
-                "sha256": segmenter.model.checksum if segmenter else None,
-                "bfloat16": segmenter.mixed if segmenter else None,
-            },
-            "input": {
-                "file": os.path.basename(str(image.meta.get("path", ""))) or None,
-                "sha256": image_hash,
-                "modality": finding.modality,
-                "modality_from": finding.source,
-                "modality_why": finding.why,
-                "size": image.size,
-                "spacing_mm": image.spacing,
-                "origin_lps_mm": image.origin,
-                "direction_lps": image.direction,
-            },
-            "settings": {"slice_index": slice_index, **vars(explain), **self.model.settings},
+            "segmentation": None
+            if segmentation is None
+            else self._segmentation_provenance(segmentation, findings[self.spec.role][0]),
+            "inputs": [
+                _input_record(role, number, one, hashes[role][number], findings[role][number])
+                for role, given in images.items()
+                for number, one in enumerate(given)
+            ],
+            "settings": {**vars(request), **self.model.settings},
         }
+
+    def _segmentation_provenance(self, segmentation: Segmentation, finding: ModalityFinding) -> dict[str, Any]:
+        segmenter = self._segmenters.get(segmentation.source)
+        return {
+            "source": segmentation.source,
+            "why": self._why_segmentation(segmentation, finding),
+            "sha256": segmenter.model.checksum if segmenter else None,
+            "bfloat16": segmenter.mixed if segmenter else None,
+        }
+
+
+def _input_record(role: str, number: int, image: Image, checksum: str, finding: ModalityFinding) -> dict[str, Any]:
+    """Where an input image comes from and lies, JSON-able."""
+    return {
+        "role": role,
+        "number": number,
+        "file": os.path.basename(str(image.meta.get("path", ""))) or None,
+        "sha256": checksum,
+        "modality": finding.modality,
+        "modality_from": finding.source,
+        "modality_why": finding.why,
+        "size": list(image.size),
+        "spacing_mm": list(image.spacing),
+        "origin_lps_mm": list(image.origin),
+        "direction_lps": [list(row) for row in image.direction],
+    }
 
 
 def _with_given_organs(segmentation: Segmentation, case: Case, image: Image) -> Segmentation:
@@ -227,7 +290,7 @@ def assess(
     *,
     slice_index: int | None = None,
     target_class: str | None = None,
-    heatmap: str = GRAD_CAM,
+    heatmap: str | None = None,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Assessment:
@@ -238,7 +301,8 @@ def assess(
         model: A `Model`, the name of an installed one, or its folder.
         slice_index: Slice number along the input's own slice axis; chosen automatically where None.
         target_class: Class that the heat map explains; the predicted one where None.
-        heatmap: "grad-cam" as published, or "hirescam", a finer map that takes a few seconds.
+        heatmap: One of the method's kinds ("grad-cam", "hirescam", a finer map that takes a few seconds); the published one
+            where None.
         device: "auto", "cpu", "cuda" or "mps".
         progress: Called with a share 0..1 and a sentence.
 

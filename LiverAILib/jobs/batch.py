@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from LiverAILib.data.assessment import GRAD_CAM
 from LiverAILib.data.case import Case
 from LiverAILib.data.cohort import read_cohort
 from LiverAILib.data.model import load_model
+from LiverAILib.data.outcome import GRAD_CAM
+from LiverAILib.data.record import upgrade_record
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import find_images, image_name
 from LiverAILib.jobs.assess import Assessor
-from LiverAILib.methods import method_of
+from LiverAILib.methods import MethodSpec, method_of
 from LiverAILib.results.files import RECORD, check_output_folder, write_assessment
 from LiverAILib.whole_file import whole_file
 
@@ -42,17 +43,23 @@ class Entry:
     read: Callable[[], Case]
 
 
-def find_cases(source: Path, role: str) -> Iterator[Entry]:
+def find_cases(source: Path, spec: MethodSpec) -> Iterator[Entry]:
     """The images of a folder, or the rows of a manifest with their masks and covariates.
 
     Args:
         source: Folder of image files and DICOM folders, or a CSV manifest.
-        role: Role of the image that the model takes ("t2", "ct").
+        spec: The model's method.
 
     Raises:
         UserError: There is no image, or the manifest has faults or no images of the role.
     """
+    role = spec.role
     if source.suffix.lower() != ".csv":
+        if not spec.single_image:
+            raise UserError(
+                f"{source}: {spec.name} takes several images a case, which a folder does not tell apart. Give a cohort manifest "
+                f"(CSV) with the columns {', '.join('image:' + one.name for one in spec.images)}."
+            )
         for path in find_images(source):
             name = image_name(path)
             yield Entry(name, path, name, lambda path=path: Case.from_file(path, role=role))
@@ -62,7 +69,9 @@ def find_cases(source: Path, role: str) -> Iterator[Entry]:
         raise UserError(f"{source}: no column image:{role}, which the model needs. Add it or choose another model.")
     for row in cohort:
         file = row.images[role][0] if role in row.images else source
-        yield Entry(row.case_id, file, quote(row.case_id, safe=" "), lambda row=row: Case.from_row(row, role))
+        yield Entry(
+            row.case_id, file, quote(row.case_id, safe=" "), lambda row=row: Case.from_row(row, spec.modalities)
+        )
 
 
 def assess_all(
@@ -90,7 +99,7 @@ def assess_all(
         One row a case, as written to `output/summary.csv`.
     """
     chosen = load_model(model)
-    entries = list(find_cases(source, method_of(chosen).role))
+    entries = list(find_cases(source, method_of(chosen)))
     check_output_folder(output)
     assessor = Assessor(chosen, device=device)
     rows = []
@@ -120,7 +129,7 @@ def finished_record(place: Path, checksum: str, heatmap: str) -> dict[str, Any] 
         made = provenance["model"]["sha256"], provenance["settings"].get("heatmap", GRAD_CAM)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return record if made == (checksum, heatmap) else None
+    return upgrade_record(record) if made == (checksum, heatmap) else None
 
 
 def summary_row(record: Mapping[str, Any], path: Path) -> dict[str, object]:
@@ -131,9 +140,11 @@ def summary_row(record: Mapping[str, Any], path: Path) -> dict[str, object]:
         path: The image.
     """
     row: dict[str, object] = {"case_id": record["case_id"], "file": path.name, "predicted": record["predicted"]}
-    for pipeline, result in record["pipelines"].items():
-        for name, value in result["probabilities"].items():
-            row[f"probability {pipeline}: {name}"] = round(value, 6)
+    for name, outcome in record["outcomes"].items():
+        for label, value in outcome.get("probabilities", {}).items():
+            row[f"probability {name}: {label}"] = round(value, 6)
+        if outcome["kind"] == "quantity":
+            row[f"{name} [{outcome['unit']}]"] = outcome["value"]
     if record["slice"] is not None:
         row["slice"] = record["slice"]["index"]
     for measurement in record["measurements"]:

@@ -184,12 +184,14 @@ def _seen_by(model: str) -> Seen:
 
 def _refuse_met(one: CaseResult, settings: CohortSettings, splits: tuple[str, ...]) -> None:
     """Refuse a case whose image the classifier or the segmentation network has seen, or whose patient the latter has."""
-    row, checksum = one.test.row, one.record["input_sha256"]
-    Seen.from_card(one.test.model.card).refuse_image(checksum, row.case_id, one.test.model.name, splits=splits)
-    source = one.record["segmentation"]["source"]
-    if source != "given":
+    row, checksums = one.test.row, one.record["inputs_sha256"]
+    for checksum in checksums:
+        Seen.from_card(one.test.model.card).refuse_image(checksum, row.case_id, one.test.model.name, splits=splits)
+    segmentation = one.record["segmentation"]
+    if segmentation is not None and segmentation["source"] != "given":
+        source = segmentation["source"]
         seen = _seen_by(source)
-        seen.refuse_image(checksum, row.case_id, source, splits=("train",))
+        seen.refuse_image(checksums[0], row.case_id, source, splits=("train",))
         if not settings.other_patients:
             seen.refuse_patients([row], source, splits=("train",))
 

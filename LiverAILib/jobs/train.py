@@ -18,8 +18,7 @@ from LiverAILib.data.model import Model, read_model, save_model
 from LiverAILib.data.seen_cases import CARD_KEY, joined, seen_cases
 from LiverAILib.errors import UserError
 from LiverAILib.jobs.train_options import TrainingOptions
-from LiverAILib.methods.nowak2021.trainer import train_nowak2021
-from LiverAILib.methods.yin2021.trainer import train_yin2021
+from LiverAILib.methods import list_methods, method_named
 from LiverAILib.networks.device import choose_device
 from LiverAILib.results.files import check_output_folder
 from LiverAILib.segmentation.training.trainer import train_segmentation
@@ -33,11 +32,16 @@ Trainer = Callable[
 ]
 """Function of cohort, run folder, settings and log that gives entries of the model card and the network's state."""
 
-TRAINERS: dict[str, Trainer] = {
-    "segmentation": train_segmentation,
-    "nowak2021": train_nowak2021,
-    "yin2021": train_yin2021,
-}
+SEGMENTATION = "segmentation"
+
+
+def trainable() -> list[str]:
+    """What can be trained: the segmentation network and the methods that say how."""
+    return [SEGMENTATION, *(name for name, spec in list_methods().items() if spec.trainer)]
+
+
+def _trainer(method: str) -> Trainer:
+    return train_segmentation if method == SEGMENTATION else method_named(method).load_trainer()
 
 
 def train(
@@ -58,7 +62,7 @@ def train(
     Started by `torchrun`, the processes share every batch.
 
     Args:
-        method: One of `TRAINERS`.
+        method: One of `trainable()`.
         cohort: Manifest.
         output: Run folder.
         name: Name of the model; by default that of the run folder.
@@ -78,8 +82,8 @@ def train(
     Raises:
         UserError: The manifest cannot be used, or the run folder belongs to a run with other settings.
     """
-    if method not in TRAINERS:
-        raise UserError(f"{method}: cannot be trained. Use one of {', '.join(TRAINERS)}.")
+    if method not in trainable():
+        raise UserError(f"{method}: cannot be trained. Use one of {', '.join(trainable())}.")
     settings = TrainingOptions(**options).settings(method)
     start = initial_model(settings["initial_weights"], method)
     if not validation and folds is None:
@@ -149,7 +153,7 @@ def _train_one(
     if not train_rows:
         raise UserError(f'{cohort.path}: no case of split "train". Fill the column "split".')
     output.mkdir(parents=True, exist_ok=True)
-    made, state = TRAINERS[method](cohort, output, settings, log)
+    made, state = _trainer(method)(cohort, output, settings, log)
     if distributed.is_writer():
         seen = seen_cases(train_rows, validation)
         if start is not None:

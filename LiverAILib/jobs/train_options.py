@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from LiverAILib.errors import UserError
-from LiverAILib.methods.yin2021.input import MASKINGS
+from LiverAILib.methods.yin2021.view import MASKINGS
 from LiverAILib.training.balance import BALANCES
 from LiverAILib.training.run_settings import flag
 

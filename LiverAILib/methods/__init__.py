@@ -1,56 +1,71 @@
-"""The published methods: how a case becomes network input, the network, and what it says of the case. One file a method.
+"""The published methods: how a case becomes network input, the network, and what it says of the case. One folder per paper.
 
-This registry loads no network and no torch: what a method needs is known before it is loaded.
+A method describes itself in the `SPEC` of its folder's `__init__.py`; nobody else keeps a table of methods. The registry
+loads no network and no torch.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from LiverAILib.data.model import Model
 from LiverAILib.errors import UserError
+from LiverAILib.methods.spec import Answer, ImageRole, MethodSpec
 
-if TYPE_CHECKING:
-    from LiverAILib.methods.base import Method
+__all__ = ["Answer", "ImageRole", "MethodSpec", "list_methods", "method_named", "method_of"]
+
+PACKAGES = (
+    "LiverAILib.methods.nowak2021",
+    "LiverAILib.methods.yin2021",
+)
+"""Packages with a `SPEC`: one line registers a method."""
+
+METHODS_VARIABLE = "LIVERAI_METHODS"
+"""Environment variable with further packages of methods, separated by commas."""
 
 
-@dataclass(frozen=True)
-class MethodEntry:
-    """What is known of a method before it is loaded.
+def list_methods() -> dict[str, MethodSpec]:
+    """The methods by name, in the order of registration.
 
-    Attributes:
-        role: Role in a case of the image that it looks at.
-        modality: Modality that this image has to have.
-        module: Module and class that implement it.
+    Raises:
+        UserError: A package of `LIVERAI_METHODS` cannot be imported or describes no method.
     """
-
-    role: str
-    modality: str
-    module: tuple[str, str]
-
-    def load(self) -> type[Method]:
-        """The class that implements the method; imports torch."""
-        module, name = self.module
-        return getattr(import_module(module), name)
-
-
-METHODS = {
-    "nowak2021": MethodEntry("t2", "MR", ("LiverAILib.methods.nowak2021.method", "Nowak2021")),
-    "yin2021": MethodEntry("ct", "CT", ("LiverAILib.methods.yin2021.method", "Yin2021")),
-}
+    further = [name.strip() for name in os.environ.get(METHODS_VARIABLE, "").split(",") if name.strip()]
+    found: dict[str, MethodSpec] = {}
+    for package in (*PACKAGES, *further):
+        try:
+            spec = import_module(package).SPEC
+        except (ImportError, AttributeError) as error:
+            raise UserError(
+                f"{METHODS_VARIABLE}: {package}: no method there ({error}). Name packages with a SPEC."
+            ) from None
+        found.setdefault(spec.name, spec)
+    return found
 
 
-def method_of(model: Model) -> MethodEntry:
-    """The entry of the method that `model` belongs to.
+def method_named(name: str) -> MethodSpec:
+    """The method called `name`.
+
+    Raises:
+        UserError: There is no such method.
+    """
+    methods = list_methods()
+    if name not in methods:
+        raise UserError(f"{name}: no such method. Use one of {', '.join(methods)}.")
+    return methods[name]
+
+
+def method_of(model: Model) -> MethodSpec:
+    """The method that `model` belongs to.
 
     Raises:
         UserError: The model belongs to no method that assesses cases.
     """
-    if model.method not in METHODS:
+    methods = list_methods()
+    if model.method not in methods:
         raise UserError(
-            f"{model.name}: a model of method '{model.method}' does not assess cases. Use one of method {', '.join(METHODS)}; "
+            f"{model.name}: a model of method '{model.method}' does not assess cases. Use one of method {', '.join(methods)}; "
             "`liverai models` lists what is installed."
         )
-    return METHODS[model.method]
+    return methods[model.method]

@@ -4,70 +4,68 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 
-from LiverAILib.data.assessment import GRAD_CAM, HEATMAP_TITLES, CaseWarning, ChosenSlice, Classification, Segmentation
+from LiverAILib.data.assessment import CaseWarning, ChosenSlice, Segmentation
+from LiverAILib.data.case import Case
 from LiverAILib.data.model import Model
-from LiverAILib.errors import UserError
-from LiverAILib.imaging.image import Image
+from LiverAILib.data.outcome import Outcome
+from LiverAILib.data.request import AssessmentRequest
+
+if TYPE_CHECKING:
+    from LiverAILib.methods.view import View
 
 Clock = Callable[[str], None]
 """Called with the name of a step when it ends; the time since the last call is that step's."""
 
 
-@dataclass(frozen=True)
-class ToExplain:
-    """What the heat map shall show.
-
-    Attributes:
-        target_class: Class whose evidence it shows; the predicted one where None.
-        heatmap: How it is made, one of `HEATMAP_TITLES`.
-    """
-
-    target_class: str | None = None
-    heatmap: str = GRAD_CAM
-
-    def check(self, model: Model) -> None:
-        """Refuse a class that the model does not have, and a way to explain that there is not.
-
-        Raises:
-            UserError: Names those that there are.
-        """
-        if self.target_class is not None and self.target_class not in model.classes:
-            raise UserError(
-                f"--target-class {self.target_class}: unknown class. Use one of {', '.join(model.classes)}."
-            )
-        if self.heatmap not in HEATMAP_TITLES:
-            raise UserError(f"--heatmap {self.heatmap}: unknown. Use one of {', '.join(HEATMAP_TITLES)}.")
-
-
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """What a method says of a case: its pipelines' results, the slice it looked at, and what it could not trust."""
+    """What a method says of a case.
 
-    pipelines: Mapping[str, Classification]
+    Attributes:
+        outcomes: Its answers by name.
+        primary: Name of the outcome that is the headline.
+        views: By name of the outcome, what its networks saw: one view an image that it looked at.
+        chosen_slice: The slice that a 2D method looked at.
+        warnings: What it could not trust.
+    """
+
+    outcomes: Mapping[str, Outcome]
     primary: str
-    chosen_slice: ChosenSlice | None
+    views: Mapping[str, tuple[View, ...]] = field(default_factory=dict)
+    chosen_slice: ChosenSlice | None = None
     warnings: tuple[CaseWarning, ...] = ()
 
 
 class Method(ABC):
-    """A published method with a trained model, its networks loaded once."""
+    """A published method with a trained model, its networks loaded once.
+
+    Attributes:
+        model: The trained model.
+        device: Where the networks are.
+        networks: By name of the outcome, its network in evaluation mode: called with a view's tensor it gives scores.
+    """
+
+    networks: Mapping[str, torch.nn.Module]
 
     def __init__(self, model: Model, device: torch.device) -> None:
         self.model = model
         self.device = device
+        self.networks = {}
 
     @abstractmethod
     def examine(
-        self,
-        image: Image,
-        segmentation: Segmentation,
-        *,
-        slice_index: int | None,
-        explain: ToExplain,
-        clock: Clock,
+        self, case: Case, segmentation: Segmentation | None, *, request: AssessmentRequest, clock: Clock
     ) -> Examination:
-        """Classify and explain as `explain`, checked before, says; every map comes back in the geometry of `image`."""
+        """Answer and explain, every map in the geometry of the image that it explains.
+
+        Args:
+            case: Has the images that the method's `SPEC` asks for.
+            segmentation: In the geometry of the first image; None where the `SPEC` asks for none.
+            request: Checked before.
+            clock: Told when a step ends.
+        """

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from LiverAILib.data.assessment import CaseWarning, InputFamiliarity
+from LiverAILib.data.assessment import CaseWarning
+from LiverAILib.data.outcome import InputFamiliarity
 
 if TYPE_CHECKING:
     import torch

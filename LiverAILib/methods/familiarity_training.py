@@ -13,12 +13,12 @@ from LiverAILib.methods.familiarity import (
     PooledFeatures,
     fit_familiarity,
 )
-from LiverAILib.methods.nowak2021.method import IMAGE_SIZE, network_input
 from LiverAILib.methods.nowak2021.training import SliceSet
-from LiverAILib.methods.yin2021.input import InputSettings, window_starts
+from LiverAILib.methods.nowak2021.view import IMAGE_SIZE, network_input
 from LiverAILib.methods.yin2021.method import PIPELINE, pooled_windows
 from LiverAILib.methods.yin2021.network import Yin2021Network
 from LiverAILib.methods.yin2021.training import StackSet
+from LiverAILib.methods.yin2021.view import InputSettings, windows
 from LiverAILib.networks.classifier import ResNet50Classifier
 
 FEWEST_VALIDATION = 20
@@ -93,9 +93,7 @@ def pooled_stack_features(network: Yin2021Network, data: StackSet, settings: Inp
     network.eval()
     found = []
     for stack in data.stacks:
-        starts = window_starts(len(stack), settings)
-        windows = [stack[start : start + settings.slices].float()[None, None] for start in starts]
-        found.append(pooled_windows([network.features(window) for window in windows]))
+        found.append(pooled_windows([network.features(window[None]) for _, window in windows(stack, settings)]))
     return np.stack(found)
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from LiverAILib.data.assessment import CaseWarning, Condition, Drawing, Measurement, NotAssessed
+from LiverAILib.data.assessment import CaseWarning
+from LiverAILib.data.measurement import Condition, Drawing, Measurement, NotAssessed
 from LiverAILib.morphometry import cutoffs
 from LiverAILib.morphometry.covariates import contrast, number
 from LiverAILib.morphometry.findings import Anatomy, Morphometry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from LiverAILib.data.assessment import Condition, Drawing, Mark, Measurement, NotAssessed
+from LiverAILib.data.measurement import Condition, Drawing, Mark, Measurement, NotAssessed
 from LiverAILib.morphometry import cutoffs
 from LiverAILib.morphometry.findings import Anatomy, Morphometry
 

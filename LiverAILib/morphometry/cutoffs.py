@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from LiverAILib.data.assessment import Condition, Cutoff
+from LiverAILib.data.measurement import Condition, Cutoff
 
 WAI = "Wai CT et al., Hepatology 2003;38:518-526"
 WAI_POPULATION = "270 untreated patients with chronic hepatitis C (training 192, validation 78), biopsy, Ishak stages"

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from LiverAILib.data.assessment import CaseWarning, Drawing, Measurement, NotAssessed, Segmentation
+from LiverAILib.data.assessment import CaseWarning, Segmentation
+from LiverAILib.data.measurement import Drawing, Measurement, NotAssessed
 from LiverAILib.imaging.geometry import axis_order
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import modality_of

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from LiverAILib.data.assessment import CaseWarning, Measurement, Segmentation
+from LiverAILib.data.assessment import CaseWarning, Segmentation
+from LiverAILib.data.measurement import Measurement
 from LiverAILib.imaging.image import Image
 from LiverAILib.morphometry.attenuation import attenuation_findings
 from LiverAILib.morphometry.caudate import caudate_findings

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from LiverAILib.data.assessment import CaseWarning, Drawing, Mark, Measurement, NotAssessed
+from LiverAILib.data.assessment import CaseWarning
+from LiverAILib.data.measurement import Drawing, Mark, Measurement, NotAssessed
 from LiverAILib.morphometry.findings import Anatomy, Morphometry
 from LiverAILib.morphometry.surface import Surface, deviations, outer_surface, seen_edge
 

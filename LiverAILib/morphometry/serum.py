@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from LiverAILib.data.assessment import Condition, Cutoff, Measurement, NotAssessed
+from LiverAILib.data.measurement import Condition, Cutoff, Measurement, NotAssessed
 from LiverAILib.morphometry import cutoffs
 from LiverAILib.morphometry.covariates import COVARIATES, number
 from LiverAILib.morphometry.findings import Morphometry

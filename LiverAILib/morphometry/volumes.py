@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from LiverAILib.data.assessment import Condition, Drawing, Measurement, NotAssessed, Segmentation
+from LiverAILib.data.assessment import Segmentation
+from LiverAILib.data.measurement import Condition, Drawing, Measurement, NotAssessed
 from LiverAILib.morphometry import cutoffs
 from LiverAILib.morphometry.covariates import number
 from LiverAILib.morphometry.findings import Anatomy, Morphometry

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from LiverAILib.data.assessment import CaseWarning, Measurement, Segmentation
+from LiverAILib.data.assessment import CaseWarning, Segmentation
+from LiverAILib.data.measurement import Measurement
 from LiverAILib.data.structures import Structure
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import AxisOrder, axis_order

@@ -4,37 +4,60 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from LiverAILib.data.assessment import (
-    Assessment,
-    CaseWarning,
-    ChosenSlice,
-    Classification,
-    HeatMap,
-    Measurement,
-    NotAssessed,
-    Segmentation,
-)
+import numpy as np
+
+from LiverAILib.data.assessment import Assessment, CaseWarning, ChosenSlice, Segmentation
+from LiverAILib.data.fingerprint import hash_image
+from LiverAILib.data.measurement import Measurement, NotAssessed
+from LiverAILib.data.outcome import HeatMap, Outcome, outcome_from_record
+from LiverAILib.data.record import upgrade_record
 from LiverAILib.data.segmentation_file import write_segmentation
 from LiverAILib.data.structures import STRUCTURES
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import read_image, write_image
+from LiverAILib.imaging.image import Image
 
 RECORD, SEGMENTATION, HEATMAP = "assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd"
 OVERLAY, MEASUREMENTS, REPORT = "overlay.png", "measurements.png", "report.html"
+WITHOUT_VOXELS = "without_voxels"
+"""Entry of `Image.meta` of an image that was read back without its voxels, because its file is gone or was replaced."""
 
 
-def heatmap_file(assessment: Assessment, pipeline: str) -> str:
-    """File name of a pipeline's heat map; the primary one is `heatmap.nrrd`."""
-    return HEATMAP if pipeline == assessment.primary else f"heatmap_{pipeline}.nrrd"
+def heatmap_files(outcomes: Mapping[str, Any], primary: str) -> Iterator[tuple[str, int, str]]:
+    """Outcome, number and file name of every heat map; the primary outcome's is `heatmap.nrrd`.
+
+    Args:
+        outcomes: By name, outcomes or their records.
+        primary: Name of the primary one.
+    """
+    for name, outcome in outcomes.items():
+        heatmaps = outcome["heatmaps"] if isinstance(outcome, Mapping) else outcome.heatmaps
+        base = "heatmap" if name == primary else f"heatmap_{re.sub(r'[^A-Za-z0-9.-]+', '_', name)}"
+        for position, heatmap in enumerate(heatmaps):
+            given = heatmap if isinstance(heatmap, Mapping) else vars(heatmap)
+            suffix = f"_{given['role']}_{given['number'] + 1}" if len(heatmaps) > 1 else ""
+            yield name, position, f"{base}{suffix}.nrrd"
 
 
-def write_assessment(assessment: Assessment, output: str | os.PathLike[str]) -> dict[str, Path]:
+def write_assessment(
+    assessment: Assessment, output: str | os.PathLike[str], *, pictures: bool = True, images: bool = True
+) -> dict[str, Path]:
     """Write all files of an assessment to the folder `output`; files of an earlier run there are replaced.
 
     Everything is written beside its place first: a full disk leaves nothing half-written.
+
+    Args:
+        assessment: What is written.
+        output: Folder, made where it is missing.
+        pictures: Whether pictures and the report are made, which takes seconds.
+        images: Whether input images that came from no file are kept too, so that `read_assessment` finds them.
 
     Returns:
         What each file is, and where.
@@ -42,38 +65,96 @@ def write_assessment(assessment: Assessment, output: str | os.PathLike[str]) -> 
     Raises:
         UserError: The folder cannot be made or written, or the disk is full.
     """
-    from LiverAILib.results.measurement_picture import measurement_figure
-    from LiverAILib.results.pictures import assessment_figure, png_bytes
-    from LiverAILib.results.report import html_report
-
     output = Path(output)
     check_output_folder(output)
-    names = {"record": RECORD, "segmentation": SEGMENTATION, "overlay": OVERLAY, "report": REPORT}
-    names |= {f"heatmap {name}": heatmap_file(assessment, name) for name in assessment.pipelines}
     try:
         with tempfile.TemporaryDirectory(dir=output, prefix=".writing-") as folder:
-            unfinished = Path(folder)
-            write_segmentation(assessment.segmentation, unfinished / SEGMENTATION)
-            for name, result in assessment.pipelines.items():
-                header = {f"LiverAI_{key}": str(value) for key, value in vars(result.heatmap).items() if key != "image"}
-                write_image(result.heatmap.image, unfinished / heatmap_file(assessment, name), header=header)
-            (unfinished / OVERLAY).write_bytes(png_bytes(assessment_figure(assessment)))
-            drawn = measurement_figure(assessment)
-            if drawn is None:
-                (output / MEASUREMENTS).unlink(missing_ok=True)
-            else:
-                names["measurements"] = MEASUREMENTS
-                (unfinished / MEASUREMENTS).write_bytes(png_bytes(drawn))
-            (unfinished / REPORT).write_text(html_report(assessment), encoding="utf-8")
-            text = json.dumps(assessment.record(), indent=2, ensure_ascii=False)
-            (unfinished / RECORD).write_text(text + "\n", encoding="utf-8")
-            for name in names.values():
-                (unfinished / name).replace(output / name)
+            names = _write_volumes(assessment, Path(folder), images=images)
+            if pictures:
+                names |= _write_pictures(assessment, Path(folder))
+            text = json.dumps(_record(assessment, output, names), indent=2, ensure_ascii=False)
+            (Path(folder) / RECORD).write_text(text + "\n", encoding="utf-8")
+            for stale in {SEGMENTATION, MEASUREMENTS, OVERLAY, REPORT} - set(names.values()):
+                (output / stale).unlink(missing_ok=True)
+            # The record last: it marks a result as complete.
+            for name in (*names.values(), RECORD):
+                (Path(folder) / name).replace(output / name)
     except OSError as error:
         raise UserError(
             f"{output}: cannot be written ({error.strerror}). Choose a folder that is writable and has space."
         ) from None
-    return {what: output / name for what, name in names.items()}
+    return {"record": output / RECORD, **{what: output / name for what, name in names.items()}}
+
+
+def _write_volumes(assessment: Assessment, folder: Path, *, images: bool) -> dict[str, str]:
+    names = {}
+    if assessment.segmentation is not None:
+        names["segmentation"] = SEGMENTATION
+        write_segmentation(assessment.segmentation, folder / SEGMENTATION)
+    for name, number, file in heatmap_files(assessment.outcomes, assessment.primary):
+        heatmap = assessment.outcomes[name].heatmaps[number]
+        header = {f"LiverAI_{key}": str(value) for key, value in heatmap.description().items()}
+        write_image(heatmap.image, folder / file, header=header)
+        names[f"heatmap {file.removesuffix('.nrrd').removeprefix('heatmap').strip('_') or name}"] = file
+    for role, number, image in _all_images(assessment) if images else ():
+        if not image.meta.get("path"):
+            names[f"image {role} {number + 1}"] = f"image_{role}_{number + 1}.nrrd"
+            write_image(image, folder / names[f"image {role} {number + 1}"])
+    return names
+
+
+def _write_pictures(assessment: Assessment, folder: Path) -> dict[str, str]:
+    from LiverAILib.results.measurement_picture import measurement_figure
+    from LiverAILib.results.pictures import assessment_figure, png_bytes
+    from LiverAILib.results.report import html_report
+
+    names = {"overlay": OVERLAY, "report": REPORT}
+    overlay = png_bytes(assessment_figure(assessment))
+    (folder / OVERLAY).write_bytes(overlay)
+    drawn = measurement_figure(assessment)
+    measurements = None if drawn is None else png_bytes(drawn)
+    if measurements is not None:
+        names["measurements"] = MEASUREMENTS
+        (folder / MEASUREMENTS).write_bytes(measurements)
+    report = html_report(assessment, overlay=overlay, measurements=measurements)
+    (folder / REPORT).write_text(report, encoding="utf-8")
+    return names
+
+
+def _record(assessment: Assessment, output: Path, names: Mapping[str, str]) -> dict[str, Any]:
+    """The record with the files of heat maps, and of images relative to the result."""
+    record = assessment.record()
+    for name, number, file in heatmap_files(assessment.outcomes, assessment.primary):
+        record["outcomes"][name]["heatmaps"][number]["file"] = file
+    record["images"] = []
+    for role, number, image in _all_images(assessment):
+        path = image.meta.get("path")
+        file = names.get(f"image {role} {number + 1}")
+        if path:
+            file = _relative(Path(str(path)), output)
+        record["images"].append(
+            {
+                "role": role,
+                "number": number,
+                "file": file,
+                "modality": image.modality,
+                "meta": {key: value for key, value in image.meta.items() if key != "path"},
+            }
+        )
+    return record
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return os.path.relpath(path, folder).replace(os.sep, "/")
+    except ValueError:  # another drive
+        return str(path)
+
+
+def _all_images(assessment: Assessment) -> Iterator[tuple[str, int, Image]]:
+    for role, images in assessment.images.items():
+        for number, image in enumerate(images):
+            yield role, number, image
 
 
 def check_output_folder(output: Path) -> None:
@@ -83,7 +164,7 @@ def check_output_folder(output: Path) -> None:
         UserError: It is a file, or cannot be made or written.
     """
     if output.exists() and not output.is_dir():
-        raise UserError(f"{output}: is a file, not a folder. Choose another --output.")
+        raise UserError(f"{output}: is a file, not a folder. Choose another output folder.")
     try:
         output.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=output):
@@ -95,43 +176,94 @@ def check_output_folder(output: Path) -> None:
 
 
 def read_assessment(folder: str | os.PathLike[str]) -> Assessment:
-    """The assessment that `write_assessment` wrote; its `image` is the segmentation's geometry without voxel values.
+    """The assessment that `write_assessment` wrote, but for the drawings.
+
+    The images are read from the files that the case came from, as long as they are there and hold the same voxels. An image
+    that cannot be had has the right geometry, no voxel values (all 0) and `WITHOUT_VOXELS` in its `meta`. Results of earlier
+    versions are read too.
 
     Raises:
         UserError: A file is missing or damaged.
     """
     folder = Path(folder)
+    path = folder / RECORD
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        stored = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"{folder / RECORD}: not a readable assessment ({error}). Run `liverai assess` again."
-        ) from None
-    labels = read_image(folder / SEGMENTATION)
-    pipelines = {}
-    for name, result in record["pipelines"].items():
-        file = HEATMAP if name == record["primary_pipeline"] else f"heatmap_{name}.nrrd"
-        pipelines[name] = Classification(
-            result["probabilities"], HeatMap(read_image(folder / file, constant_allowed=True), **result["heatmap"])
+        raise UserError(f"{path}: not a readable assessment ({error}). Run `liverai assess` again.") from None
+    record = upgrade_record(stored, where=str(path))
+    try:
+        return _assessment(record, folder)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise UserError(f"{path}: the record is damaged ({error!r}). Run `liverai assess` again.") from None
+
+
+def _assessment(record: Mapping[str, Any], folder: Path) -> Assessment:
+    segmentation = None
+    if record["segmentation"] is not None:
+        structures = tuple(STRUCTURES[name] for name in record["segmentation"]["structures"])
+        labels = read_image(folder / SEGMENTATION, constant_allowed=True)
+        segmentation = Segmentation(
+            replace(labels, modality=None, meta={}), structures, record["segmentation"]["source"]
         )
     chosen = record["slice"]
+    provenance = record["provenance"]
     return Assessment(
         case_id=record["case_id"],
-        image=labels,
+        images=_images(record, folder),
         method=record["method"],
         model=record["model"],
-        segmentation=Segmentation(
-            labels,
-            tuple(STRUCTURES[name] for name in record["segmentation"]["structures"]),
-            record["segmentation"]["source"],
-        ),
-        pipelines=pipelines,
-        primary=record["primary_pipeline"],
+        segmentation=segmentation,
+        outcomes=_outcomes(record, folder),
+        primary=record["primary_outcome"],
         chosen_slice=None if chosen is None else ChosenSlice(**{**chosen, "center_lps": tuple(chosen["center_lps"])}),
         measurements=tuple(Measurement.from_record(m) for m in record["measurements"]),
-        not_assessed=tuple(NotAssessed(**n) for n in record.get("not_assessed", ())),
+        not_assessed=tuple(NotAssessed(**n) for n in record["not_assessed"]),
         warnings=tuple(CaseWarning(**w) for w in record["warnings"]),
-        provenance=record["provenance"],
+        provenance=provenance,
         seconds=record["seconds"],
-        simulated=record["provenance"]["model"]["simulated"],
+        simulated=provenance["model"]["simulated"],
+    )
+
+
+def _outcomes(record: Mapping[str, Any], folder: Path) -> dict[str, Outcome]:
+    maps: dict[str, list[HeatMap]] = {name: [] for name in record["outcomes"]}
+    for name, number, file in heatmap_files(record["outcomes"], record["primary_outcome"]):
+        stored = {k: v for k, v in record["outcomes"][name]["heatmaps"][number].items() if k != "file"}
+        image = read_image(folder / file, constant_allowed=True)
+        maps[name].append(HeatMap(replace(image, modality=None, meta={}), **stored))
+    return {name: outcome_from_record(one, tuple(maps[name])) for name, one in record["outcomes"].items()}
+
+
+def _images(record: Mapping[str, Any], folder: Path) -> dict[str, tuple[Image, ...]]:
+    """The images of a record, read again where their files hold what was assessed."""
+    stored = {(one["role"], one["number"]): one for one in record.get("images", ())}
+    found: dict[str, list[Image]] = {}
+    for given in record["provenance"]["inputs"]:
+        role = given["role"] or "image"
+        about = stored.get((given["role"], given["number"]), {})
+        found.setdefault(role, []).append(_image(given, about, folder))
+    return {role: tuple(images) for role, images in found.items()}
+
+
+def _image(given: Mapping[str, Any], about: Mapping[str, Any], folder: Path) -> Image:
+    meta = about.get("meta", {})
+    modality = about.get("modality", given["modality"])
+    file = about.get("file")
+    if file and (folder / file).exists():
+        try:
+            image = read_image(os.path.normpath(folder / file), series=meta.get("series_uid"), constant_allowed=True)
+        except UserError:
+            image = None
+        if image is not None and hash_image(image) == given["sha256"]:
+            path = {"path": str(image.meta["path"])} if image.meta.get("path") and not file.startswith("image_") else {}
+            return replace(image, modality=modality, meta={**meta, **path})
+    columns, rows, slices = given["size"]
+    return Image(
+        np.broadcast_to(np.uint8(0), (slices, rows, columns)),
+        tuple(given["spacing_mm"]),
+        tuple(given["origin_lps_mm"]),
+        tuple(tuple(row) for row in given["direction_lps"]),
+        modality,
+        {**meta, WITHOUT_VOXELS: True},
     )

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from LiverAILib.data.assessment import Assessment, Drawing
+from LiverAILib.data.assessment import Assessment
+from LiverAILib.data.measurement import Drawing
 from LiverAILib.data.structures import STRUCTURES
 from LiverAILib.imaging.geometry import AxisOrder, axis_order
 from LiverAILib.imaging.intensity import modality_of

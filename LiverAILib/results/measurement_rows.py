@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from LiverAILib.data.assessment import Assessment, Cutoff, Measurement
+from LiverAILib.data.assessment import Assessment
+from LiverAILib.data.measurement import Cutoff, Measurement
 
 CUTOFF_NOTE = "A cut-off describes the patients of its source, measured as they were there. It is no diagnosis."
 

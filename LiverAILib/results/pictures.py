@@ -7,17 +7,19 @@ import io
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from LiverAILib.data.assessment import Assessment
+from LiverAILib.data.outcome import Classification, HeatMap
 from LiverAILib.data.structures import LIVER
 from LiverAILib.imaging.geometry import axis_order
 from LiverAILib.imaging.intensity import CT_WINDOW_HU, modality_of
 from LiverAILib.results.shown_slice import shown_slice
 
 HEATMAP_OPACITY = 0.6
-COLORMAP = "inferno"
+COLORMAP, SIGNED_COLORMAP = "inferno", "bwr"
 
 
 def fuse(
@@ -26,7 +28,7 @@ def fuse(
     """RGB (rows, columns, 3), 0..1: the heat map over the gray image, the more opaque the hotter.
 
     Args:
-        section: Intensities 0..1 (rows, columns).
+        section: Intensities 0..1 (rows, columns), or RGB (rows, columns, 3).
         heat: Raw map, same shape. Where it is 0 the image stays as it is.
         opacity: Opacity at the maximum.
         maximum: Value of the map that is shown at full strength; the largest of `heat` where None.
@@ -35,41 +37,88 @@ def fuse(
     scaled = np.clip(heat / maximum, 0, 1) if maximum > 0 else np.zeros_like(heat)
     color = colormaps[COLORMAP](0.25 + 0.75 * scaled)[..., :3]
     weight = (opacity * scaled)[..., None]
-    return (1 - weight) * section[..., None] + weight * color
+    base = section if section.ndim == 3 else section[..., None]
+    return (1 - weight) * base + weight * color
+
+
+def fuse_signed(
+    section: np.ndarray, heat: np.ndarray, *, opacity: float = HEATMAP_OPACITY, maximum: float | None = None
+) -> np.ndarray:
+    """RGB as of `fuse` for a signed map: red where it is positive, blue where it is negative (Byra 2021)."""
+    maximum = np.abs(heat).max() if maximum is None else maximum
+    scaled = np.clip(heat / maximum, -1, 1) if maximum > 0 else np.zeros_like(heat)
+    color = colormaps[SIGNED_COLORMAP]((scaled + 1) / 2)[..., :3]
+    weight = (opacity * np.abs(scaled))[..., None]
+    base = section if section.ndim == 3 else section[..., None]
+    return (1 - weight) * base + weight * color
 
 
 def assessment_figure(assessment: Assessment, *, title: bool = True) -> Figure:
-    """The slice of `shown_slice` twice or more: with the liver's outline, and with the heat map of every pipeline.
+    """A row for each image: its slice of `shown_slice` with the liver's outline, then each of its heat maps fused over it.
 
     Shown as radiologists look at it: anterior up, the patient's right on the left. A heat map is scaled by its maximum in
     the whole volume.
     """
-    order = axis_order(assessment.image)
-    shown = shown_slice(assessment)
-    position = shown.position
-    section = display_gray(order.apply(assessment.image.array)[position], modality=modality_of(assessment.image))
-    liver = order.apply(assessment.segmentation.image.array)[position] == LIVER.label
-    spacing = [assessment.image.spacing[axis] for axis in order.axes]
-    extent = (0, section.shape[1] * spacing[0], section.shape[0] * spacing[1], 0)
-    panels = 1 + len(assessment.pipelines)
-    figure = Figure(figsize=(4.2 * panels, 4.2 * extent[2] / extent[1] + (0.5 if title else 0)), layout="constrained")
+    main = next(iter(assessment.images))
+    rows = [(role, number) for role, images in assessment.images.items() for number in range(len(images))]
+    maps = {
+        key: [h for o in assessment.outcomes.values() for h in o.heatmaps if (h.role or main, h.number) == key]
+        for key in rows
+    }
+    columns = 1 + max(len(found) for found in maps.values())
+    extents = [_section(assessment, *key)[1] for key in rows]
+    height = sum(4.2 * extent[2] / extent[1] for extent in extents)
+    figure = Figure(figsize=(4.2 * columns, height + (0.5 if title else 0)), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, panels, squeeze=False)[0]
-    axes[0].imshow(section, cmap="gray", vmin=0, vmax=1, extent=extent)
-    if liver.any():
-        axes[0].contour(liver, [0.5], colors=["#e6a08c"], linewidths=1.2, extent=extent, origin="upper")
-    axes[0].set_title(f"Slice {shown.index}, liver outline", fontsize=10)
-    for axis, (name, result) in zip(axes[1:], assessment.pipelines.items(), strict=True):
-        volume = result.heatmap.image.array
-        heat = order.apply(volume)[position]
-        axis.imshow(fuse(section, heat, maximum=float(volume.max())), extent=extent)
-        probability = result.probabilities[result.heatmap.target]
-        axis.set_title(f"{result.heatmap.method}, {name}: {result.heatmap.target} {probability:.2f}", fontsize=10)
-    for axis in axes:
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for key, row in zip(rows, axes, strict=True):
+        _draw_image(row[0], assessment, *key)
+        for axis, heatmap in zip(row[1:], maps[key], strict=False):
+            _draw_heatmap(axis, assessment, heatmap, *key)
+    for axis in axes.ravel():
         axis.set_axis_off()
     if title and assessment.simulated:
         figure.suptitle("Classifier trained on simulated cases. Research use only.", fontsize=9, color="#a33")
     return figure
+
+
+def _section(assessment: Assessment, role: str, number: int) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """The shown slice of an image for the eye, and its extent in mm."""
+    image = assessment.images[role][number]
+    order = axis_order(image)
+    shown = shown_slice(assessment, role, number)
+    section = order.apply(image.array)[shown.position]
+    if not image.color:
+        section = display_gray(section, modality=modality_of(image))
+    elif section.dtype == np.uint8:
+        section = section / 255
+    spacing = [image.spacing[axis] for axis in order.axes]
+    return section, (0, section.shape[1] * spacing[0], section.shape[0] * spacing[1], 0)
+
+
+def _draw_image(axis: Axes, assessment: Assessment, role: str, number: int) -> None:
+    section, extent = _section(assessment, role, number)
+    shown = shown_slice(assessment, role, number)
+    axis.imshow(section, cmap="gray", vmin=0, vmax=1, extent=extent)
+    image = assessment.images[role][number]
+    title = f"Slice {shown.index}" if len(image.array) > 1 else role.replace("_", " ")
+    if assessment.segmentation is not None and image is assessment.image:
+        liver = axis_order(image).apply(assessment.segmentation.image.array)[shown.position] == LIVER.label
+        if liver.any():
+            axis.contour(liver, [0.5], colors=["#e6a08c"], linewidths=1.2, extent=extent, origin="upper")
+        title = f"Slice {shown.index}, liver outline"
+    axis.set_title(title, fontsize=10)
+
+
+def _draw_heatmap(axis: Axes, assessment: Assessment, heatmap: HeatMap, role: str, number: int) -> None:
+    section, extent = _section(assessment, role, number)
+    volume = heatmap.image.array
+    heat = axis_order(heatmap.image).apply(volume)[shown_slice(assessment, role, number).position]
+    blend = fuse_signed if heatmap.signed else fuse
+    axis.imshow(blend(section, heat, maximum=float(np.abs(volume).max())), extent=extent)
+    outcome = assessment.outcomes[heatmap.pipeline]
+    value = f"{outcome.probabilities[heatmap.target]:.2f}" if isinstance(outcome, Classification) else outcome.answer
+    axis.set_title(f"{heatmap.method}, {heatmap.pipeline}: {heatmap.target} {value}", fontsize=10)
 
 
 def display_gray(section: np.ndarray, *, modality: str = "MR") -> np.ndarray:

@@ -86,6 +86,10 @@ class Segmenter:
         result = self.examine(image)
         return result.segmentation, result.warnings
 
+    def liver(self, image: Image) -> np.ndarray:
+        """Bool (k, j, i) of `image`: the liver."""
+        return self.segment(image)[0].image.array == LIVER.label
+
     def examine(self, image: Image) -> SegmentationResult:
         """Label map in the geometry of `image`, its warnings, and the figures that they rest on.
 

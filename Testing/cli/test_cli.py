@@ -181,7 +181,7 @@ def test_batch_goes_on_after_a_failed_case_and_resumes(folder, tmp_path, capsys)
     assert times == {name: (tmp_path / "out" / name / "assessment.json").stat().st_mtime_ns for name in done}
     main([*command, "--heatmap", "hirescam"])
     made = [json.loads((tmp_path / "out" / name / "assessment.json").read_text()) for name in done]
-    assert {one["pipelines"]["segmented"]["heatmap"]["method"] for one in made} == ({"HiResCAM"} if done else set())
+    assert {one["outcomes"]["segmented"]["heatmaps"][0]["method"] for one in made} == ({"HiResCAM"} if done else set())
 
 
 def test_batch_takes_the_masks_and_covariates_of_a_manifest(folder, tmp_path):

@@ -34,7 +34,7 @@ def test_a_row_holds_its_files_label_and_covariates(folder):
     assert (first.case_id, first.patient_id, first.split, first.label) == ("c1", "p1", "train", 4)
     assert first.covariates == {"age_years": "61"}
     assert second.covariates == {}
-    image = first.read_image("t2")
+    image = first.read_image("t2", "MR")
     assert image.modality == "MR"
     assert first.read_mask("liver", image).sum() == 12
     assert [row.case_id for row in cohort.split("test")] == ["c2"]

@@ -15,8 +15,8 @@ from LiverAILib.jobs.add_familiarity import add_familiarity
 from LiverAILib.jobs.assess import assess
 from LiverAILib.methods.familiarity import PooledFeatures
 from LiverAILib.methods.familiarity_training import FEWEST_VALIDATION, familiarity_state, pooled_features
-from LiverAILib.methods.nowak2021.method import network_input
 from LiverAILib.methods.nowak2021.training import SliceSet
+from LiverAILib.methods.nowak2021.view import network_input
 from LiverAILib.networks.classifier import ResNet50Classifier
 from Testing.models import untrained_nowak2021
 

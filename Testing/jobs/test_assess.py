@@ -57,7 +57,7 @@ def test_mask_and_map_follow_the_anatomy_through_every_axis_order(assessor, phan
     assert result.probabilities == expected.probabilities
     for found, reference in (
         (result.heatmap.image, expected.heatmap.image),
-        (result.pipelines["full"].heatmap.image, expected.pipelines["full"].heatmap.image),
+        (result.outcomes["full"].heatmaps[0].image, expected.outcomes["full"].heatmaps[0].image),
         (result.segmentation.image, expected.segmentation.image),
     ):
         assert found.same_geometry(moved, tolerance_mm=1e-9)
@@ -134,7 +134,7 @@ def test_another_class_can_be_explained(assessor, phantom):
     maps = {name: assessor.assess(case, target_class=name).heatmap for name in ("cirrhosis", "no cirrhosis")}
     assert {name: heat.target for name, heat in maps.items()} == {name: name for name in maps}
     assert not np.array_equal(maps["cirrhosis"].image.array, maps["no cirrhosis"].image.array)
-    with pytest.raises(UserError, match="unknown class"):
+    with pytest.raises(UserError, match="unknown to the model"):
         assessor.assess(case, target_class="F3")
 
 
@@ -142,16 +142,16 @@ def test_a_finer_map_explains_the_same_probabilities_in_the_same_place(assessor,
     image, mask = phantom
     case = Case({"t2": image}, masks={"liver": mask})
     coarse, fine = assessor.assess(case), assessor.assess(case, heatmap="hirescam")
-    for name, one in fine.pipelines.items():
-        other = coarse.pipelines[name]
+    for name, one in fine.outcomes.items():
+        other = coarse.outcomes[name]
         assert one.probabilities == other.probabilities
-        assert (one.heatmap.method, other.heatmap.method) == ("HiResCAM", "Grad-CAM")
-        assert one.heatmap.target == other.heatmap.target
+        assert (one.heatmaps[0].method, other.heatmaps[0].method) == ("HiResCAM", "Grad-CAM")
+        assert one.heatmaps[0].target == other.heatmaps[0].target
         axis = 2 - fine.chosen_slice.axis
-        with_mass = np.flatnonzero(one.heatmap.image.array.any(tuple(a for a in range(3) if a != axis)))
+        with_mass = np.flatnonzero(one.heatmaps[0].image.array.any(tuple(a for a in range(3) if a != axis)))
         assert with_mass.tolist() == [fine.chosen_slice.index]
     assert fine.provenance["settings"]["heatmap"] == "hirescam"
-    with pytest.raises(UserError, match=r"--heatmap guided: unknown\. Use one of grad-cam, hirescam"):
+    with pytest.raises(UserError, match=r"heat map 'guided': unknown\. Use one of grad-cam, hirescam"):
         assessor.assess(case, heatmap="guided")
 
 
@@ -163,7 +163,7 @@ def test_the_card_calibrates_the_probabilities_and_the_class_that_is_explained(m
     case = Case({"t2": image}, masks={"liver": mask})
     plain, found = assess(case, model, device="cpu"), assess(case, shifted, device="cpu")
     assert found.predicted == found.heatmap.target == called
-    assert found.pipelines["full"].probabilities == plain.pipelines["full"].probabilities
+    assert found.outcomes["full"].probabilities == plain.outcomes["full"].probabilities
     log_odds = [np.log(one.probabilities["cirrhosis"] / one.probabilities["no cirrhosis"]) for one in (plain, found)]
     assert log_odds[1] == pytest.approx(log_odds[0] + intercept, abs=1e-3)
 
@@ -239,7 +239,7 @@ def test_the_record_says_what_it_was_made_with(assessor, phantom, model):
     record = assessor.assess(Case({"t2": image}, masks={"liver": mask})).record()
     provenance = record["provenance"]
     assert provenance["model"]["sha256"] == model.checksum
-    assert len(provenance["input"]["sha256"]) == 64
+    assert len(provenance["inputs"][0]["sha256"]) == 64
     assert set(record["seconds"]) >= {"check_input", "segment", "choose_slice", "measure"}
     assert any("simulated" in note for note in record["notes"])
     volume = next(m for m in record["measurements"] if m["name"] == "Liver volume")

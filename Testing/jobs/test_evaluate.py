@@ -62,10 +62,10 @@ def test_scores_are_those_of_the_assessor_one_by_one(done, folder):
     assessor = Assessor(folder / "untrained", device="cpu")
     tests = read_subject(folder / "untrained").tests(read_cohort(folder / "cohort" / "manifest.csv"), "test")
     for row, test in zip(rows[:2], tests[:2], strict=True):
-        assessment = assessor.assess(case_of(test, "t2", "given"))
+        assessment = assessor.assess(case_of(test, {"t2": "MR"}, "given"))
         assert float(row["score:cirrhosis"]) == pytest.approx(assessment.probabilities["cirrhosis"], abs=1e-6)
         assert float(row["score:full"]) == pytest.approx(
-            assessment.pipelines["full"].probabilities["cirrhosis"], abs=1e-6
+            assessment.outcomes["full"].probabilities["cirrhosis"], abs=1e-6
         )
         assert row["label"] == ("cirrhosis" if test.row.label == 4 else "no cirrhosis")
         volume = next(m.value for m in assessment.measurements if m.key == "liver_volume")
@@ -213,8 +213,8 @@ def test_kept_arrays_give_the_maps_back(done, folder):
     test = read_subject(folder / "untrained").tests(read_cohort(folder / "cohort" / "manifest.csv"), "test")[0]
     with np.load(done[1] / "cases" / "c0.npz") as arrays:
         heat, seen = arrays["heat_segmented"], arrays["seen_segmented"]
-    assessment = Assessor(folder / "untrained", device="cpu").assess(case_of(test, "t2", "given"))
-    expected = assessment.pipelines["segmented"].heatmap.image.array
+    assessment = Assessor(folder / "untrained", device="cpu").assess(case_of(test, {"t2": "MR"}, "given"))
+    expected = assessment.outcomes["segmented"].heatmaps[0].image.array
     assert heat.sum() == pytest.approx(expected.sum(), rel=1e-5)
     assert seen.any((1, 2)).sum() == 1
     assert heat[~seen].sum() == 0

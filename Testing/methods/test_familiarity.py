@@ -12,10 +12,11 @@ from scipy.stats import multivariate_normal
 from sklearn.decomposition import PCA
 
 from LiverAILib.data.assessment import Segmentation
+from LiverAILib.data.case import Case
 from LiverAILib.data.model import FAMILIARITY, load_model, save_model
+from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.structures import LIVER
 from LiverAILib.imaging.image import Image
-from LiverAILib.methods.base import ToExplain
 from LiverAILib.methods.familiarity import (
     PooledFeatures,
     familiarity_warnings,
@@ -23,10 +24,11 @@ from LiverAILib.methods.familiarity import (
     read_familiarity,
 )
 from LiverAILib.methods.familiarity_training import pooled_stack_features
-from LiverAILib.methods.nowak2021.method import Nowak2021, network_input, prepare_slice
-from LiverAILib.methods.yin2021.input import prepare_stack
+from LiverAILib.methods.nowak2021.method import Nowak2021
+from LiverAILib.methods.nowak2021.view import network_input, prepare_slice
 from LiverAILib.methods.yin2021.method import Yin2021
 from LiverAILib.methods.yin2021.training import StackSet
+from LiverAILib.methods.yin2021.view import prepare_stack
 from LiverAILib.networks.classifier import ResNet50Classifier
 from Testing.models import untrained_nowak2021, untrained_yin2021
 
@@ -146,14 +148,16 @@ def _case():
 
 
 def _examine(method, image, segmentation):
-    return method.examine(image, segmentation, slice_index=1, explain=ToExplain(), clock=lambda step: None)
+    return method.examine(
+        Case({"t2": image}), segmentation, request=AssessmentRequest(slice_index=1), clock=lambda step: None
+    )
 
 
 def test_an_assessment_warns_of_an_unfamiliar_input_with_its_figures(tmp_path):
     plain = untrained_nowak2021(tmp_path / "plain", image_size=32)
     image, segmentation = _case()
     method = Nowak2021(plain, torch.device("cpu"))
-    assert _examine(method, image, segmentation).pipelines["full"].familiarity is None
+    assert _examine(method, image, segmentation).outcomes["full"].familiarity is None
     state = dict(plain.state())
     rng = np.random.default_rng(2)
     for pipeline, network in method.networks.items():
@@ -168,8 +172,8 @@ def test_an_assessment_warns_of_an_unfamiliar_input_with_its_figures(tmp_path):
     card = {key: value for key, value in plain.card.items() if key != "weights"}
     fitted = save_model(tmp_path / "fitted", card, state, storage="float32")
     found = _examine(Nowak2021(load_model(fitted.folder), torch.device("cpu")), image, segmentation)
-    assert not found.pipelines["full"].familiarity.unfamiliar
-    judged = found.pipelines["segmented"].familiarity
+    assert not found.outcomes["full"].familiarity.unfamiliar
+    judged = found.outcomes["segmented"].familiarity
     assert judged.unfamiliar
     [warning] = [one for one in found.warnings if one.code == "unfamiliar_input"]
     assert f"{judged.distance:.2f}" in warning.text
@@ -200,8 +204,8 @@ def test_a_volume_is_judged_by_the_mean_of_its_windows(tmp_path, away, unfamilia
     state = {**plain.state(), **fit_familiarity(near[:30], near[30:]).state(f"{FAMILIARITY}.abdomen.")}
     card = {key: value for key, value in plain.card.items() if key != "weights"}
     fitted = Yin2021(save_model(tmp_path / "fitted", card, state, storage="float32"), torch.device("cpu"))
-    found = fitted.examine(image, segmentation, slice_index=None, explain=ToExplain(), clock=lambda step: None)
-    assert found.pipelines["abdomen"].familiarity.unfamiliar is unfamiliar
+    found = fitted.examine(Case({"ct": image}), segmentation, request=AssessmentRequest(), clock=lambda step: None)
+    assert found.outcomes["abdomen"].familiarity.unfamiliar is unfamiliar
     assert ("unfamiliar_input" in [warning.code for warning in found.warnings]) is unfamiliar
-    before = method.examine(image, segmentation, slice_index=None, explain=ToExplain(), clock=lambda step: None)
-    assert found.pipelines["abdomen"].probabilities == before.pipelines["abdomen"].probabilities
+    before = method.examine(Case({"ct": image}), segmentation, request=AssessmentRequest(), clock=lambda step: None)
+    assert found.outcomes["abdomen"].probabilities == before.outcomes["abdomen"].probabilities

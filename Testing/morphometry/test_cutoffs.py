@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from LiverAILib.data.assessment import Condition, Cutoff, Measurement
+from LiverAILib.data.measurement import Condition, Cutoff, Measurement
 from LiverAILib.morphometry import cutoffs
 from Testing.conftest import ROOT
 

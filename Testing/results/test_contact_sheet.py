@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from LiverAILib.data.assessment import CaseWarning, Measurement, Segmentation
+from LiverAILib.data.assessment import CaseWarning, Segmentation
+from LiverAILib.data.measurement import Measurement
 from LiverAILib.data.structures import LIVER, SPLEEN
 from LiverAILib.errors import UserError
 from LiverAILib.results.contact_sheet import contact_sheet, shown_slices, write_contact_sheet

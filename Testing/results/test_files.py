@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from LiverAILib.data.case import Case
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.files import read_image, write_image
 from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.assess import assess
+from LiverAILib.results import pictures
 from LiverAILib.results.files import read_assessment, write_assessment
 from Testing.models import untrained_nowak2021
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +40,93 @@ def test_what_was_written_comes_back(tmp_path, assessment):
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(p.name for p in files.values())
     back = read_assessment(tmp_path / "out")
     assert json.loads(json.dumps(back.record())) == json.loads(json.dumps(assessment.record()))
-    np.testing.assert_array_equal(back.segmentation.image.array, assessment.segmentation.image.array)
-    for name, result in assessment.pipelines.items():
-        np.testing.assert_array_equal(back.pipelines[name].heatmap.image.array, result.heatmap.image.array)
-        assert back.pipelines[name].heatmap.image.same_geometry(assessment.image)
+    for one, other in ((back.image, assessment.image), (back.segmentation.image, assessment.segmentation.image)):
+        assert_same_image(one, other)
+    for name, outcome in assessment.outcomes.items():
+        assert_same_image(back.outcomes[name].heatmaps[0].image, outcome.heatmaps[0].image)
+        assert back.outcomes[name].familiarity == outcome.familiarity
+
+
+def assert_same_image(one, other):
+    assert (one.array.dtype, one.modality, dict(one.meta)) == (other.array.dtype, other.modality, dict(other.meta))
+    np.testing.assert_array_equal(one.array, other.array)
+    assert one.same_geometry(other, tolerance_mm=1e-9)
+
+
+def test_an_image_from_a_file_is_read_again_while_it_is_what_was_assessed(tmp_path, assessment):
+    file = write_image(assessment.image, tmp_path / "in" / "scan.nrrd")
+    from_file = replace(assessment, images={"t2": (replace(read_image(file), modality="MR"),)})
+    files = write_assessment(from_file, tmp_path / "out", pictures=False)
+    assert "image t2 1" not in files, "the scan is not copied"
+    assert_same_image(read_assessment(tmp_path / "out").image, from_file.image)
+    write_image(assessment.image.with_array(assessment.image.array + 1), file)
+    changed = read_assessment(tmp_path / "out").image
+    assert changed.meta["without_voxels"]
+    assert changed.same_geometry(assessment.image)
+    assert not changed.array.any()
+
+
+def test_pictures_only_where_they_are_wanted(tmp_path, assessment):
+    write_assessment(assessment, tmp_path, pictures=False, images=False)
+    names = {"assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd", "heatmap_full.nrrd"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+
+
+def test_each_picture_is_drawn_once(tmp_path, assessment, monkeypatch):
+    drawn = []
+    draw = pictures.assessment_figure
+    monkeypatch.setattr(pictures, "assessment_figure", lambda shown: drawn.append(shown) or draw(shown))
+    write_assessment(assessment, tmp_path)
+    assert drawn == [assessment]
+
+
+def test_the_record_follows_the_published_schema(tmp_path, assessment):
+    schema = json.loads((ROOT / "docs" / "assessment.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    write_assessment(assessment, tmp_path, pictures=False)
+    record = json.loads((tmp_path / "assessment.json").read_text(encoding="utf-8"))
+    jsonschema.validate(record, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**record, "outcomes": {}}, schema)
+
+
+def test_a_record_of_version_1_still_loads(tmp_path, assessment):
+    """Written by version 0.1.0 before outcomes took the place of pipelines."""
+    write_assessment(assessment, tmp_path, pictures=False)
+    record = json.loads((tmp_path / "assessment.json").read_text(encoding="utf-8"))
+    (tmp_path / "assessment.json").write_text(json.dumps(as_version_1(record)), encoding="utf-8")
+    back = read_assessment(tmp_path)
+    assert back.predicted == assessment.predicted
+    assert back.outcomes["full"].probabilities == assessment.outcomes["full"].probabilities
+    np.testing.assert_array_equal(back.heatmap.image.array, assessment.heatmap.image.array)
+    assert back.image.same_geometry(assessment.image)
+
+
+def as_version_1(record):
+    """What 0.1.0 wrote: one image, one heat map a pipeline, no schema."""
+    pipelines = {
+        name: {
+            "predicted": one["answer"],
+            "probabilities": one["probabilities"],
+            "heatmap": {k: one["heatmaps"][0][k] for k in ("method", "target", "pipeline", "scale", "zero")},
+            "familiarity": one["familiarity"],
+        }
+        for name, one in record["outcomes"].items()
+    }
+    (given,) = record["provenance"]["inputs"]
+    provenance = {**record["provenance"], "input": {k: v for k, v in given.items() if k not in ("role", "number")}}
+    del provenance["inputs"]
+    kept = {k: v for k, v in record.items() if k not in ("schema", "outcomes", "primary_outcome", "images")}
+    return {**kept, "pipelines": pipelines, "primary_pipeline": record["primary_outcome"], "provenance": provenance}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [("[]", "not the record"), ('{"schema": 9}', "later version"), ("{}", "not the")]
+)
+def test_what_is_no_record_is_refused(tmp_path, content, says):
+    (tmp_path / "assessment.json").write_text(content)
+    with pytest.raises(UserError, match=says):
+        read_assessment(tmp_path)
 
 
 def test_the_heat_map_says_in_its_header_what_it_is(tmp_path, assessment):

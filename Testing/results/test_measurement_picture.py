@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from LiverAILib.data.assessment import Assessment, Drawing, Mark
+from LiverAILib.data.assessment import Assessment
+from LiverAILib.data.measurement import Drawing, Mark
 from LiverAILib.morphometry import measure
 from LiverAILib.results.measurement_picture import measurement_figure
 from LiverAILib.results.pictures import png_bytes
@@ -15,7 +16,7 @@ from Testing.morphometry.phantoms import box_organs
 def assessment(drawings: tuple[Drawing, ...]) -> Assessment:
     image, segmentation = box_organs()
     return Assessment(
-        case_id="box", image=image, method="", model="", segmentation=segmentation, pipelines={}, primary="",
+        case_id="box", images={"ct": (image,)}, method="", model="", segmentation=segmentation, outcomes={}, primary="",
         chosen_slice=None, drawings=drawings,
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from LiverAILib.data.assessment import Condition, Measurement
+from LiverAILib.data.measurement import Condition, Measurement
 from LiverAILib.morphometry import cutoffs
 from LiverAILib.results.measurement_rows import conditions_text, cutoff_text, reached_text, state_text, value_text
 

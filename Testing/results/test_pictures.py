@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from LiverAILib.data.assessment import Assessment, ChosenSlice, Classification, HeatMap, Segmentation
+from LiverAILib.data.assessment import Assessment, ChosenSlice, Segmentation
+from LiverAILib.data.outcome import Classification, HeatMap
 from LiverAILib.data.structures import LIVER
 from LiverAILib.imaging.image import Image
 from LiverAILib.results.pictures import assessment_figure, display_gray, fuse, png_bytes
@@ -24,15 +25,15 @@ def volumetric() -> Assessment:
     for k, half in ((1, 6), (2, 9), (3, 5), (4, 3)):
         labels[k, 15 - half : 15 + half, 8 : 8 + 2 * half] = LIVER.label
     heat = HeatMap(
-        image.with_array((labels * rng.random(labels.shape)).astype(np.float32)), "Grad-CAM", "F4", "ct", "", ""
+        image.with_array((labels * rng.random(labels.shape)).astype(np.float32)), "Grad-CAM", "F4", "ct", "", "", "ct"
     )
     return Assessment(
         case_id="volume",
-        image=image,
+        images={"ct": (image,)},
         method="yin2021",
         model="test",
         segmentation=Segmentation(image.with_array(labels), (LIVER,), "given"),
-        pipelines={"ct": Classification({"F0": 0.2, "F4": 0.8}, heat)},
+        outcomes={"ct": Classification({"F0": 0.2, "F4": 0.8}, (heat,))},
         primary="ct",
         chosen_slice=None,
     )
@@ -54,9 +55,9 @@ def test_the_index_counts_along_the_input_whatever_its_axis_order(volumetric):
     heat = replace(volumetric.heatmap, image=reoriented(volumetric.heatmap.image, axes, flips))
     moved = replace(
         volumetric,
-        image=reoriented(volumetric.image, axes, flips),
+        images={"ct": (reoriented(volumetric.image, axes, flips),)},
         segmentation=Segmentation(labels, (LIVER,), "given"),
-        pipelines={"ct": Classification({"F0": 0.2, "F4": 0.8}, heat)},
+        outcomes={"ct": Classification({"F0": 0.2, "F4": 0.8}, (heat,))},
     )
     shown = shown_slice(moved)
     assert (shown.position, shown.index) == (2, 4)

@@ -55,7 +55,7 @@ def test_folder_with_a_bad_case_and_a_second_run(folders, untrained_model, scene
     record = json.loads((output / "a" / "assessment.json").read_text())
     assert summary["a"]["predicted"] == record["predicted"]
     probability = float(summary["a"]["probability segmented: cirrhosis"])
-    assert probability == pytest.approx(record["pipelines"]["segmented"]["probabilities"]["cirrhosis"], abs=1e-6)
+    assert probability == pytest.approx(record["outcomes"]["segmented"]["probabilities"]["cirrhosis"], abs=1e-6)
     assert SIMULATED in summary["a"]["notes"]
     names = {path.name for path in (output / "a").iterdir()}
     assert names == {"assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd", "result.tsv", "scene.mrb"}
@@ -93,7 +93,7 @@ def test_manifest_with_masks_and_covariates_and_the_finer_map(folders, untrained
     row = rows(output)["x/1"]
     assert float(row["FIB-4 []"]) == 4.5
     record = json.loads((output / "x%2F1" / "assessment.json").read_text())
-    assert record["pipelines"]["segmented"]["heatmap"]["method"] == "HiResCAM"
+    assert record["outcomes"]["segmented"]["heatmap"]["method"] == "HiResCAM"
     assert record["provenance"]["segmentation"]["source"] == "given"
 
     refused = run(*arguments, "--masks", masks)

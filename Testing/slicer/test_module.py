@@ -97,7 +97,7 @@ def test_bundled_models_from_volume_to_scene(tmp_path, scene, slice_views):
     nodes = logic.assess(volume, BUNDLED, device="cpu")
     liver = maskFromSegmentationNode(nodes.segmentationNode, "liver", volume)
     assert 500 < liver.array.sum() * liver.voxel_volume_ml < 5000
-    assert set(nodes.heatMapNodes) == set(nodes.record["pipelines"])
+    assert set(nodes.heatMapNodes) == set(nodes.record["outcomes"])
     heat = slicer.util.arrayFromVolume(nodes.heatMapNode)
     used = np.flatnonzero(np.moveaxis(heat, 2 - nodes.record["slice"]["axis"], 0).any((1, 2)))
     assert list(used) == [nodes.record["slice"]["index"]]

@@ -16,7 +16,8 @@ from LiverAISlicer.results import findResult, readNodes
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment
 from scene_tools import add_transform, affine, rotation, scene_text, world_of_voxel
 
-from LiverAILib.data.assessment import RESEARCH_USE, SIMULATED, Condition, Cutoff, Measurement, NotAssessed
+from LiverAILib.data.assessment import RESEARCH_USE, SIMULATED
+from LiverAILib.data.measurement import Condition, Cutoff, Measurement, NotAssessed
 from LiverAILib.data.structures import LIVER, SPLEEN
 from LiverAILib.errors import UserError
 
@@ -100,7 +101,7 @@ def test_table_says_everything(logic, volume, assessment):
     rows = table_rows(logic.write(volume, assessment).tableNode)
     texts = {(section, item): (value, unit) for section, item, value, unit, _ in rows}
     assert [row[2] for row in rows[:2]] == [SIMULATED, RESEARCH_USE]
-    for pipeline, result in assessment.pipelines.items():
+    for pipeline, result in assessment.outcomes.items():
         assert texts["Result", f"{pipeline}: predicted class"][0] == result.predicted
         for name, value in result.probabilities.items():
             assert float(texts["Probability", f"{pipeline}: {name}"][0]) == pytest.approx(value, abs=1e-4)

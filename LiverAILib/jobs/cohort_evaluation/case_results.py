@@ -14,9 +14,11 @@ from urllib.parse import quote
 import numpy as np
 
 from LiverAILib import __version__
-from LiverAILib.data.assessment import GRAD_CAM, Assessment
+from LiverAILib.data.assessment import Assessment
 from LiverAILib.data.case import PARTS, Case
 from LiverAILib.data.model import load_model
+from LiverAILib.data.outcome import GRAD_CAM, Quantity
+from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.structures import LIVER, STRUCTURES
 from LiverAILib.errors import UserError
 from LiverAILib.explain.explained_case import ExplainedCase
@@ -27,7 +29,7 @@ from LiverAILib.morphometry import baseline_scores
 from LiverAILib.segmentation.agreement import mask_agreement
 from LiverAILib.whole_file import whole_file
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def _files(test: Assignment, folder: Path, settings: CaseSettings) -> tuple[Path
     return place, place.with_suffix(".npz") if settings.explain else None
 
 
-def case_of(test: Assignment, role: str, masks: str) -> Case:
+def case_of(test: Assignment, roles: Mapping[str, str], masks: str) -> Case:
     """The images, masks and covariates of a manifest's row as `assess` takes them.
 
     Raises:
@@ -113,23 +115,26 @@ def case_of(test: Assignment, role: str, masks: str) -> Case:
     """
     if masks == "given" and LIVER.name not in test.row.masks:
         raise UserError(f"case {test.row.case_id}: no mask:liver in the manifest. Add it, or use --masks network.")
-    return Case.from_row(test.row, role, masks=(*STRUCTURES, *PARTS) if masks == "given" else PARTS)
+    return Case.from_row(test.row, roles, masks=(*STRUCTURES, *PARTS) if masks == "given" else PARTS)
 
 
 def _assess(
     test: Assignment, assessor: Assessor, settings: CaseSettings
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    case = case_of(test, assessor.entry.role, settings.masks)
-    assessment = assessor.assess(case, heatmap=settings.heatmap)
+    spec = assessor.spec
+    case = case_of(test, spec.modalities, settings.masks if spec.segmentation else "network")
+    assessment, examination = assessor.examine(case, AssessmentRequest(heatmap=settings.heatmap))
+    outcomes = assessment.outcomes
     record = {
-        "pipelines": {name: dict(one.probabilities) for name, one in assessment.pipelines.items()},
-        "predicted": {name: one.predicted for name, one in assessment.pipelines.items()},
-        "targets": {name: one.heatmap.target for name, one in assessment.pipelines.items()},
+        "pipelines": {name: dict(getattr(one, "probabilities", {})) for name, one in outcomes.items()},
+        "values": {name: one.value for name, one in outcomes.items() if isinstance(one, Quantity)},
+        "predicted": {name: one.answer for name, one in outcomes.items()},
+        "targets": {name: one.heatmaps[0].target for name, one in outcomes.items() if one.heatmaps},
         "primary": assessment.primary,
         "slice": None if assessment.chosen_slice is None else assessment.chosen_slice.index,
-        "baselines": baseline_scores(assessment),
+        "baselines": {} if assessment.segmentation is None else baseline_scores(assessment),
         "warnings": [warning.code for warning in assessment.warnings],
-        "input_sha256": assessment.provenance["input"]["sha256"],
+        "inputs_sha256": [given["sha256"] for given in assessment.provenance["inputs"]],
         "segmentation": assessment.provenance["segmentation"],
         "agreement": _agreement(test, assessment) if settings.masks == "network" else None,
         "seconds": dict(assessment.seconds),
@@ -137,14 +142,14 @@ def _assess(
     made: dict[str, np.ndarray] = {}
     if settings.explain:
         keep_inputs = test.row.case_id in settings.inputs_of
-        made, spacing = explained_arrays(assessor, assessment, test.row, inputs=keep_inputs)
+        made, spacing = explained_arrays(examination, assessment, test.row, inputs=keep_inputs)
         record["spacing"] = spacing
     return record, made
 
 
 def _agreement(test: Assignment, assessment: Assessment) -> dict[str, float] | None:
     """The network's liver mask against the manifest's."""
-    if LIVER.name not in test.row.masks:
+    if LIVER.name not in test.row.masks or assessment.segmentation is None:
         return None
     image = assessment.image
     given = test.row.read_mask(LIVER.name, image)

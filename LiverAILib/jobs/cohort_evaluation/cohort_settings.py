@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from LiverAILib.data.assessment import GRAD_CAM
+from LiverAILib.data.outcome import GRAD_CAM
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import numpy as np
 
 from LiverAILib.data.assessment import Assessment
 from LiverAILib.data.cohort import CohortRow
+from LiverAILib.data.outcome import HeatMap
 from LiverAILib.data.structures import LIVER, STRUCTURES
 from LiverAILib.explain.explained_case import ExplainedCase
 from LiverAILib.imaging.geometry import to_canonical
-from LiverAILib.jobs.assess import Assessor
-from LiverAILib.jobs.cohort_evaluation.network_view import network_views
+from LiverAILib.methods.base import Examination
 
 FINEST_MM = 1.5
 """Voxels are skipped to about this distance: maps are far coarser."""
@@ -22,30 +22,42 @@ MARGIN_MM = 30.0
 
 
 def explained_arrays(
-    assessor: Assessor, assessment: Assessment, row: CohortRow, *, inputs: bool
+    examination: Examination, assessment: Assessment, row: CohortRow, *, inputs: bool
 ) -> tuple[dict[str, np.ndarray], list[float]]:
-    """Arrays by name, and the distance of their voxels in mm (k, j, i).
+    """Arrays by name, and the distance of their voxels in mm (k, j, i); nothing for a method without a segmentation.
 
-    ``mask_<structure>``, and for each pipeline ``heat_``, ``seen_``, ``support_`` on a common grid; ``panel_...`` of the
-    slice for pictures; with `inputs` the network inputs ``input_<pipeline>``. The liver (and what else the network
-    segmented) is the assessment's, all other masks are the manifest's.
+    ``mask_<structure>``, and for each outcome ``heat_``, ``seen_``, ``support_`` on a common grid; ``panel_...`` of the slice
+    for pictures; with `inputs` the network inputs ``input_<outcome>``. The liver (and what else the network segmented) is the
+    assessment's, all other masks are the manifest's. Of a signed map its positive part, the evidence for the target, is kept.
+
+    Args:
+        examination: What the networks saw.
+        assessment: What came out.
+        row: Row of the manifest, for its masks.
+        inputs: Whether the network inputs are kept.
     """
+    if assessment.segmentation is None:
+        return {}, []
     image = assessment.image
-    views = network_views(assessor, assessment)
+    views = {
+        name: (view, heatmap)
+        for name, seen in examination.views.items()
+        for view, heatmap in zip(seen, assessment.outcomes[name].heatmaps, strict=True)
+        if view.image is image
+    }
     masks = {s.name: assessment.segmentation.image.array == s.label for s in assessment.segmentation.structures}
     for name in row.masks:
         # What the network was shown decides about the liver; the rest is known best by the manifest.
         if name != LIVER.name:
             masks[name] = row.read_mask(name, image)
     volumes = {f"mask_{name}": mask for name, mask in masks.items() if name in STRUCTURES or mask.any()}
-    for pipeline, view in views.items():
-        heat = assessment.pipelines[pipeline].heatmap.image.array
-        volumes |= {f"heat_{pipeline}": heat, f"seen_{pipeline}": view.seen, f"support_{pipeline}": view.support}
-    spacing = image.spacing[::-1]
-    found, kept = _cropped(volumes, spacing)
-    found |= _panel(assessment, masks[LIVER.name])
+    for name, (view, heatmap) in views.items():
+        heat = np.maximum(heatmap.image.array, 0)
+        volumes |= {f"heat_{name}": heat, f"seen_{name}": view.seen(), f"support_{name}": view.support()}
+    found, kept = _cropped(volumes, image.spacing[::-1])
+    found |= _panel(assessment, masks[LIVER.name], {name: heatmap for name, (_, heatmap) in views.items()})
     if inputs:
-        found |= {f"input_{name}": view.inputs.numpy().astype(np.float16) for name, view in views.items()}
+        found |= {f"input_{name}": view.tensor[None].numpy().astype(np.float16) for name, (view, _) in views.items()}
     return found, kept
 
 
@@ -86,7 +98,7 @@ def _cropped(volumes: dict[str, np.ndarray], spacing: tuple[float, ...]) -> tupl
     return {name: np.ascontiguousarray(volume[tuple(window)]) for name, volume in volumes.items()}, kept
 
 
-def _panel(assessment: Assessment, liver: np.ndarray) -> dict[str, np.ndarray]:
+def _panel(assessment: Assessment, liver: np.ndarray, heatmaps: Mapping[str, HeatMap]) -> dict[str, np.ndarray]:
     """The slice that pictures show, rows anterior to posterior: the chosen one, or the one with most liver."""
     canonical, order = to_canonical(assessment.image)
     inside = order.apply(liver)
@@ -99,6 +111,6 @@ def _panel(assessment: Assessment, liver: np.ndarray) -> dict[str, np.ndarray]:
         "panel_liver": inside[position],
         "panel_spacing": np.array(canonical.spacing[1] / canonical.spacing[0]),
     }
-    for name, one in assessment.pipelines.items():
-        found[f"panel_heat_{name}"] = order.apply(one.heatmap.image.array)[position].astype(np.float32)
+    for name, heatmap in heatmaps.items():
+        found[f"panel_heat_{name}"] = order.apply(heatmap.image.array)[position].astype(np.float32)
     return found

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from LiverAILib.data.assessment import HEATMAP_TITLES
+from LiverAILib.data.outcome import HEATMAP_TITLES
 from LiverAILib.evaluation.estimate import format_number, format_p
 from LiverAILib.evaluation.figures.explanation import Panel
 from LiverAILib.evaluation.figures.papers import NOWAK_GROUPS, nowak2021_figure4, yin2021_figure5

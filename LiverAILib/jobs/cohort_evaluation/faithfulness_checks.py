@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from LiverAILib.data.assessment import GRAD_CAM, HEATMAP_TITLES
+from LiverAILib.data.outcome import GRAD_CAM, HEATMAP_TITLES
 from LiverAILib.explain.deletion_insertion import PerturbationCurves
 from LiverAILib.explain.faithfulness import Faithfulness, check_faithfulness
 from LiverAILib.explain.map_family import EXPLAIN, MapFamily
@@ -64,7 +64,7 @@ def check_maps(
     """
     if len(results) < 2:
         return []
-    networks = getattr(assessor.method, "networks", None)
+    networks = assessor.method.networks
     names = [one.test.row.case_id for one in results]
     found = []
     for pipeline in results[0].record["pipelines"]:
@@ -80,7 +80,7 @@ def check_maps(
         checked = _kept(place, settings)
         if checked is None:
             progress(f"faithfulness of the maps of {pipeline}, {len(names)} cases")
-            network = networks[pipeline] if networks else assessor.method.network
+            network = networks[pipeline]
             checked = check_faithfulness(
                 MapFamily(f"{pipeline} {HEATMAP_TITLES[heatmap]}", network, EXPLAIN[heatmap]),
                 torch.from_numpy(_inputs(results, pipeline)),

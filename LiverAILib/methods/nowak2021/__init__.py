@@ -1,1 +1,18 @@
-"""Nowak 2021: cirrhosis on T2-weighted MRI (Eur Radiol 31:8807)."""
+"""Nowak 2021: cirrhosis on T2-weighted MRI."""
+
+from LiverAILib.methods.spec import Answer, ImageRole, MethodSpec
+
+SPEC = MethodSpec(
+    name="nowak2021",
+    title="Cirrhosis on T2-weighted MRI",
+    paper="Nowak S, Mesropyan N, Faron A, et al. Detection of liver cirrhosis in standard T2-weighted MRI using deep transfer "
+    "learning. Eur Radiol 31 (2021).",
+    images=(ImageRole("t2", "T2-weighted MR", "MR"),),
+    answer=Answer("classes", "Cirrhosis"),
+    slices=True,
+    implementation="LiverAILib.methods.nowak2021.method:Nowak2021",
+    trainer="LiverAILib.methods.nowak2021.trainer:train_nowak2021",
+    training_options=frozenset(
+        {"classes", "head", "frozen_views", "class_balance", "segmentation_model", "encoder_weights"}
+    ),
+)

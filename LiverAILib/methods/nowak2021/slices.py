@@ -12,8 +12,10 @@ from LiverAILib.data.cohort import CohortRow
 from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import to_canonical
+from LiverAILib.methods.nowak2021 import SPEC
 from LiverAILib.methods.nowak2021.caudate_level import caudate_level
-from LiverAILib.methods.nowak2021.method import CLASSES, IMAGE_SIZE, STAGES, network_input, prepare_slice
+from LiverAILib.methods.nowak2021.method import CLASSES, STAGES
+from LiverAILib.methods.nowak2021.view import IMAGE_SIZE, SliceView, network_input
 from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.training.augmentation import Geometry, Intensity, change_intensity, random_grid, warp
 from LiverAILib.training.balance import sampler
@@ -84,7 +86,7 @@ def load_slices(
     """
     slices, labels, cases = [], [], []
     for number, row in enumerate(rows):
-        image = row.read_image("t2")
+        image = row.read_image(SPEC.role, SPEC.modality)
         canonical, order = to_canonical(image)
         liver = order.apply(row.read_mask("liver", image))
         if not liver.any():
@@ -97,9 +99,8 @@ def load_slices(
         for position, mask in zip(positions, masks, strict=True):
             if not mask.any():
                 continue
-            pixel_mm = (canonical.spacing[1], canonical.spacing[0])
-            prepared, _ = prepare_slice(canonical.array[position], mask, pixel_mm, pipeline=pipeline, size=size)
-            slices.append(prepared.half())
+            view = SliceView.of(image, canonical, order, mask, position, pipeline=pipeline, size=size)
+            slices.append(view.prepared.half())
             labels.append(class_label(row, classes, staged=staged))
             cases.append(number)
     return SliceSet(torch.stack(slices), torch.tensor(labels), torch.tensor(cases))

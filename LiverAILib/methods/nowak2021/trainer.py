@@ -15,7 +15,8 @@ from LiverAILib.errors import UserError
 from LiverAILib.evaluation.recalibration import fit_parameters
 from LiverAILib.methods.familiarity_training import familiarity_state
 from LiverAILib.methods.nowak2021 import training
-from LiverAILib.methods.nowak2021.method import CLASSES, IMAGE_SIZE, LIVER_MARGIN, PIPELINES, STAGES
+from LiverAILib.methods.nowak2021.method import CLASSES, STAGES
+from LiverAILib.methods.nowak2021.view import IMAGE_SIZE, LIVER_MARGIN, PIPELINES
 from LiverAILib.networks.classifier import HEADS, ResNet50Classifier
 from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.training import schedule as schedules

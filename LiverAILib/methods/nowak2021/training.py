@@ -10,7 +10,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from LiverAILib.methods.nowak2021.method import IMAGE_SIZE
 from LiverAILib.methods.nowak2021.slices import (
     SliceSet,
     batches,
@@ -20,6 +19,7 @@ from LiverAILib.methods.nowak2021.slices import (
     load_slices,
     plain_inputs,
 )
+from LiverAILib.methods.nowak2021.view import IMAGE_SIZE
 from LiverAILib.networks.classifier import ResNet50Classifier
 from LiverAILib.training.balance import class_weights, sampler
 from LiverAILib.training.fit import FitOptions, Task, fit

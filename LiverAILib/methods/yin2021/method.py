@@ -16,32 +16,28 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from LiverAILib.data.assessment import (
-    GRAD_CAM,
-    HEATMAP_TITLES,
-    CaseWarning,
-    Classification,
-    HeatMap,
-    InputFamiliarity,
-    Segmentation,
-)
+from LiverAILib.data.assessment import CaseWarning, Segmentation
+from LiverAILib.data.case import Case
 from LiverAILib.data.model import FAMILIARITY, Model, network_state
+from LiverAILib.data.outcome import GRAD_CAM, Classification, InputFamiliarity
+from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.recalibration import apply_parameters
 from LiverAILib.explain.gradcam import grad_cam
 from LiverAILib.explain.map_family import EXPLAIN
-from LiverAILib.imaging.geometry import to_canonical
-from LiverAILib.imaging.image import Image
-from LiverAILib.methods.base import Clock, Examination, Method, ToExplain
+from LiverAILib.methods.base import Clock, Examination, Method
 from LiverAILib.methods.familiarity import familiarity_warnings, read_familiarity
-from LiverAILib.methods.yin2021.input import InputSettings, SliceStack, prepare_stack, window_starts
+from LiverAILib.methods.yin2021 import SPEC
 from LiverAILib.methods.yin2021.network import Yin2021Network
+from LiverAILib.methods.yin2021.view import InputSettings, SliceStack, StackView, windows
 
 CLASSES = ("F0", "F1", "F2", "F3", "F4")
 PIPELINE = "abdomen"
 CUMULATIVE = {">=F2": 2, ">=F3": 3, "F4": 4}
 """Significant fibrosis, advanced fibrosis and cirrhosis: the lowest stage of each (Yin 2021, Evaluation metrics)."""
+SCALE = "raw: score of the class a feature position, mean of the windows, not scaled between images"
+ZERO = "no evidence for the class within the network's slices; not computed beyond them"
 MOSTLY_EMPTY = 0.5
 NETWORK_SETTINGS = ("kernel", "channels", "pooling", "hidden", "normalization", "explained_convolution")
 
@@ -85,87 +81,65 @@ class Yin2021(Method):
         self.network = build_network(model.settings, len(model.classes))
         state = model.state()
         self.network.load_state_dict(network_state(state))
+        self.networks = {PIPELINE: self.network}
         self.familiarity = read_familiarity(state, f"{FAMILIARITY}.{PIPELINE}.")
         self.network.eval().requires_grad_(False).to(device)
-        self._remembered: tuple[tuple[str, ToExplain], _Explained] | None = None
+        self._remembered: tuple[tuple[str, AssessmentRequest], _Explained] | None = None
 
     def examine(
-        self,
-        image: Image,
-        segmentation: Segmentation,
-        *,
-        slice_index: int | None,
-        explain: ToExplain,
-        clock: Clock,
+        self, case: Case, segmentation: Segmentation | None, *, request: AssessmentRequest, clock: Clock
     ) -> Examination:
         """Average the windows' probabilities, explain in 3D.
 
         Raises:
-            UserError: There is no liver, or a slice was asked for.
+            UserError: There is no liver.
         """
-        name = image.meta.get("path", "image")
-        if slice_index is not None:
-            raise UserError(
-                f"{name}: slice {slice_index} was asked for, but the model '{self.model.name}' looks at the whole liver. "
-                "Leave the slice out."
-            )
-        canonical, order = to_canonical(image)
-        liver = order.apply(segmentation.image.array) == LIVER.label
+        assert segmentation is not None  # the SPEC asks for one
+        image = case.image(SPEC.role)
+        liver = segmentation.image.array == LIVER.label
         if not liver.any():
             raise UserError(
-                f"{name}: no liver was found. Check that the image shows the upper abdomen, or give a liver mask."
+                f"{image.meta.get('path', 'image')}: no liver was found. Check that the image shows the upper abdomen, or "
+                "give a liver mask."
             )
-        prepared, stack = prepare_stack(canonical, liver, self.settings)
+        view = StackView.of(image, liver, self.settings)
         clock("prepare")
-        explained = self._explain(prepared, explain)
+        explained = self._explain(view.prepared, request)
         clock("classify_and_explain")
-        heatmap = HeatMap(
-            image.with_array(np.ascontiguousarray(order.undo(stack.enlarge(explained.maps))), modality=None),
-            method=HEATMAP_TITLES[explain.heatmap],
-            target=explained.target,
-            pipeline=PIPELINE,
-            scale="raw: score of the class a feature position, mean of the windows, not scaled between images",
-            zero="no evidence for the class within the network's slices; not computed beyond them",
+        heatmap = view.heatmap(
+            explained.maps, kind=request.heatmap, target=explained.target, outcome=PIPELINE, scale=SCALE, zero=ZERO
         )
         clock("restore_map")
-        result = Classification(explained.probabilities, heatmap, explained.familiarity)
-        warnings = (*stack_warnings(stack, self.settings), *familiarity_warnings({PIPELINE: explained.familiarity}))
-        return Examination({PIPELINE: result}, PIPELINE, None, warnings)
+        outcome = Classification(explained.probabilities, (heatmap,), explained.familiarity)
+        unfamiliar = familiarity_warnings({PIPELINE: explained.familiarity})
+        warnings = (*stack_warnings(view.stack, self.settings), *unfamiliar)
+        return Examination({PIPELINE: outcome}, PIPELINE, {PIPELINE: (view,)}, warnings=warnings)
 
-    def seen(self, image: Image, segmentation: Segmentation) -> np.ndarray:
-        """Where the network's slices lie: boolean, geometry of `image`, air around the patient included."""
-        canonical, order = to_canonical(image)
-        liver = order.apply(segmentation.image.array) == LIVER.label
-        stack = SliceStack.around(liver, canonical.spacing, self.settings)
-        return np.ascontiguousarray(order.undo(stack.enlarge(torch.ones(stack.count, 1, 1)) > 0))
-
-    def _explain(self, prepared: torch.Tensor, explain: ToExplain) -> _Explained:
+    def _explain(self, prepared: torch.Tensor, request: AssessmentRequest) -> _Explained:
         """All windows of one input; the last input is answered from memory."""
-        key = (hashlib.sha256(prepared.numpy().tobytes()).hexdigest(), explain)
+        key = (hashlib.sha256(prepared.numpy().tobytes()).hexdigest(), request)
         if self._remembered is None or self._remembered[0] != key:
-            self._remembered = (key, self._compute(prepared, explain))
+            self._remembered = (key, self._compute(prepared, request))
         return self._remembered[1]
 
-    def _compute(self, prepared: torch.Tensor, explain: ToExplain) -> _Explained:
-        starts = window_starts(len(prepared), self.settings)
+    def _compute(self, prepared: torch.Tensor, request: AssessmentRequest) -> _Explained:
+        parts = windows(prepared, self.settings)
         calibration = self.model.settings.get("calibration", {}).get(PIPELINE, {})
         features = []
         with torch.inference_mode():
-            for start in starts:
-                window = prepared[None, None, start : start + self.settings.slices].to(self.device)
-                features.append(self.network.features(window))
+            for _, window in parts:
+                features.append(self.network.features(window[None].to(self.device)))
         scores = torch.cat([self.network.classify(part) for part in features]).float()
-        mean = torch.from_numpy(apply_parameters(scores.cpu(), calibration)).mean(0)
-        name = explain.target_class or self.model.classes[int(mean.argmax())]
+        mean = mean_probabilities(scores.cpu(), calibration)
+        name = request.target_class or self.model.classes[int(mean.argmax())]
         target = torch.tensor([self.model.classes.index(name)], device=self.device)
         total, times = None, torch.zeros(len(prepared), 1, 1)
-        for start, part in zip(starts, features, strict=True):
-            if explain.heatmap == GRAD_CAM:
+        for (start, window), part in zip(parts, features, strict=True):
+            if request.heatmap == GRAD_CAM:
                 # A copy, because what was made in inference mode takes no gradient.
                 _, maps = grad_cam(_ComputedFeatures(self.network), part.clone(), target)
             else:
-                window = prepared[None, None, start : start + self.settings.slices].to(self.device)
-                maps = EXPLAIN[explain.heatmap](self.network, window, target)
+                maps = EXPLAIN[request.heatmap](self.network, window[None].to(self.device), target)
             maps = maps.float().cpu()
             size = (self.settings.slices, *maps.shape[2:])
             slices = F.interpolate(maps[None], size=size, mode="trilinear", align_corners=False)[0, 0]
@@ -176,6 +150,11 @@ class Yin2021(Method):
         probabilities = dict(zip(self.model.classes, mean.tolist(), strict=True))
         familiarity = None if self.familiarity is None else self.familiarity.judge(pooled_windows(features))
         return _Explained(probabilities, total / times, name, familiarity)
+
+
+def mean_probabilities(scores: torch.Tensor, calibration: Mapping[str, float]) -> torch.Tensor:
+    """Probabilities (classes,) of a case: the mean over its windows, each calibrated; `scores` (windows, classes)."""
+    return torch.from_numpy(apply_parameters(scores.float(), calibration)).mean(0)
 
 
 def pooled_windows(features: Sequence[torch.Tensor]) -> np.ndarray:

@@ -13,8 +13,8 @@ from LiverAILib.data.model import LICENSE_UNKNOWN, load_model
 from LiverAILib.errors import UserError
 from LiverAILib.methods.familiarity_training import stack_familiarity_state
 from LiverAILib.methods.yin2021 import training
-from LiverAILib.methods.yin2021.input import InputSettings
 from LiverAILib.methods.yin2021.method import CLASSES, NETWORK_SETTINGS, PIPELINE, build_network
+from LiverAILib.methods.yin2021.view import InputSettings
 from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.training import schedule as schedules
 from LiverAILib.training.initial_weights import initial_model, start_from

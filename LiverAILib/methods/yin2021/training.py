@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from LiverAILib.data.cohort import CohortRow
 from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
-from LiverAILib.imaging.geometry import to_canonical
-from LiverAILib.methods.yin2021.input import InputSettings, prepare_stack, window_starts
-from LiverAILib.methods.yin2021.method import CLASSES
+from LiverAILib.methods.yin2021 import SPEC
+from LiverAILib.methods.yin2021.method import CLASSES, mean_probabilities
 from LiverAILib.methods.yin2021.network import Yin2021Network
+from LiverAILib.methods.yin2021.view import InputSettings, StackView, windows
 from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.training.augmentation import Geometry, random_grid, uniform, warp
 from LiverAILib.training.balance import class_weights
@@ -89,15 +89,11 @@ def load_stacks(rows: Sequence[CohortRow], settings: InputSettings, *, segmenter
             raise UserError(
                 f"case {row.case_id}: no mask:liver in the manifest. Add the column, or use --segmentation-model."
             )
-        image = row.read_image("ct")
-        canonical, order = to_canonical(image)
-        if segmenter is None:
-            liver = order.apply(row.read_mask("liver", image))
-        else:
-            liver = order.apply(segmenter.segment(image)[0].image.array) == LIVER.label
+        image = row.read_image(SPEC.role, SPEC.modality)
+        liver = row.read_mask(LIVER.name, image) if segmenter is None else segmenter.liver(image)
         if not liver.any():
             raise UserError(f"case {row.case_id}: the liver mask is empty. Correct it or take the case out.")
-        stacks.append(prepare_stack(canonical, liver, settings)[0].half())
+        stacks.append(StackView.of(image, liver, settings).prepared.half())
         labels.append(row.label)
     return StackSet(tuple(stacks), torch.tensor(labels))
 
@@ -138,10 +134,8 @@ def predict(network: Yin2021Network, data: StackSet, settings: InputSettings) ->
     device = next(network.parameters()).device
     means = []
     for stack in data.stacks:
-        starts = window_starts(len(stack), settings)
-        windows = [stack[start : start + settings.slices].float().to(device)[None, None] for start in starts]
-        scores = torch.cat([network(window) for window in windows])
-        means.append(scores.float().softmax(1).mean(0).cpu())
+        scores = torch.cat([network(window[None].to(device)) for _, window in windows(stack, settings)])
+        means.append(mean_probabilities(scores.cpu(), {}).float())
     return torch.stack(means)
 
 

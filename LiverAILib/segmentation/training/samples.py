@@ -27,6 +27,8 @@ NEAR_INTENSITY = Intensity(
     log_gamma=0.25, contrast=0.15, brightness=0.05, bias_field=0.15, noise=0.03, blur_chance=0.2, channel_dropout=0.08
 )
 
+ROLE_MODALITIES = {"t2": "MR", "ct": "CT"}
+"""Roles that the segmentation network is trained on, with the modality of files that do not say theirs."""
 WEIGHT_COLUMN = "sampling_weight"
 
 
@@ -74,7 +76,7 @@ def sampling_weight(row: CohortRow) -> float:
 def load_training_volume(row: CohortRow, organs: Sequence[str]) -> TrainingVolume:
     """Read a case of the manifest (role t2 or ct, masks of `organs`) onto the network's pixel grid."""
     role = "t2" if "t2" in row.images else "ct"
-    image = row.read_image(role)
+    image = row.read_image(role, ROLE_MODALITIES[role])
     labels = np.zeros(image.array.shape, np.uint8)
     for number, organ in enumerate(organs, 1):
         if organ in row.masks:

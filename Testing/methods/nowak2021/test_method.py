@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from LiverAILib.methods.nowak2021.method import IMAGENET_MEAN, IMAGENET_STD, SliceBox, network_input, prepare_slice
+from LiverAILib.methods.nowak2021.view import network_input, prepare_slice
+from LiverAILib.methods.slice_box import SliceBox
+from LiverAILib.networks.pretrained import IMAGENET_MEAN, IMAGENET_STD
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ import torch
 
 from LiverAILib.data.assessment import Segmentation
 from LiverAILib.data.case import Case
+from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
 from LiverAILib.explain.gradcam import grad_cam
 from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.assess import Assessor
-from LiverAILib.methods.base import ToExplain
-from LiverAILib.methods.yin2021.input import InputSettings, SliceStack, prepare_stack, window_starts
 from LiverAILib.methods.yin2021.method import CLASSES, cumulative
+from LiverAILib.methods.yin2021.view import InputSettings, SliceStack, StackView, prepare_stack, window_starts
 from Testing.conftest import reoriented
 from Testing.models import untrained_yin2021
 
@@ -99,7 +99,7 @@ def test_probabilities_and_map_are_the_mean_of_the_windows(assessor, phantom):
     assert starts == [0, 3, 4]
     windows = torch.stack([stack[None, start : start + 8] for start in starts])
     expected = method.network(windows).softmax(1).mean(0)
-    explained = method._explain(stack, ToExplain("F2"))
+    explained = method._explain(stack, AssessmentRequest(target_class="F2"))
     torch.testing.assert_close(torch.tensor(list(explained.probabilities.values())), expected)
     _, maps = grad_cam(method.network, windows[:1], 2)
     torch.testing.assert_close(explained.maps[0], maps[0, 0])
@@ -172,7 +172,7 @@ def test_a_map_comes_back_to_where_the_input_came_from():
     stack = SliceStack.around(liver, (1.0, 2.0, 3.0), InputSettings(image_size=10, slices=12))
     maps = torch.zeros(12, 10, 10)
     maps[6, 2, 7] = 1
-    volume = stack.enlarge(maps)
+    volume = stack.upsample(maps)
     peak = np.unravel_index(volume.argmax(), volume.shape)
     assert (peak[0] + 0.5) * 3 == pytest.approx(45 - 30 + 6.5 * 5, abs=3)
     assert (peak[1] + 0.5) * 2 == pytest.approx(2.5 * 4, abs=2)
@@ -188,7 +188,7 @@ def test_an_mr_is_refused(assessor, phantom):
 
 
 def test_a_slice_or_an_unknown_class_is_refused(assessor, phantom):
-    with pytest.raises(UserError, match="looks at the whole liver"):
+    with pytest.raises(UserError, match="looks at the whole image"):
         assess(assessor, *phantom, slice_index=3)
     with pytest.raises(UserError, match="Use one of F0, F1, F2, F3, F4"):
         assess(assessor, *phantom, target_class="cirrhosis")
@@ -198,7 +198,7 @@ def test_no_liver_is_refused_and_few_slices_are_told(assessor, phantom):
     image, mask = phantom
     empty = Segmentation(image.with_array(np.zeros(image.array.shape, np.uint8), modality=None), (LIVER,), "given")
     with pytest.raises(UserError, match="no liver was found"):
-        assessor.method.examine(image, empty, slice_index=None, explain=ToExplain(), clock=lambda step: None)
+        assessor.method.examine(Case({"ct": image}), empty, request=AssessmentRequest(), clock=lambda step: None)
     part = replace(image, array=image.array[9:12])
     result = assess(assessor, part, replace(mask, array=mask.array[9:12]))
     assert "few_slices" in [warning.code for warning in result.warnings]
@@ -207,8 +207,7 @@ def test_no_liver_is_refused_and_few_slices_are_told(assessor, phantom):
 def test_what_was_seen_is_where_the_map_can_lie(assessor, phantom):
     """The network's slices: 60 mm of liver, all of every slice; the map is 0 beyond them."""
     image, mask = phantom
-    segmentation = Segmentation(mask, (LIVER,), "given")
-    seen = assessor.method.seen(image, segmentation)
+    seen = StackView.of(image, mask.array > 0, assessor.method.settings).seen()
     by_slice = seen.mean((1, 2))
     assert set(by_slice) == {0.0, 1.0}
     assert by_slice.sum() * 4.0 == pytest.approx(60, abs=4)

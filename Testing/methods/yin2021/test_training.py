@@ -14,8 +14,8 @@ from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.train import train
 from LiverAILib.methods.yin2021 import training
-from LiverAILib.methods.yin2021.input import InputSettings, prepare_stack
 from LiverAILib.methods.yin2021.method import build_network
+from LiverAILib.methods.yin2021.view import InputSettings, prepare_stack
 from LiverAILib.training.fit import FitOptions
 from LiverAILib.training.schedule import YIN2021, Stage, one_cycle_optimizer, one_stage
 

@@ -1,4 +1,4 @@
-"""The network input of Yin 2021: the whole upper abdomen within the liver's slice range, and the way back to the image."""
+"""What the network of Yin 2021 sees: the whole upper abdomen within the liver's slice range, and the way back of a map."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from LiverAILib.imaging.geometry import AxisOrder, to_canonical
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import intensity_scale
-from LiverAILib.methods.nowak2021.method import SliceBox
+from LiverAILib.methods.slice_box import SliceBox
+from LiverAILib.methods.view import BODY_HU, View
 
 MASKINGS = ("none", "liver")
 
@@ -87,7 +89,7 @@ class SliceStack:
         total = overlap.sum(1, keepdims=True)
         return np.divide(overlap, total, out=np.zeros_like(overlap), where=total > 0).astype(np.float32)
 
-    def enlarge(self, maps: torch.Tensor) -> np.ndarray:
+    def upsample(self, maps: torch.Tensor) -> np.ndarray:
         """Maps (count, h, w) of the network's slices as a volume float32 (k, j, i): linear, 0 where the input does not reach."""
         volume = np.zeros(self.shape, np.float32)
         for position in range(self.shape[0]):
@@ -106,7 +108,7 @@ class SliceStack:
 def prepare_stack(canonical: Image, liver: np.ndarray, settings: InputSettings) -> tuple[torch.Tensor, SliceStack]:
     """The network input of a case before it is cut into windows.
 
-    Clipped to -125..225 HU and scaled to 0..1 (Yin 2021, Materials and Methods); values that are no HU are brought back first.
+    Clipped to -125..225 HU and scaled to 0..1 (Yin 2021, Materials and Methods); values that are no HU are rescaled first.
 
     Args:
         canonical: CT in canonical axis order, HU.
@@ -138,3 +140,69 @@ def window_starts(count: int, settings: InputSettings) -> list[int]:
     """First slices of the windows at inference: every `stride` slices, the last window ending with the stack."""
     last = count - settings.slices
     return [*range(0, last, settings.stride), last]
+
+
+def windows(stack: torch.Tensor, settings: InputSettings) -> list[tuple[int, torch.Tensor]]:
+    """The windows of a stack (slices, rows, columns) at inference: first slice, and float32 (1, slices, rows, columns)."""
+    return [
+        (start, stack[None, start : start + settings.slices].float()) for start in window_starts(len(stack), settings)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class StackView(View):
+    """The network's view of a CT.
+
+    Attributes:
+        image: The CT, in its own axis order.
+        order: Its axis order.
+        liver: Boolean mask in canonical order.
+        stack: Where the network's slices lie.
+        prepared: The slices, float32 (slices, rows, columns) in 0..1.
+        settings: How they were prepared.
+        role: Role of the CT.
+        number: Which of the images of that role.
+    """
+
+    image: Image
+    order: AxisOrder
+    liver: np.ndarray
+    stack: SliceStack
+    prepared: torch.Tensor
+    settings: InputSettings
+    role: str = "ct"
+    number: int = 0
+
+    @classmethod
+    def of(cls, image: Image, liver: np.ndarray, settings: InputSettings) -> StackView:
+        """The view of a CT whose liver is `liver`, boolean (k, j, i) of `image`, not empty."""
+        canonical, order = to_canonical(image)
+        inside = order.apply(liver)
+        prepared, stack = prepare_stack(canonical, inside, settings)
+        return cls(image, order, inside, stack, prepared, settings)
+
+    @property
+    def tensor(self) -> torch.Tensor:  # type: ignore[override]
+        """The middle window, float32 (1, slices, rows, columns)."""
+        found = windows(self.prepared, self.settings)
+        return found[len(found) // 2][1]
+
+    def restore(self, map_: torch.Tensor) -> np.ndarray:
+        """Maps (slices of the stack, h, w) in the CT, linear."""
+        return np.ascontiguousarray(self.order.undo(self.stack.upsample(map_)))
+
+    def seen(self) -> np.ndarray:
+        """Where the network's slices lie, air around the patient included."""
+        return np.ascontiguousarray(self.order.undo(self._seen()))
+
+    def support(self) -> np.ndarray:
+        """The body within the network's slices, or the liver where only that is shown."""
+        inside = self.liver if self.settings.masking == "liver" else self.order.apply(self.image.array) > BODY_HU
+        return np.ascontiguousarray(self.order.undo(self._seen() & inside))
+
+    def _seen(self) -> np.ndarray:
+        seen = np.zeros(self.stack.shape, bool)
+        whole = np.ones((self.stack.box.rows, self.stack.box.columns), bool)
+        for position in np.flatnonzero(self.stack.weights().any(0)):
+            self.stack.box.paste(whole, seen[position])
+        return seen

@@ -1,0 +1,60 @@
+"""Records of assessments (`assessment.json`): those of earlier versions in the form of today's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from LiverAILib.data.assessment import SCHEMA
+from LiverAILib.errors import UserError
+
+
+def upgrade_record(record: Mapping[str, Any], *, where: str = "assessment.json") -> dict[str, Any]:
+    """`record` in the form of schema `SCHEMA`; one of that schema as it is.
+
+    Args:
+        record: What `Assessment.record()` gave, in this version or an earlier one.
+        where: The file, for the message.
+
+    Raises:
+        UserError: It is no record of an assessment, or one of a later version.
+    """
+    if not isinstance(record, Mapping):
+        raise UserError(f"{where}: not the record of an assessment. Assess the case again.")
+    version = record.get("schema", 1)
+    if version == SCHEMA:
+        return dict(record)
+    if version != 1:
+        raise UserError(
+            f"{where}: written by a later version of LiverAI (schema {version}, this one reads up to {SCHEMA}). "
+            "Update LiverAI, or assess the case again."
+        )
+    try:
+        return _from_version_1(record)
+    except (KeyError, TypeError, AttributeError):
+        raise UserError(f"{where}: not the record of an assessment. Assess the case again.") from None
+
+
+def _from_version_1(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Version 1 had one image, one heat map an outcome, and called the outcomes pipelines."""
+    outcomes = {
+        name: {
+            "kind": "classification",
+            "answer": one["predicted"],
+            "probabilities": one["probabilities"],
+            "heatmaps": [{**one["heatmap"], "role": "", "number": 0, "signed": False}],
+            "familiarity": one.get("familiarity"),
+        }
+        for name, one in record["pipelines"].items()
+    }
+    kept = {name: value for name, value in record.items() if name not in ("pipelines", "primary_pipeline")}
+    provenance = dict(record["provenance"])
+    provenance["inputs"] = [{"role": "", "number": 0, **provenance.pop("input")}]
+    return {
+        **kept,
+        "schema": SCHEMA,
+        "primary_outcome": record["primary_pipeline"],
+        "outcomes": outcomes,
+        "not_assessed": record.get("not_assessed", []),
+        "provenance": provenance,
+    }

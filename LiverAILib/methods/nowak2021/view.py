@@ -1,0 +1,145 @@
+"""What the networks of Nowak 2021 see: one slice, the liver alone or the whole of it, and the way back of a map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from LiverAILib.imaging.geometry import AxisOrder
+from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.intensity import clip_percentiles
+from LiverAILib.methods.slice_box import SliceBox
+from LiverAILib.methods.view import BODY_SHARE, View
+from LiverAILib.networks.pretrained import IMAGENET_MEAN, IMAGENET_STD
+
+PIPELINES = ("segmented", "full")
+IMAGE_SIZE = 224
+LIVER_MARGIN = 0.1
+
+
+def prepare_slice(
+    section: np.ndarray, liver: np.ndarray, pixel_mm: tuple[float, float], *, pipeline: str, size: int = IMAGE_SIZE
+) -> tuple[torch.Tensor, SliceBox]:
+    """The network input of one slice, before ImageNet normalization.
+
+    Defaults where the paper is silent (its Supplement S3 is not public): clip to the 1st and 99th percentile, for the
+    segmented pipeline inside the liver only; square region, the liver's box plus 10 % a side; bilinear to 224x224.
+
+    Args:
+        section: Intensities (rows, columns), rows anterior to posterior, columns right to left of the patient.
+        liver: Boolean mask, same shape.
+        pixel_mm: Row and column spacing in mm.
+        pipeline: "segmented" or "full".
+        size: Rows and columns of the input.
+
+    Returns:
+        float32 (size, size) in 0..1, and the region of the slice that it shows.
+    """
+    if pipeline == "segmented":
+        box = SliceBox.around(liver, pixel_mm, margin=LIVER_MARGIN)
+        scaled = clip_percentiles(section, mask=liver) * liver
+    else:
+        box = SliceBox.around(np.ones(section.shape, bool), pixel_mm, margin=0.0)
+        scaled = clip_percentiles(section)
+    region = torch.from_numpy(box.cut(scaled))[None, None]
+    resized = F.interpolate(region, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+    return resized[0, 0], box
+
+
+def network_input(slices: torch.Tensor) -> torch.Tensor:
+    """Slices (batch, rows, columns) in 0..1 as three equal channels, normalized with the mean and deviation of ImageNet."""
+    mean = torch.tensor(IMAGENET_MEAN, device=slices.device)[None, :, None, None]
+    std = torch.tensor(IMAGENET_STD, device=slices.device)[None, :, None, None]
+    return (slices[:, None].expand(-1, 3, -1, -1) - mean) / std
+
+
+@dataclass(frozen=True, eq=False)
+class SliceView(View):
+    """One pipeline's view of a volume.
+
+    Attributes:
+        image: The volume, in its own axis order.
+        order: Its axis order.
+        section: Intensities (rows, columns) of the slice in canonical order.
+        liver: Boolean mask of the liver in it.
+        position: Canonical number of the slice.
+        pipeline: "segmented" or "full".
+        prepared: Network input before ImageNet normalization, float32 (size, size) in 0..1.
+        box: Region of the slice that the input shows.
+        role: Role of the volume.
+        number: Which of the images of that role.
+    """
+
+    image: Image
+    order: AxisOrder
+    section: np.ndarray
+    liver: np.ndarray
+    position: int
+    pipeline: str
+    prepared: torch.Tensor
+    box: SliceBox
+    role: str = "t2"
+    number: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        image: Image,
+        canonical: Image,
+        order: AxisOrder,
+        liver: np.ndarray,
+        position: int,
+        *,
+        pipeline: str,
+        size: int = IMAGE_SIZE,
+    ) -> SliceView:
+        """The view of slice `position` of a volume.
+
+        Args:
+            image: The volume.
+            canonical: The same in canonical axis order, as `order` says.
+            order: Axis order of `image`.
+            liver: Boolean mask (rows, columns) of the slice; not empty for the segmented pipeline.
+            position: Canonical number of the slice.
+            pipeline: "segmented" or "full".
+            size: Rows and columns of the input.
+        """
+        section = np.nan_to_num(canonical.array[position].astype(np.float32))
+        pixel_mm = (canonical.spacing[1], canonical.spacing[0])
+        prepared, box = prepare_slice(section, liver, pixel_mm, pipeline=pipeline, size=size)
+        return cls(image, order, section, liver, position, pipeline, prepared, box)
+
+    @property
+    def tensor(self) -> torch.Tensor:  # type: ignore[override]
+        """The network input, float32 (3, size, size)."""
+        return network_input(self.prepared[None])[0]
+
+    def restore(self, map_: torch.Tensor) -> np.ndarray:
+        """A map (h, w) in the chosen slice, bilinear."""
+        size = (self.box.rows, self.box.columns)
+        upsampled = F.interpolate(map_[None, None], size=size, mode="bilinear", align_corners=False)
+        return self._placed(upsampled[0, 0].numpy(), np.float32)
+
+    def seen(self) -> np.ndarray:
+        """The region of the chosen slice."""
+        return self._placed(np.ones((self.box.rows, self.box.columns), bool), bool)
+
+    def support(self) -> np.ndarray:
+        """The liver in the chosen slice, or the body for the full image."""
+        inside = self.liver
+        if self.pipeline == "full":
+            inside = self.section > BODY_SHARE * np.percentile(self.section, 99)
+        volume = self._empty(bool)
+        volume[self.position] = inside
+        return np.ascontiguousarray(self.order.undo(volume))
+
+    def _empty(self, dtype: type) -> np.ndarray:
+        return np.zeros(self.order.apply(self.image.array).shape, dtype)
+
+    def _placed(self, region: np.ndarray, dtype: type) -> np.ndarray:
+        volume = self._empty(dtype)
+        self.box.paste(region, volume[self.position])
+        return np.ascontiguousarray(self.order.undo(volume))

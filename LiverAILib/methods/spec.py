@@ -1,0 +1,124 @@
+"""How a method describes itself: everything that others need to know of it before it is loaded. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+from LiverAILib.data.outcome import GRAD_CAM, HIRES_CAM
+
+if TYPE_CHECKING:
+    from LiverAILib.methods.base import Method
+
+
+@dataclass(frozen=True)
+class ImageRole:
+    """Images that a method looks at in one role.
+
+    Attributes:
+        name: Role in cases and manifests ("t2", "elastogram"): column `image:<name>`.
+        title: As shown to a person ("T2-weighted MR").
+        modality: DICOM modality that the images have to have.
+        minimum: Least number of images.
+        maximum: Largest number of images; None where there is no limit.
+        dimensions: 3 for volumes, 2 for single images.
+        color: Whether color images keep their three channels; otherwise an image has to be gray-scale.
+    """
+
+    name: str
+    title: str
+    modality: str
+    minimum: int = 1
+    maximum: int | None = 1
+    dimensions: Literal[2, 3] = 3
+    color: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a method answers.
+
+    Attributes:
+        kind: "classes" for probabilities of the model's classes, "quantity" for a value.
+        title: As shown to a person ("Cirrhosis", "Liver fat fraction").
+        label: Manifest column of the reference standard ("label", "pdff_percent").
+        unit: Unit of a quantity.
+        cutoffs: Values of a quantity from which on a case counts as positive, lowest first.
+    """
+
+    kind: Literal["classes", "quantity"]
+    title: str
+    label: str = "label"
+    unit: str = ""
+    cutoffs: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """A published method as it describes itself.
+
+    Attributes:
+        name: Key in cards, on the command line and in folders ("nowak2021").
+        title: What it does, for a person.
+        paper: Citation.
+        images: Roles of the images that it looks at; the first one is what a segmentation and measurements are about.
+        answer: What it answers.
+        segmentation: Whether it needs a liver segmentation.
+        slices: Whether a slice of the volume can be chosen.
+        covariates: Names of covariates that its networks use, beside those of the measurements.
+        heatmaps: Kinds of heat map that it makes, the published one first.
+        implementation: "module:Class" of its `Method`.
+        trainer: "module:function" that trains it; "" where it cannot be trained. See `LiverAILib.jobs.train`.
+        training_options: Names of `TrainingOptions` that mean something to it, beside those that all trainers share.
+        paper_section: "module:function" that makes the paper's own tables and figures; "" for none.
+    """
+
+    name: str
+    title: str
+    paper: str
+    images: tuple[ImageRole, ...]
+    answer: Answer
+    implementation: str
+    segmentation: bool = True
+    slices: bool = False
+    covariates: tuple[str, ...] = ()
+    heatmaps: tuple[str, ...] = (GRAD_CAM, HIRES_CAM)
+    trainer: str = ""
+    training_options: frozenset[str] = frozenset()
+    paper_section: str = ""
+
+    @property
+    def role(self) -> str:
+        """Role of the image that a segmentation and measurements are about."""
+        return self.images[0].name
+
+    @property
+    def modality(self) -> str:
+        """Modality of that image."""
+        return self.images[0].modality
+
+    @property
+    def modalities(self) -> Mapping[str, str]:
+        """Modality by role."""
+        return {role.name: role.modality for role in self.images}
+
+    @property
+    def single_image(self) -> bool:
+        """Whether a case is one image of one role."""
+        return len(self.images) == 1 and self.images[0].maximum == 1
+
+    def load(self) -> type[Method]:
+        """The class that implements the method; imports torch."""
+        return load_attribute(self.implementation)
+
+    def load_trainer(self) -> Callable[..., Any]:
+        """The function that trains the method; imports torch."""
+        return load_attribute(self.trainer)
+
+
+def load_attribute(place: str) -> Any:
+    """What "module:name" names."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
