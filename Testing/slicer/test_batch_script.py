@@ -93,7 +93,7 @@ def test_manifest_with_masks_and_covariates_and_the_finer_map(folders, untrained
     row = rows(output)["x/1"]
     assert float(row["FIB-4 []"]) == 4.5
     record = json.loads((output / "x%2F1" / "assessment.json").read_text())
-    assert record["outcomes"]["segmented"]["heatmap"]["method"] == "HiResCAM"
+    assert record["outcomes"]["segmented"]["heatmaps"][0]["method"] == "HiResCAM"
     assert record["provenance"]["segmentation"]["source"] == "given"
 
     refused = run(*arguments, "--masks", masks)

@@ -62,7 +62,7 @@ def test_a_slice_is_refused_and_the_scene_stays_as_it_was(scene, ct, model):
     logic = LiverAI.LiverAILogic()
     known = logic.write(ct, knownAssessment(imageFromVolumeNode(ct)))
     count = scene.GetNumberOfNodes()
-    with pytest.raises(UserError, match="looks at the whole liver"):
+    with pytest.raises(UserError, match="looks at the whole image"):
         logic.assess(ct, model, known.segmentationNode, 6, device="cpu")
     assert scene.GetNumberOfNodes() == count
 
