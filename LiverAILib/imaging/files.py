@@ -13,9 +13,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from LiverAILib.errors import UserError
-from LiverAILib.imaging.dicom import check_pixel_data, read_dicom_series
+from LiverAILib.imaging.dicom import is_dicom, read_dicom
 from LiverAILib.imaging.geometry import from_sitk, to_sitk
-from LiverAILib.imaging.image import DICOM_MODALITY, MODALITY_SOURCE, Image
+from LiverAILib.imaging.image import Image
 
 SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
 """Endings of the image files that a folder is searched for."""
@@ -51,7 +51,7 @@ def read_image(path: str | os.PathLike[str], *, series: str | None = None, const
 
     Args:
         path: File or folder.
-        series: Which series of a DICOM folder, by its number in the list, its UID or its description.
+        series: Which volume of a DICOM folder or file, by its number in the list, its series UID or its description.
         constant_allowed: Accept one value everywhere, as a heat map without evidence has it.
 
     Raises:
@@ -61,12 +61,15 @@ def read_image(path: str | os.PathLike[str], *, series: str | None = None, const
     if not path.exists():
         raise UserError(f"{path}: no such file or folder. Check the path.")
     if path.is_dir():
-        image = read_dicom_series(path, series=series)
+        image = read_dicom(path, series=series)
     else:
         if path.stat().st_size == 0:
             raise UserError(f"{path}: the file is empty (0 bytes). Export or copy it again.")
-        check_not_cut_off(path)
-        image = _read_file(path)
+        if is_dicom(path):
+            image = read_dicom(path, series=series)
+        else:
+            check_not_cut_off(path)
+            image = _read_file(path)
     check_values(image.array, path, constant_allowed=constant_allowed)
     return image
 
@@ -101,10 +104,7 @@ def _read_file(path: Path) -> Image:
         itk = itk[(slice(None),) * (itk.GetDimension() - 1) + (0,)]
     if itk.GetDimension() == 2:
         itk = sitk.JoinSeries(itk)
-    keys = itk.GetMetaDataKeys()
-    modality = itk.GetMetaData("0008|0060").strip() if "0008|0060" in keys else None
-    source = {MODALITY_SOURCE: DICOM_MODALITY} if modality else {}
-    return from_sitk(itk, modality=modality or None, meta={"path": str(path), **source})
+    return from_sitk(itk, meta={"path": str(path)})
 
 
 def check_values(array: np.ndarray, path: Path, *, constant_allowed: bool = False) -> None:
@@ -123,7 +123,7 @@ def check_values(array: np.ndarray, path: Path, *, constant_allowed: bool = Fals
 
 
 def check_not_cut_off(path: Path) -> None:
-    """Raise where a compressed file ends early, or a NIfTI or DICOM file holds fewer bytes than its header promises.
+    """Raise where a compressed file ends early, or a NIfTI file holds fewer bytes than its header promises.
 
     SimpleITK reads a cut-off `.nii.gz` without complaint and leaves the missing slices empty, and a gzipped `.nrrd` as long
     as every voxel but a few can be had.
@@ -131,8 +131,6 @@ def check_not_cut_off(path: Path) -> None:
     name = path.name.lower()
     if name.endswith(".nrrd"):
         _check_nrrd_stream(path)
-    if name.endswith(".dcm"):
-        check_pixel_data(path)
     if not name.endswith((".nii", ".nii.gz")):
         return
     opener = gzip.open if name.endswith(".gz") else open

@@ -13,6 +13,9 @@ MODALITY_SOURCE = "modality_source"
 
 DICOM_MODALITY = "DICOM Modality"
 
+READING_NOTES = "reading_notes"
+"""Key of `Image.meta`: sentences on what reading left out or changed, for a person to know."""
+
 IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 

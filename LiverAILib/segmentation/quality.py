@@ -8,7 +8,7 @@ import numpy as np
 
 from LiverAILib.data.assessment import CaseWarning
 from LiverAILib.data.structures import LIVER
-from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.image import READING_NOTES, Image
 from LiverAILib.imaging.modality import find_modality
 
 PLAUSIBLE_LIVER_ML = (400.0, 4500.0)
@@ -86,6 +86,7 @@ def image_warnings(image: Image) -> tuple[CaseWarning, ...]:
     warnings = []
     if "geometry_warning" in image.meta:
         warnings.append(CaseWarning("uneven_slices", image.meta["geometry_warning"]))
+    warnings += [CaseWarning("reading_note", note) for note in image.meta.get(READING_NOTES, ())]
     doubt = find_modality(image).doubt
     if doubt:
         warnings.append(CaseWarning("modality_in_doubt", doubt))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pydicom
 import pytest
+from LiverAILib.imaging.dicom_elements import pixel_data_state
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import (
@@ -17,7 +18,6 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from LiverAILib.imaging.dicom_elements import pixel_data_state
 from LiverAILib.imaging.files import read_image
 
 TAG_BYTES = bytes.fromhex("e07f1000")

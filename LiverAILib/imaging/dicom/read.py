@@ -1,0 +1,191 @@
+"""A DICOM volume as an image: values of every frame, on the grid of their positions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from pydicom.uid import CTImageStorage, EnhancedCTImageStorage
+
+from LiverAILib.errors import UserError
+from LiverAILib.imaging.dicom.elements import quiet_pydicom
+from LiverAILib.imaging.dicom.folder import DicomVolume, choose_volume, scan_dicom
+from LiverAILib.imaging.dicom.header import DicomFile, DicomFrame
+from LiverAILib.imaging.dicom.pixels import same_pixels, stored_frames
+from LiverAILib.imaging.dicom.split import instance_key, slice_levels
+from LiverAILib.imaging.dicom.stack import grid_of
+from LiverAILib.imaging.image import DICOM_MODALITY, MODALITY_SOURCE, READING_NOTES, Image
+
+THREADS = 4
+QUANTITIES = ("CT", "PT", "NM")
+"""Modalities whose values are measurements: MONOCHROME1 inverts their display only."""
+
+
+def read_dicom(source: str | os.PathLike[str], *, series: str | None = None) -> Image:
+    """One volume of a DICOM folder (searched to any depth) or file.
+
+    Args:
+        source: Folder or file.
+        series: Which volume where there are several, see `choose_volume`.
+
+    Raises:
+        UserError: As `scan_dicom`, `choose_volume` and `read_volume`.
+    """
+    found = scan_dicom(source)
+    image = read_volume(choose_volume(found, series))
+    return replace(image, meta={**image.meta, "path": str(source)})
+
+
+def read_volume(volume: DicomVolume) -> Image:
+    """The image of a volume: integers where rescale slope and intercept are (int16, or int32 where they need it), else float32.
+
+    Slices lie in the order of their positions, k along the normal of the image plane.
+
+    Raises:
+        UserError: A file of the volume is damaged or cut off, it is in color, positions are missing, repeated or sheared.
+    """
+    name = _name(volume)
+    if volume.color:
+        raise UserError(f"{name}: the images of '{volume.description}' are in color. Export the gray-scale series.")
+    for frame in volume.frames:
+        if frame.file.fault:
+            raise UserError(f"{frame.file.path}: {frame.file.fault}.")
+    for path, fault in volume.damaged.items():
+        raise UserError(f"{path}: {fault}.")
+    with quiet_pydicom():
+        frames, notes = _without_duplicates(volume, name)
+    grid = grid_of(frames, name)
+    notes = [*volume.notes, *notes]
+    if any(_is_inverted(frame) for frame in frames):
+        notes.append("The values are stored inverted (MONOCHROME1) and were inverted back.")
+    if len(frames) == 1 and volume.modality in ("CT", "MR", ""):
+        notes.append("The volume is one single slice. Give the folder of the whole series where there are more.")
+    first = frames[0].file
+    meta: dict[str, Any] = {
+        "path": str(first.path if len(volume.files) == 1 else first.path.parent),
+        "series_description": volume.description,
+        "series_uid": volume.series_uid,
+    }
+    if volume.modality:
+        meta[MODALITY_SOURCE] = DICOM_MODALITY
+    if first.contrast_agent:
+        meta["contrast_agent"] = first.contrast_agent
+    if grid.warnings:
+        meta["geometry_warning"] = " ".join(grid.warnings)
+    if notes:
+        meta[READING_NOTES] = tuple(notes)
+    with quiet_pydicom():
+        values = _values(frames)
+    return Image(values, grid.spacing, grid.origin, grid.direction, volume.modality or None, meta)
+
+
+def _name(volume: DicomVolume) -> str:
+    """The file of the volume, or the folder that holds all its files."""
+    files = volume.files
+    return str(files[0]) if len(files) == 1 else os.path.commonpath([file.parent for file in files])
+
+
+def _without_duplicates(volume: DicomVolume, name: str) -> tuple[Sequence[DicomFrame], list[str]]:
+    """Each position once; what is dropped holds the same values as what is kept."""
+    levels = slice_levels(volume.frames)
+    if levels is None:
+        return volume.frames, []
+    kept: dict[int, DicomFrame] = {}
+    dropped = []
+    for frame, level in zip(volume.frames, levels, strict=True):
+        first = kept.setdefault(level, frame)
+        if first is not frame:
+            dropped.append((frame, first))
+    originals = {instance_key(one): one for one in volume.frames}
+    dropped += [(copy, originals[instance_key(copy)]) for copy in volume.copies]
+    for frame, first in dropped:
+        if not same_pixels(frame, first):
+            names = " and ".join(f"{one.file.path.name} (frame {one.index + 1})" for one in (first, frame))
+            raise UserError(
+                f"{name}: several images at the same position with different values, {names}, and nothing in the headers "
+                "tells them apart. Export one volume alone."
+            )
+    notes = [f"{len(dropped)} images were there twice, with the same values, and were left out."] if dropped else []
+    return list(kept.values()), notes
+
+
+def _is_inverted(frame: DicomFrame) -> bool:
+    file = frame.file
+    quantity = file.modality in QUANTITIES or file.sop_class in (CTImageStorage, EnhancedCTImageStorage)
+    hounsfield = frame.attributes.get("unit of the values", "").upper() == "HU"
+    return bool(file.pixels and file.pixels.inverted) and not quantity and not hounsfield
+
+
+# --- values ---------------------------------------------------------------------------------------------------------
+
+
+def _values(frames: Sequence[DicomFrame]) -> np.ndarray:
+    """The values (slices, rows, columns) of frames of one size."""
+    stored = _all_stored(frames)
+    whole = all(
+        one.dtype.kind != "f" and frame.slope.is_integer() and frame.intercept.is_integer()
+        for frame, one in zip(frames, stored, strict=True)
+    )
+    dtype = _integer_type(frames, stored) if whole else np.dtype(np.float32)
+    values = np.empty((len(frames), *stored[0].shape), dtype)
+    for number, frame in enumerate(frames):
+        _rescale(stored[number], frame, values[number])
+        stored[number] = stored[number][:0]  # frees it: never more than the volume and one copy
+    return values
+
+
+def _all_stored(frames: Sequence[DicomFrame]) -> list[np.ndarray]:
+    by_file: dict[DicomFile, list[int]] = {}
+    for number, frame in enumerate(frames):
+        by_file.setdefault(frame.file, []).append(number)
+    stored: list[np.ndarray] = [np.empty(0)] * len(frames)
+
+    def load(file: DicomFile) -> None:
+        numbers = by_file[file]
+        for number, array in zip(numbers, stored_frames(file, [frames[n].index for n in numbers]), strict=True):
+            stored[number] = _inverted(array, file) if _is_inverted(frames[number]) else array
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        for _ in threads.map(load, by_file):
+            pass
+    return stored
+
+
+def _inverted(stored: np.ndarray, file: DicomFile) -> np.ndarray:
+    """Stored values counted from the other end of their range."""
+    assert file.pixels is not None
+    if stored.dtype.kind == "f":
+        return stored.max() + stored.min() - stored
+    if stored.dtype.kind == "i":
+        return -1 - stored
+    return stored.dtype.type(2**file.pixels.bits_stored - 1) - stored
+
+
+def _integer_type(frames: Sequence[DicomFrame], stored: Sequence[np.ndarray]) -> np.dtype:
+    """int16 where all values fit, else int32, else float32."""
+    ends = [
+        int(end) * int(frame.slope) + int(frame.intercept)
+        for frame, one in zip(frames, stored, strict=True)
+        for end in (one.min(), one.max())
+    ]
+    for dtype in (np.int16, np.int32):
+        limits = np.iinfo(dtype)
+        if limits.min <= min(ends) and max(ends) <= limits.max:
+            return np.dtype(dtype)
+    return np.dtype(np.float32)
+
+
+def _rescale(stored: np.ndarray, frame: DicomFrame, out: np.ndarray) -> None:
+    """Write stored values times slope plus intercept into `out`."""
+    slope, intercept = frame.slope, frame.intercept
+    if out.dtype.kind == "f":
+        np.add(stored * np.float64(slope), intercept, out=out, casting="unsafe")
+    elif slope == 1 and abs(intercept) < 2**15:
+        # All results fit into the type, so that a wrap on the way to it cancels out.
+        np.add(stored, out.dtype.type(intercept), out=out, dtype=out.dtype, casting="unsafe")
+    else:
+        out[:] = stored.astype(np.int64) * int(slope) + int(intercept)
