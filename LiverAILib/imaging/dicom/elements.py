@@ -14,14 +14,23 @@ from typing import Any
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement, convert_raw_data_element
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
 UNREADABLE = "unreadable"
 """Stands for a value that pydicom cannot decode."""
 
-VALUE_ERRORS = (ValueError, TypeError, OverflowError, NotImplementedError, LookupError, AttributeError, struct.error)
+VALUE_ERRORS = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    NotImplementedError,
+    LookupError,
+    AttributeError,
+    struct.error,
+    BytesLengthException,
+)
 UNREADABLE_ERRORS = (*VALUE_ERRORS, InvalidDicomError, EOFError, RecursionError, AssertionError, zlib.error)
 """What pydicom raises on bytes that are no DICOM elements."""
 

@@ -71,6 +71,7 @@ def stored_frames(file: DicomFile, indices: Sequence[int]) -> list[np.ndarray]:
     layout = file.pixels
     if layout is None or file.fault:
         raise UserError(f"{file.path}: {file.fault or CUT_OFF}.")
+    _check_syntax(file.path, layout)
     try:
         frames = _decoded(file.path, layout, indices)
     except OSError as error:
@@ -84,7 +85,8 @@ def stored_frames(file: DicomFile, indices: Sequence[int]) -> list[np.ndarray]:
     return frames if layout.lookup_table else [_used_bits(frame, layout) for frame in frames]
 
 
-def _decoded(path: Path, layout: PixelLayout, indices: Sequence[int]) -> list[np.ndarray]:
+def _check_syntax(path: Path, layout: PixelLayout) -> None:
+    """Raise where the pixels are stored in a way that cannot be decoded."""
     known = GDCM_SYNTAXES | PYDICOM_SYNTAXES if layout.encapsulated else NATIVE_SYNTAXES
     if layout.syntax not in known:
         name = UID(layout.syntax).name if layout.syntax else "not stated"
@@ -92,6 +94,9 @@ def _decoded(path: Path, layout: PixelLayout, indices: Sequence[int]) -> list[np
             f"{path}: its pixels cannot be decoded (transfer syntax {name}). Export the series uncompressed (Explicit VR Little "
             "Endian)."
         )
+
+
+def _decoded(path: Path, layout: PixelLayout, indices: Sequence[int]) -> list[np.ndarray]:
     if layout.encapsulated:
         _check_fragments(path, layout)
         if layout.syntax in GDCM_SYNTAXES:
