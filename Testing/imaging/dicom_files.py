@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -11,9 +12,11 @@ from typing import Any
 import dcm2niix
 import nibabel
 import numpy as np
+import PIL.Image
 import pydicom
 import SimpleITK as sitk
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
     UID,
     CTImageStorage,
@@ -21,6 +24,7 @@ from pydicom.uid import (
     EnhancedMRImageStorage,
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGBaseline8Bit,
     JPEGLosslessSV1,
     JPEGLSLossless,
     MRImageStorage,
@@ -193,6 +197,17 @@ def compress(made: Dataset, syntax: UID) -> Dataset:
     made.PixelData = written.PixelData
     made["PixelData"].VR, made["PixelData"].is_undefined_length = "OB", True
     made.file_meta.TransferSyntaxUID = syntax
+    return made
+
+
+def jpeg_baseline(made: Dataset) -> Dataset:
+    """The data set with its 8-bit pixels compressed with loss."""
+    code = io.BytesIO()
+    pixels = np.frombuffer(made.PixelData, np.uint8).reshape(made.Rows, made.Columns)
+    PIL.Image.fromarray(pixels).save(code, "JPEG", quality=95)
+    made.PixelData = encapsulate([code.getvalue()])
+    made["PixelData"].VR, made["PixelData"].is_undefined_length = "OB", True
+    made.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
@@ -51,6 +52,16 @@ class PixelLayout:
         return self.length == UNDEFINED_LENGTH
 
     @property
+    def dtype(self) -> np.dtype:
+        """Type that holds the stored values; what a lookup table gives has at most 16 bits, whatever is stored."""
+        if self.tag != PIXEL_DATA:
+            return np.dtype(f"f{self.bits_allocated // 8}")
+        if self.lookup_table:
+            return np.dtype(np.int32)
+        size = next(size for size in (1, 2, 4, 8) if self.bits_allocated <= 8 * size)
+        return np.dtype(f"{'i' if self.signed else 'u'}{size}")
+
+    @property
     def frame_bytes(self) -> int:
         """Bytes of one native frame."""
         return -(-self.rows * self.columns * self.samples * self.bits_allocated // 8)
@@ -65,7 +76,7 @@ def layout_of(dataset: Dataset, place: tuple[int, str | None, int, int]) -> Pixe
     bits = is_float or to_count(dataset, "BitsAllocated")
     stored = is_float or to_count(dataset, "BitsStored", bits)
     high = to_count(dataset, "HighBit", stored - 1, least=0)
-    if not 0 < stored <= high + 1 <= bits:
+    if not 0 < stored <= high + 1 <= bits <= 64:
         raise BadValueError(f"BitsAllocated {bits}, BitsStored {stored} and HighBit {high} contradict each other")
     header_bytes = 12 if not implicit and vr in ("OB", "OW", "OF", "OD", "UN", "OL", "OV") else 8
     return PixelLayout(

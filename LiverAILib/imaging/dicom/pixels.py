@@ -31,7 +31,7 @@ from pydicom.uid import (
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.dicom.elements import UNREADABLE_ERRORS
 from LiverAILib.imaging.dicom.header import DicomFile, DicomFrame
-from LiverAILib.imaging.dicom.layout import CUT_OFF, PIXEL_DATA, PixelLayout
+from LiverAILib.imaging.dicom.layout import CUT_OFF, PixelLayout
 
 GDCM_SYNTAXES = frozenset({*JPEGTransferSyntaxes, *JPEG2000TransferSyntaxes})
 """JPEG and JPEG 2000: pydicom would need plug-ins, GDCM decodes them within SimpleITK."""
@@ -115,11 +115,12 @@ def _decoded(path: Path, layout: PixelLayout, indices: Sequence[int]) -> list[np
 def _native_type(layout: PixelLayout) -> np.dtype | None:
     """Type of uncompressed values; None where they need unpacking or swapping that pydicom does."""
     order = "<" if layout.little_endian else ">"
-    if layout.tag != PIXEL_DATA:
-        return np.dtype(f"{order}f{layout.bits_allocated // 8}")
-    if layout.bits_allocated not in (8, 16, 32) or layout.samples != 1 or (layout.bits_allocated == 8 and order == ">"):
-        return None
-    return np.dtype(f"{order}{'i' if layout.signed else 'u'}{layout.bits_allocated // 8}")
+    whole_words = layout.bits_allocated == 8 * layout.dtype.itemsize and layout.samples == 1
+    return (
+        layout.dtype.newbyteorder(order)
+        if whole_words and (layout.little_endian or layout.bits_allocated > 8)
+        else None
+    )
 
 
 def _native_frame(stream: FileIO, layout: PixelLayout, dtype: np.dtype, index: int) -> np.ndarray:

@@ -124,25 +124,38 @@ def _is_inverted(frame: DicomFrame) -> bool:
 
 
 def _values(frames: Sequence[DicomFrame]) -> np.ndarray:
-    """The values (slices, rows, columns) of frames of one size."""
-    stored = _all_stored(frames)
-    whole = all(
-        one.dtype.kind != "f" and frame.slope.is_integer() and frame.intercept.is_integer()
-        for frame, one in zip(frames, stored, strict=True)
+    """The values (slices, rows, columns) of frames of one size. Memory: at most the stored values and the result."""
+    stored = _stored(frames)
+    whole = stored.dtype.kind != "f" and all(
+        frame.slope.is_integer() and frame.intercept.is_integer() for frame in frames
     )
     dtype = _integer_type(frames, stored) if whole else np.dtype(np.float32)
-    values = np.empty((len(frames), *stored[0].shape), dtype)
-    for number, frame in enumerate(frames):
-        _rescale(stored[number], frame, values[number])
-        stored[number] = stored[number][:0]  # frees it: never more than the volume and one copy
+    if dtype == np.int16 and stored.dtype.itemsize == 2 and all(_is_shift(frame) for frame in frames):
+        values = stored.view(np.int16)
+        for frame, one in zip(frames, values, strict=True):
+            one += np.int16(frame.intercept)  # all results fit into the type, so that a wrap on the way cancels out
+        return values
+    values = np.empty(stored.shape, dtype)
+    for frame, one, out in zip(frames, stored, values, strict=True):
+        if whole and dtype.kind == "i":
+            out[:] = one.astype(np.int64) * int(frame.slope) + int(frame.intercept)
+        else:
+            out[:] = one * np.float64(frame.slope) + frame.intercept
     return values
 
 
-def _all_stored(frames: Sequence[DicomFrame]) -> list[np.ndarray]:
+def _is_shift(frame: DicomFrame) -> bool:
+    return frame.slope == 1 and abs(frame.intercept) < 2**15
+
+
+def _stored(frames: Sequence[DicomFrame]) -> np.ndarray:
+    """The stored values of frames of one size, inverted back where they are stored inverted."""
     by_file: dict[DicomFile, list[int]] = {}
     for number, frame in enumerate(frames):
         by_file.setdefault(frame.file, []).append(number)
-    stored: list[np.ndarray] = [np.empty(0)] * len(frames)
+    layouts = [file.pixels for file in by_file if file.pixels is not None]
+    dtype = np.result_type(*{layout.dtype for layout in layouts})
+    stored = np.empty((len(frames), layouts[0].rows, layouts[0].columns), dtype)
 
     def load(file: DicomFile) -> None:
         numbers = by_file[file]
@@ -165,7 +178,7 @@ def _inverted(stored: np.ndarray, file: DicomFile) -> np.ndarray:
     return stored.dtype.type(2**file.pixels.bits_stored - 1) - stored
 
 
-def _integer_type(frames: Sequence[DicomFrame], stored: Sequence[np.ndarray]) -> np.dtype:
+def _integer_type(frames: Sequence[DicomFrame], stored: np.ndarray) -> np.dtype:
     """int16 where all values fit, else int32, else float32."""
     ends = [
         int(end) * int(frame.slope) + int(frame.intercept)
@@ -177,15 +190,3 @@ def _integer_type(frames: Sequence[DicomFrame], stored: Sequence[np.ndarray]) ->
         if limits.min <= min(ends) and max(ends) <= limits.max:
             return np.dtype(dtype)
     return np.dtype(np.float32)
-
-
-def _rescale(stored: np.ndarray, frame: DicomFrame, out: np.ndarray) -> None:
-    """Write stored values times slope plus intercept into `out`."""
-    slope, intercept = frame.slope, frame.intercept
-    if out.dtype.kind == "f":
-        np.add(stored * np.float64(slope), intercept, out=out, casting="unsafe")
-    elif slope == 1 and abs(intercept) < 2**15:
-        # All results fit into the type, so that a wrap on the way to it cancels out.
-        np.add(stored, out.dtype.type(intercept), out=out, dtype=out.dtype, casting="unsafe")
-    else:
-        out[:] = stored.astype(np.int64) * int(slope) + int(intercept)
