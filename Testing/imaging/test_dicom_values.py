@@ -153,6 +153,12 @@ def test_the_contrast_agent_is_known_where_the_header_names_it(tmp_path, volume,
     assert image.meta["modality_source"] == "DICOM Modality"
 
 
+def test_a_mosaic_of_slices_is_refused(tmp_path, volume):
+    write_series(tmp_path / "in", volume, Modality="MR", ImageType=["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"])
+    with pytest.raises(UserError, match="mosaic"):
+        read_image(tmp_path / "in")
+
+
 def test_an_unknown_compression_is_refused_by_its_name(tmp_path, volume):
     def each(k, made):
         compress(made, JPEG2000Lossless)

@@ -114,13 +114,10 @@ def _decoded(path: Path, layout: PixelLayout, indices: Sequence[int]) -> list[np
 
 def _native_type(layout: PixelLayout) -> np.dtype | None:
     """Type of uncompressed values; None where they need unpacking or swapping that pydicom does."""
-    order = "<" if layout.little_endian else ">"
     whole_words = layout.bits_allocated == 8 * layout.dtype.itemsize and layout.samples == 1
-    return (
-        layout.dtype.newbyteorder(order)
-        if whole_words and (layout.little_endian or layout.bits_allocated > 8)
-        else None
-    )
+    if not whole_words or (layout.bits_allocated == 8 and not layout.little_endian):
+        return None
+    return layout.dtype.newbyteorder("<" if layout.little_endian else ">")
 
 
 def _native_frame(stream: FileIO, layout: PixelLayout, dtype: np.dtype, index: int) -> np.ndarray:

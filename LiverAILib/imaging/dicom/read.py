@@ -51,6 +51,10 @@ def read_volume(volume: DicomVolume) -> Image:
     name = _name(volume)
     if volume.color:
         raise UserError(f"{name}: the images of '{volume.description}' are in color. Export the gray-scale series.")
+    if any("MOSAIC" in frame.attributes.get("image type", "") for frame in volume.frames):
+        raise UserError(
+            f"{name}: each image of '{volume.description}' is a mosaic of many slices. Export it as slices."
+        )
     for frame in volume.frames:
         if frame.file.fault:
             raise UserError(f"{frame.file.path}: {frame.file.fault}.")
