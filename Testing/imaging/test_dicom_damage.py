@@ -72,6 +72,15 @@ def test_a_cut_within_the_header_is_found_at_every_byte(tmp_path, pixels):
             read_image(cut)
 
 
+def test_a_slice_that_is_cut_within_the_header_refuses_its_series_at_every_byte(tmp_path, pixels):
+    files = write_series(tmp_path / "in", np.stack([pixels] * 3))
+    content = files[2].read_bytes()
+    for length in range(0, content.rindex(bytes.fromhex("e07f1000")) + 12, 3):
+        files[2].write_bytes(content[:length])
+        with pytest.raises(UserError, match=rf"{files[2].name}: "):
+            read_image(tmp_path / "in")
+
+
 def test_a_bare_data_set_that_is_cut_off_is_refused(tmp_path, pixels):
     bare = without_file_meta(save(with_icon(pixels), tmp_path / "slice.dcm"), tmp_path / "bare.dcm")
     np.testing.assert_array_equal(read_image(bare).array[0], pixels)

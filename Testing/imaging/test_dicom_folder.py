@@ -283,7 +283,7 @@ def test_a_series_that_was_exported_into_two_folders_is_there_once_and_it_is_sai
     shutil.copytree(tmp_path / "in/a", tmp_path / "in/b")
     image = read_image(tmp_path / "in")
     np.testing.assert_array_equal(image.array, volume)
-    assert "6 images were there twice" in image.meta["reading_notes"][0]
+    assert "6 repeated images" in image.meta["reading_notes"][0]
 
 
 def test_series_without_any_uid_are_told_apart_by_their_folders(tmp_path, volume):

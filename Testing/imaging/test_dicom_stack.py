@@ -69,7 +69,7 @@ def test_slices_that_are_there_twice_are_dropped_and_it_is_said(tmp_path, volume
     write_series(tmp_path / "in", volume, name="b{:03d}", InstanceNumber=77, AcquisitionTime="130000")
     image = read_image(tmp_path / "in")
     np.testing.assert_array_equal(image.array, volume)
-    assert "6 images were there twice" in image.meta["reading_notes"][0]
+    assert "6 repeated images" in image.meta["reading_notes"][0]
 
 
 def test_one_slice_that_is_there_twice_with_other_values_is_refused(tmp_path, volume):

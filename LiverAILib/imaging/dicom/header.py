@@ -34,6 +34,9 @@ SEGMENTATION_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008
 NOT_IMAGES = SEGMENTATION_CLASSES | {"1.2.840.10008.5.1.4.1.1.481.2"}
 """Objects with pixel data that are no images of a patient: segmentations and radiotherapy dose."""
 
+DICOM_ROOT = "1.2.840.10008."
+"""Start of all UIDs that the standard assigns: one that pydicom does not know is cut off."""
+
 DICOM_SUFFIXES = (".dcm", ".ima", ".dicom")
 
 _KEYWORDS = (
@@ -224,11 +227,7 @@ def _file_of(
         "contrast_agent": value_text(get_value(dataset, "ContrastBolusAgent")),
     }
     if place is None:
-        is_image = "Image Storage" in UID(kind).name or get_value(dataset, "Rows") is not None
-        if not kind and not is_image and not known["series_uid"]:
-            return None if not _has_prefix(path) else DicomFile(path, "", fault=CUT_OFF)
-        missing = "the DICOM file has no pixel data, it is damaged or cut off. Export the series again"
-        return DicomFile(path, kind, fault=missing if is_image else "", **known)
+        return _without_pixels(path, kind, known, has_size=get_value(dataset, "Rows") is not None)
     if kind in NOT_IMAGES:
         return DicomFile(path, kind, **known)
     try:
@@ -239,6 +238,20 @@ def _file_of(
     except BadValueError as error:
         return DicomFile(path, kind, fault=f"{error}. Export the series again", **known)
     return file
+
+
+def _without_pixels(path: Path, kind: str, known: dict[str, Any], *, has_size: bool) -> DicomFile | None:
+    """A file without pixel data: an object that is no image, or an image that is cut off within its header."""
+    if has_size or "Image Storage" in UID(kind).name:
+        fault = "the DICOM file has no pixel data, it is damaged or cut off. Export the series again"
+        # What was read of the series UID may itself be cut off, unless later elements are there.
+        return DicomFile(path, kind, fault=fault, **(known if has_size else known | {"series_uid": ""}))
+    registered = UID(kind).name != kind
+    if kind and (registered or not kind.startswith(DICOM_ROOT[: len(kind)])):
+        return DicomFile(path, kind, **known)
+    if _has_prefix(path) or path.suffix.lower() in DICOM_SUFFIXES:
+        return DicomFile(path, "", fault=CUT_OFF)
+    return None
 
 
 def _has_prefix(path: Path) -> bool:

@@ -113,7 +113,7 @@ def _without_duplicates(volume: DicomVolume, name: str) -> tuple[Sequence[DicomF
                 f"{name}: several images at the same position with different values, {names}, and nothing in the headers "
                 "tells them apart. Export one volume alone."
             )
-    notes = [f"{len(dropped)} images were there twice, with the same values, and were left out."] if dropped else []
+    notes = [f"{len(dropped)} repeated images with the same values were left out."] if dropped else []
     return list(kept.values()), notes
 
 
