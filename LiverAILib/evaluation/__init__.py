@@ -1,6 +1,6 @@
 """Evaluation: arrays in, numbers with intervals out.
 
-The room needs numpy, scipy, scikit-learn and statsmodels, and matplotlib for figures; it knows nothing of images,
+The room needs numpy, scipy, scikit-learn, matplotlib for figures and Jinja2 for the page; it knows nothing of images,
 networks or torch, so it can be used on predictions of any software. Import the module that holds the concept:
 
 =====================  =========================================================================================

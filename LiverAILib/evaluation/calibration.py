@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from LiverAILib.evaluation import bootstrap
 from LiverAILib.evaluation.estimate import Estimate, Interval
@@ -74,8 +75,8 @@ def calibration(
 ) -> Calibration:
     """Calibration of probabilities against binary labels.
 
-    Van Calster et al., BMC Med 2019;17:230, for the levels of calibration; Brier score by scikit-learn, regressions by
-    statsmodels.
+    Van Calster et al., BMC Med 2019;17:230, for the levels of calibration; Brier score by scikit-learn,
+    regressions by maximum likelihood.
 
     Args:
         labels: Shape (n,), binary.
@@ -130,31 +131,59 @@ def _bins(truth: NDArray[np.bool_], values: NDArray, n_bins: int, strategy: str,
 
 def _regressions(truth: NDArray[np.bool_], values: NDArray, level: float) -> tuple[Estimate, Estimate]:
     """Calibration slope, and intercept at slope 1, with Wald intervals."""
-    import statsmodels.api as sm
-
     names = ("calibration_slope", "calibration_intercept")
-    note = ""
     if truth.all() or not truth.any():
-        note = "undefined: one class only"
+        slope, intercept = (
+            Estimate(name, math.nan, None, None, truth.size, "undefined: one class only") for name in names
+        )
+        return slope, intercept
     # Probabilities of exactly 0 and 1 have no logit.
-    logit = np.log(np.clip(values, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(values, 1e-6, 1 - 1e-6))
-    if not note and (values[truth].min() >= values[~truth].max() or values[truth].max() <= values[~truth].min()):
+    inside = np.clip(values, 1e-6, 1 - 1e-6)
+    logit = np.log(inside) - np.log1p(-inside)
+    found = _logistic_fit(np.ones((truth.size, 1)), truth, offset=logit)
+    intercept = _coefficient("calibration_intercept", *found, n=truth.size, level=level)
+    note = ""
+    if np.ptp(logit) == 0:
+        note = "undefined: all scores are equal"
+    elif values[truth].min() >= values[~truth].max() or values[truth].max() <= values[~truth].min():
         note = "undefined: the scores separate the classes completely, so the regression has no finite solution"
-    found = []
-    for name in names:
-        if note and (name == "calibration_slope" or "one class" in note):
-            found.append(Estimate(name, math.nan, None, None, truth.size, note))
-            continue
-        design = (
-            np.ones((truth.size, 1)) if name == "calibration_intercept" else sm.add_constant(logit, has_constant="add")
-        )
-        offset = logit if name == "calibration_intercept" else None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            fit = sm.GLM(truth.astype(float), design, family=sm.families.Binomial(), offset=offset).fit()
-        value, error = float(fit.params[-1]), float(fit.bse[-1])
-        interval = (
-            normal_interval(value, error, level=level, method="Wald") if math.isfinite(error) and error > 0 else None
-        )
-        found.append(Estimate(name, value, interval, None, truth.size, "", error))
-    return found[0], found[1]
+    if note:
+        return Estimate("calibration_slope", math.nan, None, None, truth.size, note), intercept
+    found = _logistic_fit(np.column_stack([np.ones(truth.size), logit]), truth, offset=np.zeros(truth.size))
+    return _coefficient("calibration_slope", *found, n=truth.size, level=level), intercept
+
+
+def _coefficient(name: str, value: float, error: float, *, n: int, level: float) -> Estimate:
+    interval = normal_interval(value, error, level=level, method="Wald") if error > 0 else None
+    return Estimate(name, value, interval, None, n, "", error)
+
+
+def _logistic_fit(
+    design: NDArray[np.float64], truth: NDArray[np.bool_], *, offset: NDArray[np.float64]
+) -> tuple[float, float]:
+    """The last coefficient of a logistic regression by maximum likelihood, and its standard error.
+
+    The negative log likelihood is convex; the standard error comes from the Fisher information at its minimum.
+
+    Args:
+        design: Shape (n, p).
+        truth: Shape (n,).
+        offset: Shape (n,), added to the linear predictor.
+    """
+    observed = truth.astype(float)
+
+    def loss(coefficients: NDArray) -> float:
+        linear = offset + design @ coefficients
+        return float(np.sum(np.logaddexp(0, linear) - observed * linear))
+
+    def gradient(coefficients: NDArray) -> NDArray:
+        return design.T @ (expit(offset + design @ coefficients) - observed)
+
+    def information(coefficients: NDArray) -> NDArray:
+        fitted = expit(offset + design @ coefficients)
+        return design.T @ (design * (fitted * (1 - fitted))[:, None])
+
+    start = np.zeros(design.shape[1])
+    best = minimize(loss, start, jac=gradient, hess=information, method="trust-exact", options={"gtol": 1e-9}).x
+    covariance = np.linalg.inv(information(best))
+    return float(best[-1]), float(np.sqrt(covariance[-1, -1]))

@@ -13,7 +13,7 @@ from LiverAILib.evaluation.estimate import Comparison, Interval
 from LiverAILib.evaluation.patients import require_one_row_a_patient
 from LiverAILib.evaluation.validate import calls_vector, finite_vector, same_length
 
-ADJUSTMENTS = {"holm": "holm", "fdr": "fdr_bh", "bonferroni": "bonferroni"}
+ADJUSTMENTS = ("holm", "fdr", "bonferroni")
 
 
 def mcnemar(
@@ -24,7 +24,7 @@ def mcnemar(
     patients: ArrayLike | None = None,
     level: float = 0.95,
 ) -> Comparison:
-    """McNemar's exact test of two proportions on the same patients, by statsmodels.
+    """McNemar's exact test of two proportions on the same patients: the binomial test of the discordant pairs.
 
     Give right/wrong of all patients to compare accuracies, of the patients with disease to compare sensitivities.
 
@@ -35,8 +35,7 @@ def mcnemar(
         patients: Shape (n,), identifiers; several rows a patient are an error.
         level: Confidence level of the difference (Agresti and Min, Stat Med 2005, Wald with 0.5 added to each cell).
     """
-    from scipy.stats import norm
-    from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
+    from scipy.stats import binomtest, norm
 
     one, two = calls_vector(first_correct, "first_correct"), calls_vector(second_correct, "second_correct")
     same_length(first_correct=one, second_correct=two)
@@ -46,8 +45,7 @@ def mcnemar(
     if n == 0:
         raise ValueError("there are no cases; McNemar's test needs readings of the same patients")
     b, c = int(np.sum(one & ~two)), int(np.sum(~one & two))
-    table = [[int(np.sum(one & two)), b], [c, int(np.sum(~one & ~two))]]
-    result = statsmodels_mcnemar(table, exact=True)
+    p_value = float(binomtest(b, b + c).pvalue) if b + c else 1.0
     center, error = (b - c) / (n + 2), math.sqrt(b + c + 1 - (b - c) ** 2 / (n + 2)) / (n + 2)
     half = float(norm.ppf(0.5 + level / 2)) * error
     interval = Interval(max(-1.0, center - half), min(1.0, center + half), level, "Agresti-Min")
@@ -60,7 +58,7 @@ def mcnemar(
         float(b + c),
         "discordant pairs",
         None,
-        float(result.pvalue),
+        p_value,
         limits,
         "McNemar 1947; the right test for paired readings",
     )
@@ -155,11 +153,11 @@ def mann_whitney(
 
 
 def adjust(p_values: ArrayLike, *, method: str = "holm") -> NDArray[np.float64]:
-    """Adjusted p values (n,) by statsmodels: ``"holm"``, ``"fdr"`` (Benjamini-Hochberg) or ``"bonferroni"``.
+    """Adjusted p values (n,): ``"holm"`` (Holm 1979, step-down), ``"fdr"`` (Benjamini-Hochberg) or ``"bonferroni"``.
 
     Undefined p values (``nan``) stay undefined and do not count as tests.
     """
-    from statsmodels.stats.multitest import multipletests
+    from scipy.stats import false_discovery_control
 
     if method not in ADJUSTMENTS:
         raise ValueError(f"adjustment {method!r} is unknown; use one of {', '.join(ADJUSTMENTS)}")
@@ -169,6 +167,14 @@ def adjust(p_values: ArrayLike, *, method: str = "holm") -> NDArray[np.float64]:
     if np.any((values[defined] < 0) | (values[defined] > 1)):
         raise ValueError("p values lie between 0 and 1; check the input")
     adjusted = np.full(values.shape, math.nan)
-    if defined.any():
-        adjusted[defined] = multipletests(values[defined], method=ADJUSTMENTS[method])[1]
+    tests = values[defined]
+    if method == "fdr" and tests.size:
+        adjusted[defined] = false_discovery_control(tests)
+    elif method == "bonferroni":
+        adjusted[defined] = np.minimum(1, tests.size * tests)
+    elif method == "holm":
+        order = np.argsort(tests)
+        stepped = np.maximum.accumulate(np.arange(tests.size, 0, -1) * tests[order])
+        tests[order] = np.minimum(1, stepped)
+        adjusted[defined] = tests
     return adjusted

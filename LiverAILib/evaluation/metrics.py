@@ -230,27 +230,42 @@ def average_precision_value(labels: NDArray[np.bool_], scores: NDArray[np.float6
 
 
 def kappa_from_table(table: ArrayLike, *, weights: str | None = None, level: float = 0.95) -> Estimate:
-    """Cohen's kappa of a square table (rows truth, columns calls), unweighted or ``weights="quadratic"``.
+    """Cohen's kappa of a square table (rows truth, columns calls): unweighted, ``"linear"`` or ``"quadratic"``.
 
-    statsmodels' `cohens_kappa`, large-sample standard error of Fleiss, Cohen and Everitt (Psychol Bull 1969).
+    The large-sample standard error is that of Fleiss, Cohen and Everitt (Psychol Bull 1969;72:323-327).
     """
-    from statsmodels.stats.inter_rater import cohens_kappa
-
+    if weights not in (None, "linear", "quadratic"):
+        raise ValueError(f"kappa weights {weights!r} are unknown; use None, 'linear' or 'quadratic'")
     square = np.asarray(table, dtype=float)
     name = "kappa" if weights is None else f"{weights}_weighted_kappa"
     n = int(square.sum())
     if n == 0 or len(square) < 2 or (np.count_nonzero(square.sum(0)) < 2 and np.count_nonzero(square.sum(1)) < 2):
         return Estimate(name, math.nan, None, None, n, "undefined: truth and calls have one class only")
-    weighting = {None: None, "quadratic": "quadratic", "linear": "linear"}
-    if weights not in weighting:
-        raise ValueError(f"kappa weights {weights!r} are unknown; use None, 'linear' or 'quadratic'")
-    with np.errstate(all="ignore"):  # a perfect table has no variance; that is handled below
-        result = cohens_kappa(square, wt=weighting[weights])
-    value, error = float(result.kappa), float(result.std_kappa)
+    value, variance = _kappa(square / n, _agreement_weights(len(square), weights))
+    error = math.sqrt(max(variance, 0.0) / n)
     if not error > 1e-6:
         return Estimate(name, value, None, None, n, "no interval: the large-sample variance is 0 here")
     interval = normal_interval(value, error, level=level, method="Fleiss-Cohen-Everitt", low=-1, high=1)
     return Estimate(name, value, interval, None, n, "", error)
+
+
+def _agreement_weights(k: int, weights: str | None) -> NDArray[np.float64]:
+    """Weights (k, k) of agreement: 1 on the diagonal, 0 for the largest disagreement."""
+    if weights is None:
+        return np.eye(k)
+    distance = np.abs(np.subtract.outer(np.arange(k), np.arange(k))) / (k - 1)
+    return 1 - distance ** {"linear": 1, "quadratic": 2}[weights]
+
+
+def _kappa(shares: NDArray[np.float64], weights: NDArray[np.float64]) -> tuple[float, float]:
+    """Weighted kappa and n times its variance, from shares (k, k) that add up to 1 and weights of agreement (k, k)."""
+    rows, columns = shares.sum(axis=1), shares.sum(axis=0)
+    observed, expected = float((weights * shares).sum()), float(rows @ weights @ columns)
+    kappa = (observed - expected) / (1 - expected)
+    mean_weights = (weights @ columns)[:, None] + (rows @ weights)[None, :]
+    spread = float((shares * (weights - mean_weights * (1 - kappa)) ** 2).sum())
+    variance = (spread - (kappa - expected * (1 - kappa)) ** 2) / (1 - expected) ** 2
+    return kappa, variance
 
 
 def _balanced_accuracy(table: Counts, level: float) -> Estimate:

@@ -100,7 +100,7 @@ def stage_metrics(
     truth, table = check_stages(labels, probabilities, stages)
     predicted = np.asarray(stages)[table.argmax(axis=1)]
     square = confusion(truth, predicted, stages=stages)
-    # A stage neither true nor predicted has nothing to say, and statsmodels' variance divides by its counts.
+    # A stage that is neither true nor predicted carries no information.
     used = np.flatnonzero(square.sum(0) + square.sum(1))
     found = {
         "accuracy": proportion("accuracy", int(np.trace(square)), truth.size, level=level, method=method),

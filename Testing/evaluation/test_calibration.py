@@ -2,6 +2,8 @@ import math
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
+from scipy.stats import norm
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
@@ -53,6 +55,21 @@ def test_too_extreme_probabilities_have_a_slope_below_1(calibrated):
     assert too_high.intercept.value == pytest.approx(-1, abs=0.15)
 
 
+@pytest.mark.parametrize(("n", "sharpness"), [(30, 1.0), (200, 0.3), (2000, 2.0)])
+def test_slope_and_intercept_with_their_intervals_are_those_of_statsmodels(rng, n, sharpness):
+    logit = rng.normal(0, 1.5, n)
+    truth = rng.random(n) < 1 / (1 + np.exp(-logit - 0.4))
+    scores = 1 / (1 + np.exp(-sharpness * logit))
+    found = calibration(truth, scores, replicates=20)
+    binomial, predictor = sm.families.Binomial(), np.log(scores / (1 - scores))
+    with_slope = sm.GLM(truth.astype(float), sm.add_constant(predictor), family=binomial).fit(tol=1e-12)
+    at_slope_1 = sm.GLM(truth.astype(float), np.ones((n, 1)), family=binomial, offset=predictor).fit(tol=1e-12)
+    for own, fit in ((found.slope, with_slope), (found.intercept, at_slope_1)):
+        assert own.value == pytest.approx(fit.params[-1], rel=1e-6)
+        assert own.standard_error == pytest.approx(fit.bse[-1], rel=1e-6)
+        assert own.interval.high == pytest.approx(fit.params[-1] + norm.ppf(0.975) * fit.bse[-1], rel=1e-6)
+
+
 def test_degenerate_input():
     perfect = calibration([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], replicates=20)
     assert math.isnan(perfect.slope.value)
@@ -61,6 +78,8 @@ def test_degenerate_input():
     assert math.isnan(one_class.intercept.value)
     constant = calibration([0, 1, 1, 0], [0.5] * 4, replicates=20)
     assert len(constant.bins) == 1
+    assert math.isnan(constant.slope.value)
+    assert "all scores are equal" in constant.slope.note
     exact = calibration([0, 1, 1, 0, 1], [0.0, 1.0, 0.0, 1.0, 1.0], replicates=20)
     assert math.isfinite(exact.brier.value)
     with pytest.raises(ValueError, match=r"outside 0\.\.1"):

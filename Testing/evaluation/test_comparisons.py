@@ -4,20 +4,29 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
+from statsmodels.stats.multitest import multipletests
 
 from LiverAILib.evaluation.comparisons import adjust, mann_whitney, mcnemar, paired_bootstrap
 from LiverAILib.evaluation.delong import auc_value, compare_paired
 
 
-def test_mcnemar_is_the_binomial_test_of_the_discordant_pairs():
+def test_mcnemar_by_hand():
     first = np.array([1] * 90 + [1] * 10 + [0] * 2 + [0] * 2)
     second = np.array([1] * 90 + [0] * 10 + [1] * 2 + [0] * 2)
     test = mcnemar(first, second)
-    assert test.p_value == pytest.approx(binomtest(10, 12).pvalue)
+    # 12 discordant pairs, at most 2 in favor of the second: 2 (1 + 12 + 66) / 2^12.
+    assert test.p_value == pytest.approx(158 / 4096, rel=1e-12)
     assert test.statistic == 12
     assert test.difference == pytest.approx(8 / 104)
     assert test.interval.low > 0
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_mcnemar_agrees_with_statsmodels(pairs):
+    first, second = np.array(pairs).T
+    table = [[np.sum(first & second), np.sum(first & ~second)], [np.sum(~first & second), np.sum(~first & ~second)]]
+    assert mcnemar(first, second).p_value == pytest.approx(statsmodels_mcnemar(table, exact=True).pvalue, rel=1e-9)
 
 
 def test_mcnemar_counts_patients_only():
@@ -85,9 +94,10 @@ def test_an_undefined_p_is_no_test():
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
-def test_adjusted_p_values_never_shrink_and_keep_their_order(p):
-    for method in ("holm", "fdr", "bonferroni"):
+def test_adjusted_p_values_are_those_of_statsmodels_and_keep_their_order(p):
+    for method, theirs in (("holm", "holm"), ("fdr", "fdr_bh"), ("bonferroni", "bonferroni")):
         adjusted = adjust(p, method=method)
+        np.testing.assert_allclose(adjusted, multipletests(p, method=theirs)[1], atol=1e-12)
         assert (adjusted >= np.array(p) - 1e-12).all()
         assert (np.diff(adjusted[np.argsort(p)]) >= -1e-12).all()
         assert (adjusted <= 1).all()

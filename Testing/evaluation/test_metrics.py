@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
+from statsmodels.stats.inter_rater import cohens_kappa
 
 from LiverAILib.evaluation.metrics import (
     Counts,
@@ -16,6 +17,9 @@ from LiverAILib.evaluation.metrics import (
     score_metrics,
 )
 
+TABLES = st.integers(2, 5).flatmap(
+    lambda k: st.lists(st.lists(st.integers(0, 20), min_size=k, max_size=k), min_size=k, max_size=k)
+)
 PAIRS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
 
 
@@ -123,6 +127,26 @@ def test_fast_average_precision_is_scikit_learns(pairs):
         assert average_precision_value(truth, scores) == pytest.approx(sk.average_precision_score(truth, scores))
     else:
         assert math.isnan(average_precision_value(truth, scores))
+
+
+def test_kappa_by_hand():
+    """140 of 200 agree, 95 by chance (120 x 130 + 60 x 50 + 20 x 20, over 200)."""
+    found = kappa_from_table([[106, 10, 4], [22, 28, 10], [2, 12, 6]])
+    assert found.value == pytest.approx((140 - 95) / (200 - 95), abs=1e-12)
+
+
+@pytest.mark.parametrize("weights", [None, "linear", "quadratic"])
+@given(TABLES)
+@settings(deadline=None)
+def test_kappa_and_its_standard_error_are_those_of_statsmodels(weights, rows):
+    table = np.array(rows)
+    found = kappa_from_table(table, weights=weights)
+    if found.interval is None:
+        assert found.note
+        return
+    oracle = cohens_kappa(table, wt=weights)
+    assert found.value == pytest.approx(oracle.kappa, abs=1e-12)
+    assert found.standard_error == pytest.approx(oracle.std_kappa, abs=1e-9)
 
 
 def test_quadratic_kappa_is_scikit_learns_and_perfect_has_no_interval(rng):

@@ -28,7 +28,7 @@ from LiverAILib.evaluation.report.recalibration_section import recalibration_sec
 from LiverAILib.evaluation.report.tasks import Result, run_task
 
 FORMAT = "liverai-evaluation/1"
-PACKAGES = ("numpy", "scipy", "scikit-learn", "statsmodels", "matplotlib")
+PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib")
 SMALL = 20
 
 
