@@ -1,6 +1,7 @@
 # make demo            sets up .venv and assesses the embedded sample
 # make demo INPUT=path the same with your own image (NIfTI, NRRD, MHA or DICOM folder)
 # make test            sets up .venv and runs lint, import contract and all tests
+# make test-core       sets up .venv-core, which has no extras, and runs every command in it (5.5 GB; deleted by make clean)
 # make benchmarks      timings against peers, as ratios
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ OUTPUT ?= demo-output
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test lint format benchmarks clean
+.PHONY: demo test test-core lint format benchmarks clean
 
 demo: .venv/.core
 	@echo "== LiverAI demo: assessing $(or $(INPUT),the embedded sample) on this machine"
@@ -19,6 +20,12 @@ demo: .venv/.core
 test: .venv/.dev lint
 	@echo "== tests (LIVERAI_DATA=$${LIVERAI_DATA:-../shared/data})"
 	@$(BIN)/python -m pytest
+
+# The package is installed as a wheel, without its extras: what a user has after `pip install .`.
+test-core: .venv-core/.dependencies
+	@echo "== every command in an installation without extras"
+	@.venv-core/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
+	@.venv-core/bin/python -I Testing/core_install.py
 
 lint: .venv/.dev
 	@echo "== lint and import contract"
@@ -44,5 +51,11 @@ benchmarks: .venv/.dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	@touch $@
 
+.venv-core/.dependencies: pyproject.toml constraints.txt
+	@echo "== setting up .venv-core (a minute or two and 5.5 GB)"
+	@rm -rf .venv-core && $(PYTHON) -m venv .venv-core
+	@.venv-core/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt .
+	@touch $@
+
 clean:
-	rm -rf .venv demo-output build dist
+	rm -rf .venv .venv-core demo-output build dist
