@@ -16,7 +16,7 @@ def asah():
     folder = Path(os.environ.get("LIVERAI_DATA", ROOT / "../shared/data"))
     path = folder / "statistics" / "aSAH.csv"
     if not path.is_file():
-        pytest.skip(f"aSAH data not found: {path}; set LIVERAI_DATA to the folder that holds statistics/aSAH.csv")
+        pytest.skip(f"pROC's aSAH data (GPL, not in the repository) not found: {path}; set LIVERAI_DATA to its folder")
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     markers = {name: np.array([float(row[name]) for row in rows]) for name in ("wfns", "s100b", "ndka")}

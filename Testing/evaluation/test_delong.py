@@ -1,4 +1,9 @@
-"""DeLong against pROC's printed answers (aSAH), Hanley-McNeil's ratings, a brute-force count, and scikit-learn."""
+"""DeLong against pROC's printed answers (aSAH), Hanley-McNeil's ratings, exact fractions, and scikit-learn.
+
+pROC's answers for the WFNS grade follow from ten counts and run everywhere. Those for the two continuous markers need the data
+of all patients, which is GPL and therefore not in the repository: they skip without it, and the planted cases below cover the
+same functions.
+"""
 
 import math
 
@@ -79,6 +84,55 @@ def test_proc_unpaired_tests(asah, first, second, d, p):
     test = compare_unpaired((poor, asah[first]), (poor, asah[second]))
     assert test.statistic == pytest.approx(d, abs=1e-12)
     assert test.p_value == pytest.approx(p, abs=1e-12)
+
+
+def test_proc_auc_variance_and_interval_from_the_counts_of_the_wfns_grade():
+    good, poor = (37, 20, 3, 8, 4), (2, 12, 1, 8, 18)
+    grades = np.concatenate([np.repeat(np.arange(1, 6), good), np.repeat(np.arange(1, 6), poor)])
+    found = auc(np.repeat([False, True], [sum(good), sum(poor)]), grades, method="delong")
+    assert found.value == pytest.approx(0.8236788617886179, abs=1e-14)
+    assert found.standard_error**2 == pytest.approx(0.00146991470882363, abs=1e-15)
+    assert found.interval.low == pytest.approx(0.7485349, abs=6e-8)
+    assert found.interval.high == pytest.approx(0.8988228, abs=6e-8)
+
+
+PLANTED = np.array([False] * 7 + [True] * 8)
+PLANTED_SCORES = {
+    "first": np.array([2, 6, 3, 1, 5, 4, 1, 9, 7, 8, 6, 6, 3, 9, 5]),
+    "second": np.array([3, 5, 1, 6, 2, 4, 2, 4, 6, 9, 3, 7, 2, 8, 5]),
+    "third": np.array([4, 1, 3, 5, 2, 6, 2, 2, 5, 4, 6, 1, 3, 6, 5]),
+}
+"""15 cases with ties. The expected numbers were computed outside the library, pair by pair in exact fractions."""
+
+
+def test_planted_aucs_and_covariances_are_the_exact_fractions():
+    found = delong(PLANTED, np.column_stack(list(PLANTED_SCORES.values())))
+    np.testing.assert_allclose(found.auc, [25 / 28, 43 / 56, 69 / 112], rtol=1e-14)
+    expected = [
+        [247 / 37632, 2767 / 526848, -75 / 43904],
+        [2767 / 526848, 1363 / 87808, 137 / 43904],
+        [-75 / 43904, 137 / 43904, 389 / 16464],
+    ]
+    np.testing.assert_allclose(found.covariance, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "z", "p", "d", "df"),
+    [
+        ("first", "second", 1.1614929530734706, 0.24544148730565507, 0.8411061812356115, 24.043788733496296),
+        ("first", "third", 1.5098232508241634, 0.1310885305593087, 1.592963592306075, 21.22102793456909),
+        ("second", "third", 0.8367082809982581, 0.4027565632513427, 0.7671248650111497, 26.849308695175747),
+    ],
+)
+def test_planted_paired_and_unpaired_tests(first, second, z, p, d, df):
+    one, two = PLANTED_SCORES[first], PLANTED_SCORES[second]
+    paired = compare_paired(PLANTED, one, second=two)
+    assert (paired.statistic, paired.p_value) == (pytest.approx(z, abs=1e-12), pytest.approx(p, abs=1e-12))
+    half = 1.959963984540054 * paired.difference / z
+    assert paired.interval.low == pytest.approx(paired.difference - half, abs=1e-12)
+    assert paired.interval.high == pytest.approx(paired.difference + half, abs=1e-12)
+    unpaired = compare_unpaired((PLANTED, one), (PLANTED, two))
+    assert (unpaired.statistic, unpaired.df) == (pytest.approx(d, abs=1e-12), pytest.approx(df, rel=1e-12))
 
 
 def test_hanley_mcneil_ratings():
