@@ -140,7 +140,7 @@ class CoreInstall(unittest.TestCase):
             report = Path(f"report-{method}")
             manifest = f"{cohort}-test/manifest.csv"
             liverai("evaluate", f"run-{method}/model", "--cohort", manifest, "--output", report, *options)
-            self.check_report(report)
+            self.check_report(report / "report")
 
     def test_6_evaluate_predictions(self) -> None:
         rows = [f"c{i},p{i},{i % 2},{(i * 37 % 100) / 200 + 0.4 * (i % 2):.3f},{i * 7 % 2},{i % 5}" for i in range(40)]

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from LiverAILib import __version__
 from LiverAILib.cli import output
 from LiverAILib.errors import UserError
 
@@ -55,7 +56,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     add("--limit", type=int, default=0, metavar="N", help="only the first N cases")
     output.add_output(parser)
-    parser.set_defaults(run=run_evaluate)
+    parser.set_defaults(run=run_evaluate, software={"LiverAI": __version__})
 
 
 def run_evaluate(args: argparse.Namespace) -> int:

@@ -169,6 +169,7 @@ def options_of(args: argparse.Namespace, **changes: Any) -> Options:
         card={**changes.pop("card", {}), **(read_record(args.record) if args.record else {})},
         recalibrate=args.recalibrate or changes.pop("recalibrate", False),
         conformal=conformal,
+        software=getattr(args, "software", {}),
     )
 
 

@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import scipy
 
+import LiverAILib
+from LiverAILib.cli import main
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.command import add_arguments, read_record, run
 
@@ -57,6 +60,22 @@ def test_a_report_is_written_and_named(predictions, tmp_path, capsys):
     found = json.loads((out / "metrics.json").read_text())
     assert (found["run"]["seed"], found["run"]["threshold"], found["run"]["method_name"]) == (7, "fixed:0.5", "net")
     assert "- License: MIT" in (out / "model_card.md").read_text()
+
+
+def test_the_record_names_the_versions(predictions, tmp_path, capsys):
+    arguments = [
+        "--predictions",
+        str(predictions),
+        "--output",
+        str(tmp_path / "o"),
+        "--positive",
+        "yes",
+        "--bootstrap",
+        "100",
+    ]
+    assert main(["evaluate", *arguments]) == 0
+    software = json.loads((tmp_path / "o" / "metrics.json").read_text())["run"]["software"]
+    assert (software["LiverAI"], software["scipy"]) == (LiverAILib.__version__, scipy.__version__)
 
 
 def test_an_old_report_is_not_lost(predictions, tmp_path):

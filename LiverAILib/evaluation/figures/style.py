@@ -90,7 +90,7 @@ def unit_square(axes: Axes, x_label: str, y_label: str) -> None:
 
 
 def save(figure: Figure, folder: Path | str, name: str, *, formats: tuple[str, ...] = FORMATS) -> list[Path]:
-    """Write a figure as PNG (300 dpi), SVG and PDF; the same figure gives the same bytes.
+    """Write a figure as PNG (300 dpi), SVG and PDF, each file whole or not at all; the same figure gives the same bytes.
 
     Args:
         figure: What to save.
@@ -108,6 +108,13 @@ def save(figure: Figure, folder: Path | str, name: str, *, formats: tuple[str, .
     with mpl.rc_context(SETTINGS):
         for ending in formats:
             path = Path(folder) / f"{name}.{ending}"
-            figure.savefig(path, metadata=metadata.get(ending), bbox_inches="tight", pad_inches=0.04)
+            unfinished = path.with_name(f".{path.name}.writing")
+            try:
+                figure.savefig(
+                    unfinished, format=ending, metadata=metadata.get(ending), bbox_inches="tight", pad_inches=0.04
+                )
+                unfinished.replace(path)
+            finally:
+                unfinished.unlink(missing_ok=True)
             paths.append(path)
     return paths

@@ -53,6 +53,11 @@ class Table:
     compact: Table | None = None
     folded: bool = False
 
+    @property
+    def filled_columns(self) -> tuple[int, ...]:
+        """Indices of the columns that have text in any row."""
+        return tuple(i for i in range(len(self.columns)) if any(row[i] for row in self.rows))
+
 
 @dataclass(frozen=True)
 class Picture:

@@ -7,7 +7,7 @@ import json
 import platform
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -151,15 +151,6 @@ def _rows_of_analysis(predictions: Predictions, options: Options) -> Predictions
 
 
 def _run(options: Options) -> dict[str, Any]:
-    software = {"Python": platform.python_version()}
-    for name in PACKAGES:
-        software[name] = version(name)
-    try:
-        software = {"LiverAI": version("liverai"), **software}
-    except PackageNotFoundError:
-        from LiverAILib import __version__
-
-        software = {"LiverAI": __version__, **software}
     return {
         "created": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "method_name": options.method_name,
@@ -176,7 +167,11 @@ def _run(options: Options) -> dict[str, Any]:
         "cutoffs": list(options.cutoffs),
         "recalibrate": options.recalibrate,
         "conformal": options.conformal,
-        "software": software,
+        "software": {
+            **options.software,
+            "Python": platform.python_version(),
+            **{name: version(name) for name in PACKAGES},
+        },
         "card": plain(options.card),
     }
 

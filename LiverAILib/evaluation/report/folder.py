@@ -40,30 +40,36 @@ def whole_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
         The folder to write into.
 
     Raises:
-        UserError: The target cannot be used, or its parent cannot be written.
+        UserError: The target cannot be used, or something in it cannot be written.
     """
     target = target.absolute()
     check_target(target, overwrite=overwrite)
+    work = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise UserError(f"{target}: cannot be written ({error.strerror}); choose another --output") from error
-    old = None
-    try:
         work.chmod(0o755)
         yield work
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-            target.rename(old / target.name)
+        _replace(target, work)
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written ({error.strerror or error}); choose another --output") from error
+    finally:
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _replace(target: Path, work: Path) -> None:
+    """Give ``work`` the name of ``target``; an old folder is removed afterwards, or restored where that fails."""
+    if not target.exists():
+        work.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+    try:
+        target.rename(old / target.name)
         try:
             work.rename(target)
         except OSError:
-            if old is not None:
-                (old / target.name).rename(target)
+            (old / target.name).rename(target)
             raise
     finally:
-        if work.exists():
-            shutil.rmtree(work, ignore_errors=True)
-        if old is not None:
-            shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

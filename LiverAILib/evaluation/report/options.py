@@ -37,6 +37,7 @@ class Options:
         card: What the user's record says about model and data, for the model card and the checklist.
         recalibrate: Add temperature scaling, and intercept with slope, before and after.
         conformal: Add conformal prediction sets with this coverage; 0: none.
+        software: Name and version of the software that calls this, for the record.
     """
 
     title: str = ""
@@ -57,6 +58,7 @@ class Options:
     card: dict[str, Any] = field(default_factory=dict)
     recalibrate: bool = False
     conformal: float = 0.0
+    software: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _one_of("--paper", self.paper, ("", *PAPERS))

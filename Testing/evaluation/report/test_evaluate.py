@@ -165,14 +165,19 @@ def test_the_same_seed_gives_the_same_numbers(yin_csv):
 
 
 class Links(HTMLParser):
-    """Everything a page would load or jump to, and the text."""
+    """Everything a page would load or jump to, the text, and whether every tag is closed in order."""
 
     def __init__(self):
         super().__init__()
-        self.found, self.ids, self.tags, self.words = [], set(), set(), []
+        self.found, self.ids, self.tags, self.words, self.unclosed = [], set(), set(), [], []
+
+    def handle_endtag(self, tag):
+        assert self.unclosed.pop() == tag
 
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
+        if tag not in ("meta", "img"):
+            self.unclosed.append(tag)
         for name, value in attrs:
             if name in ("src", "href"):
                 self.found.append(value)
@@ -212,11 +217,13 @@ def test_the_page_loads_nothing_from_elsewhere_and_escapes_text(report):
     page = (folder / "report.html").read_text(encoding="utf-8")
     links = Links()
     links.feed(page)
+    assert links.unclosed == []
     assert all(link.startswith(("#", "data:image/svg+xml;base64,")) for link in links.found)
     assert {link[1:] for link in links.found if link.startswith("#")} <= links.ids
     assert "script" not in links.tags
     assert "url(" not in page
     assert "seg <b>" in "".join(links.words)
+    assert "<script>alert(1)</script>" in "".join(links.words)
     assert "For research only" in page
 
 

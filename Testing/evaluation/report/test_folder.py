@@ -1,3 +1,6 @@
+import errno
+import os
+
 import pytest
 
 from LiverAILib.errors import UserError
@@ -17,10 +20,27 @@ def test_the_folder_appears_when_all_is_written(tmp_path):
     assert content(target.parent) == ["report"]
 
 
+def write_and_fail(target, error, **options):
+    """A report whose second file cannot be written."""
+    with whole_folder(target, **options) as work:
+        (work / "new.txt").write_text("new")
+        raise error
+
+
 def test_nothing_is_left_after_a_failure(tmp_path):
-    with pytest.raises(IsADirectoryError), whole_folder(tmp_path / "report") as work:
-        work.write_text("a folder is no file")
+    with pytest.raises(RuntimeError):
+        write_and_fail(tmp_path / "report", RuntimeError())
     assert content(tmp_path) == []
+
+
+def test_a_full_disk_leaves_the_old_report(tmp_path):
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "old.txt").write_text("old")
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(UserError, match=r"report: cannot be written \(No space left on device\)"):
+        write_and_fail(tmp_path / "report", full, overwrite=True)
+    assert content(tmp_path / "report") == ["old.txt"]
+    assert content(tmp_path) == ["report"]
 
 
 def test_a_full_folder_is_not_touched(tmp_path):
