@@ -1,6 +1,6 @@
 """Evaluation: arrays in, numbers with intervals out.
 
-The room needs numpy, scipy, scikit-learn, matplotlib for figures and Jinja2 for the page; it knows nothing of images,
+The package needs numpy, scipy, scikit-learn, matplotlib for figures and Jinja2 for the page; it has no notion of images,
 networks or torch, so it can be used on predictions of any software. Import the module that holds the concept:
 
 =====================  =========================================================================================
@@ -17,19 +17,19 @@ module                 what it holds
 ``curves``             ROC and precision-recall curves with bands
 ``comparisons``        McNemar, paired bootstrap, Holm and false discovery rate
 ``correlations``       Pearson, Spearman, Meng, Steiger
-``paper_tests``        the tests as the papers ran them, each with its limits
+``paper_tests``        the papers' own tests, each with its limits
 ``calibration``        reliability, Brier score, slope and intercept
 ``recalibration``      temperature scaling, and intercept with slope
-``conformal``          prediction sets with a coverage that holds (LAC, APS, class-conditional)
-``held_out``           what is fitted and what it is tested on: never the same patient
+``conformal``          prediction sets with guaranteed coverage (LAC, APS, class-conditional)
+``held_out``           fit and test sets that never share a patient
 ``decision``           decision curves
 ``agreement``          Bland-Altman and intraclass correlation
-``patients``           several images a patient: aggregation, clustered intervals
+``patients``           several images per patient: aggregation, clustered intervals
 ``subgroups``          results by subgroup, with counts
 ``figures``            figures for a paper (PNG, SVG, PDF)
 ``report``             the report folder: HTML, JSON, CSV, figures, checklist, model card
 ``command``            ``liverai evaluate``
 =====================  =========================================================================================
 
-Nothing heavy is imported here.
+This module imports nothing.
 """

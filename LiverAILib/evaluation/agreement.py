@@ -62,7 +62,7 @@ def bland_altman(
         method: Interval of the limits: ``"exact"`` by the noncentral t distribution (Carkeet, Optom Vis Sci
             2015;92:e71-e80), right in small samples, or ``"approximate"`` (Bland and Altman, Stat Methods Med Res 1999,
             section 2.1).
-        patients: Shape (n,), identifiers; several rows a patient are an error, as they narrow the limits.
+        patients: Shape (n,), identifiers; several rows per patient are an error, as they narrow the limits.
 
     Raises:
         ValueError: Fewer than three patients, unknown method, images counted as patients.

@@ -32,7 +32,7 @@ class Replicates:
     def interval(self, column: int = 0, *, level: float = 0.95) -> Interval | None:
         """Percentile interval of one statistic.
 
-        None where fewer than half of the replicates are defined, or all are equal: then there is nothing to learn from
+        None where fewer than half of the replicates are defined, or all are equal: the replicates then carry no information
         them.
         """
         values = self.values[:, column]

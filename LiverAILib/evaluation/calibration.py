@@ -1,4 +1,4 @@
-"""Do probabilities mean what they say: reliability bins, Brier score, calibration slope and intercept."""
+"""Calibration of probabilities: reliability bins, Brier score, calibration slope and intercept."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Calibration:
     Attributes:
         bins: Bins with at least one case.
         brier: Brier score, 0 is best; interval by stratified patient bootstrap.
-        brier_reference: Brier score of always saying the prevalence.
+        brier_reference: Brier score of always predicting the prevalence.
         expected_error: Mean gap of predicted and observed share over the bins, weighted by their cases (ECE).
         slope: Slope of a logistic regression on the logit, 1 is best; below 1 the probabilities are too extreme.
         intercept: Intercept with the slope fixed at 1 (calibration in the large), 0 is best.
@@ -86,7 +86,7 @@ def calibration(
         level: Confidence level.
         replicates: Bootstrap draws for the Brier score.
         seed: Seed.
-        patients: Shape (n,), identifiers; several rows a patient are an error.
+        patients: Shape (n,), identifiers; several rows per patient are an error.
         positive: Label of the positive class where it is not 1 or True.
 
     Raises:

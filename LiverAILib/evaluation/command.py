@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, predictions_required: bool
     add(
         "--in-sample",
         action="store_true",
-        help="choose thresholds on the same cases, as the papers did (flatters the method)",
+        help="choose thresholds on the same cases, as the papers did (overstates the method)",
     )
     add(
         "--folds",
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, predictions_required: bool
         "--images",
         default="",
         metavar="HOW",
-        help="several rows a patient: mean, median, max, min (one score a patient) or clustered (default: an error)",
+        help="several rows per patient: mean, median, max, min (one score per patient) or clustered (default: an error)",
     )
     add("--interval", default="clopper-pearson", help="interval of proportions: clopper-pearson (default) or wilson")
     add(
@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, predictions_required: bool
         action="append",
         default=[],
         metavar="NAME",
-        help="score:<NAME> is a simple measurement that the method has to beat; may be repeated",
+        help="score:<NAME> is a simple measurement that the method should beat; may be repeated",
     )
     add("--recalibrate", action="store_true", help="add temperature, intercept and slope, before and after")
     add("--conformal", type=float, default=None, metavar="COVERAGE", help="add prediction sets, for example 0.9")
@@ -94,7 +94,11 @@ def add_arguments(parser: argparse.ArgumentParser, *, predictions_required: bool
     )
     add("--quantity", default="value", help="measured values: what was measured, such as PDFF")
     add("--unit", default="", help="measured values: the unit, such as %%")
-    add("--record", metavar="JSON", help="what is known of model and data, for the model card and the checklist")
+    add(
+        "--record",
+        metavar="JSON",
+        help="what is known about the model and the data, for the model card and the checklist",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -104,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
         0 when the report was written.
 
     Raises:
-        UserError: Something given cannot be used; one line says what and how to mend it.
+        UserError: Some input cannot be used; the one-line message says what is wrong and how to fix it.
     """
     from LiverAILib.evaluation.report.evaluate import check_before, evaluate, write_report
     from LiverAILib.evaluation.report.predictions import read_predictions
@@ -126,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def print_result(evaluation: Evaluation, folder: Path) -> None:
-    """The main numbers, what has to be known of them, and where the report is."""
+    """The main numbers, the warnings, and where the report is."""
     for name, text in evaluation.headline:
         print(f"{name}: {text}")
     for warning in evaluation.warnings:
@@ -177,7 +181,7 @@ def read_record(path: Path | str) -> dict:
     """The user's record of model and data (a model's ``model.json`` will do): one JSON object.
 
     Raises:
-        UserError: No such file, no JSON, or no object.
+        UserError: No such file, not valid JSON, or not an object.
     """
     path = Path(path)
     if not path.is_file():
@@ -185,7 +189,7 @@ def read_record(path: Path | str) -> dict:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UserError(f"{path.name}: is no JSON ({error}); correct it, or leave --record out") from None
+        raise UserError(f"{path.name}: is not valid JSON ({error}); correct it, or leave --record out") from None
     if not isinstance(record, dict):
         raise UserError(
             f"{path.name}: holds a {type(record).__name__}; --record needs one JSON object with named entries"

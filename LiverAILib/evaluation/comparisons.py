@@ -32,7 +32,7 @@ def mcnemar(
         first_correct: Shape (n,), 0/1.
         second_correct: Shape (n,), 0/1.
         names: Names for the result.
-        patients: Shape (n,), identifiers; several rows a patient are an error.
+        patients: Shape (n,), identifiers; several rows per patient are an error.
         level: Confidence level of the difference (Agresti and Min, Stat Med 2005, Wald with 0.5 added to each cell).
     """
     from scipy.stats import binomtest, norm
@@ -98,11 +98,13 @@ def paired_bootstrap(
     values = drawn.values[np.isfinite(drawn.values[:, 0]), 0]
     p = math.nan
     if values.size:
-        # One is added so that p is never 0: with R replicates nothing below 2 / (R + 1) can be said.
+        # One is added so that p is never 0: with R replicates nothing below 2 / (R + 1) can be reported.
         tail = min(np.sum(values <= 0), np.sum(values >= 0))
         p = float(min(1.0, 2 * (tail + 1) / (values.size + 1)))
     finest = 2 / (replicates + 1)
-    limits = f"With {replicates} replicates no p below {finest:.4f} can be seen; needs enough patients in each class."
+    limits = (
+        f"With {replicates} replicates the smallest possible p is {finest:.4f}; needs enough patients in each class."
+    )
     title = f"paired bootstrap{f' of {metric}' if metric else ''}"
     return Comparison(
         title,
@@ -131,7 +133,7 @@ def mann_whitney(
         first: Shape (m,), values of the first group.
         second: Shape (n,), values of the second group.
         names: Names for the result.
-        patients: Shape (m + n,), identifiers of both groups in order; several rows a patient are an error.
+        patients: Shape (m + n,), identifiers of both groups in order; several rows per patient are an error.
 
     Returns:
         The test; ``difference`` is that of the medians, in the unit of the values.

@@ -56,7 +56,7 @@ def decision_curve(
         replicates: Bootstrap draws.
         seed: Seed.
         level: Confidence level.
-        patients: Shape (n,), identifiers; several rows a patient are an error.
+        patients: Shape (n,), identifiers; several rows per patient are an error.
         positive: Label of the positive class where it is not 1 or True.
     """
     truth, values = binary_labels(labels, positive=positive), probabilities(scores)

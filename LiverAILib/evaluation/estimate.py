@@ -26,7 +26,7 @@ class Interval:
         if not 0 < self.level < 1:
             raise ValueError(f"level is {self.level}; give a confidence level between 0 and 1, for example 0.95")
         if self.low > self.high:
-            raise ValueError(f"interval {self.low}..{self.high} is upside down")
+            raise ValueError(f"interval {self.low}..{self.high} has its lower limit above its upper one")
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high

@@ -1,7 +1,7 @@
-"""What is fitted (a threshold, a temperature, a conformal quantile) and what it is tested on: never the same patient.
+"""Separates what is fitted (a threshold, a temperature, a conformal quantile) from what it is tested on, by patient.
 
-Everything of this room that fits something goes through `rounds` or `fold_numbers`, which hand out patients for the fit
-that are apart from those of the test, or refuse.
+Everything in this package that fits something goes through `rounds` or `fold_numbers`, which return disjoint patients for the
+fit and the test, or raise.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from LiverAILib.evaluation.validate import same_length
 
 @dataclass(frozen=True)
 class Labeled:
-    """Probabilities with their reference standard, one row a case.
+    """Probabilities with their reference standard, one row per case.
 
     Attributes:
         probabilities: Shape (n, k), rows add up to 1.
@@ -33,7 +33,7 @@ class Labeled:
         table = np.asarray(self.probabilities, dtype=float)
         labels = np.asarray(self.labels)
         if table.ndim != 2 or table.shape[1] < 2:
-            raise ValueError(f"probabilities have shape {table.shape}; give (n, k), one column a class")
+            raise ValueError(f"probabilities have shape {table.shape}; give (n, k), one column per class")
         if not np.isfinite(table).all() or table.min() < 0 or np.abs(table.sum(axis=1) - 1).max() > 1e-3:
             raise ValueError("probabilities are negative, missing, or do not add up to 1 in every row")
         if labels.dtype.kind not in "iub" or labels.min() < 0 or labels.max() >= table.shape[1]:
@@ -62,7 +62,7 @@ class Round:
 
 
 def require_apart(fit_patients: ArrayLike, test_patients: ArrayLike, what: str = "the fit") -> None:
-    """Error where a patient stands on both sides.
+    """Raise where a patient is both in the fit and in the test.
 
     Args:
         fit_patients: Identifiers of the patients that something is fitted on.
@@ -76,7 +76,7 @@ def require_apart(fit_patients: ArrayLike, test_patients: ArrayLike, what: str =
     if both.size:
         raise ValueError(
             f"leakage: patient {str(both[0])!r}{f' and {both.size - 1} more' if both.size > 1 else ''} would be used for {what} "
-            "and tested with it; keep a patient on one side"
+            "and tested with it; keep each patient in one of the two"
         )
 
 
@@ -108,14 +108,14 @@ def fold_numbers(
         names, numbers = np.unique(np.asarray(folds).astype(str), return_inverse=True)
         if names.size < 2:
             raise ValueError(
-                "there is one fold only; cross-fitting needs two, so leave the folds out or ask for in-sample"
+                "there is only one fold and cross-fitting needs two; leave the folds out, or use in-sample thresholds"
             )
         for number, name in enumerate(names.tolist()):
             require_apart(groups[numbers != number], groups[numbers == number], f"the folds other than {name}")
         return numbers.astype(np.int64), f"the {names.size} folds of the predictions"
     patients_there = np.unique(groups).size
     if patients_there < 2:
-        raise ValueError("there is one patient only; nothing can be cross-fitted")
+        raise ValueError("there is only one patient; cross-fitting needs at least two")
     # scikit-learn refuses more folds than the largest class has cases.
     largest = int(np.unique(truth, return_counts=True)[1].max())
     numbers = _draw(truth, groups, max(2, min(n_folds, patients_there, largest)), seed)
@@ -147,7 +147,7 @@ def rounds(
         The rounds, and a sentence that says what was fitted on what.
 
     Raises:
-        ValueError: A patient would stand on both sides.
+        ValueError: A patient would be both in the fit and in the test.
     """
     if calibration is not None:
         require_apart(calibration.patients, test.patients, what)

@@ -141,10 +141,10 @@ def _resampled(
     names = ("balanced_accuracy", "lr_positive", "lr_negative", "kappa")
 
     def all_four(index: NDArray[np.intp]) -> tuple[float, ...]:
-        own, said = truth[index], called[index]
+        own, calls = truth[index], called[index]
         m, n = own.sum(), own.size - own.sum()
-        tpr, fpr = (own & said).sum() / m, (~own & said).sum() / n
-        agreed, chance = np.mean(own == said), own.mean() * said.mean() + (1 - own.mean()) * (1 - said.mean())
+        tpr, fpr = (own & calls).sum() / m, (~own & calls).sum() / n
+        agreed, chance = np.mean(own == calls), own.mean() * calls.mean() + (1 - own.mean()) * (1 - calls.mean())
         return (tpr + 1 - fpr) / 2, tpr / fpr, (1 - tpr) / (1 - fpr), (agreed - chance) / (1 - chance)
 
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -175,7 +175,7 @@ def score_metrics(
     """AUC and average precision of a score.
 
     Average precision is the step sum of scikit-learn (no interpolation); its interval is by stratified patient
-    bootstrap. It depends on the prevalence, which is why the prevalence stands in its note. Nowak 2021's AP lies below
+    bootstrap. It depends on the prevalence, so the prevalence is given in its note. Nowak 2021's AP lies below
     the AUC at 77 % prevalence, so it was probably drawn for the control class: ``average_precision_negative`` gives
     that one.
 

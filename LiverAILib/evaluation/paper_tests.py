@@ -1,4 +1,4 @@
-"""The tests as the papers ran them, to reproduce their p values; each says what it does not show."""
+"""The tests as the papers ran them, to reproduce their p values; each states its limits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def goodness_of_fit(
     """Nowak 2021's "chi-square test": the reader's right and wrong counts against the network's as expected counts.
 
     It reproduces the printed p values (table 1), which a 2x2 chi-square test does not. Not a test of two paired
-    readings: it takes the network's counts as if they were known without error.
+    readings: it treats the network's counts as known without error.
 
     Args:
         reader_correct: Cases the reader got right.

@@ -1,4 +1,4 @@
-"""Several images a patient: one score a patient, or intervals that know which images belong together.
+"""Several images per patient: one score per patient, or intervals that account for images of the same patient.
 
 Images of a patient resemble each other. Counting them as independent cases makes every interval too short and every p
 value too small, so the functions here either reduce to patients or widen the interval, and refuse to count silently.
@@ -24,7 +24,7 @@ AGGREGATES = {"mean": np.mean, "median": np.median, "max": np.max, "min": np.min
 
 @dataclass(frozen=True)
 class PatientScores:
-    """One row a patient.
+    """One row per patient.
 
     Attributes:
         patients: Identifiers in order of first appearance, shape (p,).
@@ -54,7 +54,7 @@ def require_one_row_a_patient(patients: ArrayLike) -> None:
         raise ValueError(
             f"{repeated.size} of {names.size} patients have several rows (patient {first!r} has "
             f"{counts[repeated[0]]}): "
-            "images would be counted as patients. Aggregate to one score a patient (mean, median, max, min), or "
+            "images would be counted as patients. Aggregate to one score per patient (mean, median, max, min), or "
             "ask for "
             "clustered intervals"
         )
@@ -68,17 +68,17 @@ def rows_are_images(patients: ArrayLike | None, clustered: bool) -> bool:
         clustered: Rows are images.
 
     Raises:
-        ValueError: Rows are images and it is not known of whom, or images would be counted as patients.
+        ValueError: Rows are images without patient identifiers, or images would be counted as patients.
     """
     if clustered and patients is None:
-        raise ValueError("clustered intervals need to know which images belong together; give patients=...")
+        raise ValueError("clustered intervals need the patient of each image; give patients=...")
     if patients is not None and not clustered:
         require_one_row_a_patient(patients)
     return clustered
 
 
 def aggregate(patients: ArrayLike, labels: ArrayLike, *, scores: ArrayLike, how: str = "mean") -> PatientScores:
-    """One score a patient, as Xue 2020 is evaluated (the mean of a patient's five images, a stated default).
+    """One score per patient, as Xue 2020 is evaluated (the mean of a patient's five images, a stated default).
 
     Args:
         patients: Shape (n,), identifiers.
@@ -98,7 +98,7 @@ def aggregate(patients: ArrayLike, labels: ArrayLike, *, scores: ArrayLike, how:
     if differing.size:
         patient = str(ids[differing[0]])
         raise ValueError(
-            f"patient {patient!r} has different labels, so there is no one score for this patient; give each time "
+            f"patient {patient!r} has different labels, so no single score describes this patient; give each time "
             "point its "
             "own patient_id if they are different livers, or ask for clustered intervals"
         )

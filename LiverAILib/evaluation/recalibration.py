@@ -2,7 +2,7 @@
 
 Guo et al., On calibration of modern neural networks, ICML 2017 (temperature); Platt 1999 and Cox 1958 (intercept and
 slope). A temperature cannot shift: where a network calls too many cases positive (calibration intercept away from 0),
-only the intercept mends it. Both leave the order of the cases, and so the AUC, as it is.
+only the intercept corrects it. Neither changes the order of the cases, and so neither changes the AUC.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def apply_temperature(logits: ArrayLike, temperature: float) -> NDArray[np.float
 def fit_intercept_slope(logits: ArrayLike, labels: ArrayLike) -> tuple[float, float]:
     """Intercept a and slope b that make ``expit(a + b * (logit 1 - logit 0))`` fit best, for two classes.
 
-    With Platt's smoothed targets (Platt 1999, section 2.2), so that the fit stays finite where the classes are apart.
+    With Platt's smoothed targets (Platt 1999, section 2.2), so that the fit stays finite where the classes are separable.
 
     Args:
         logits: Shape (n, 2), scores before softmax, or logarithms of probabilities.
@@ -97,7 +97,7 @@ def fit_intercept_slope(logits: ArrayLike, labels: ArrayLike) -> tuple[float, fl
         raise ValueError(f"intercept and slope are for two classes, not {scores.shape[1]}; use a temperature")
     positives, negatives = int(truth.sum()), int(truth.size - truth.sum())
     if not positives or not negatives:
-        raise ValueError("one class does not occur; intercept and slope need both")
+        raise ValueError("one class is missing; intercept and slope need both")
     difference = scores[:, 1] - scores[:, 0]
     target = np.where(truth == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
 
@@ -185,7 +185,7 @@ def _checked(logits: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64],
             f"logits have shape {scores.shape} and labels {truth.shape}; give (n, k) and (n,), n at least 1"
         )
     if not np.isfinite(scores).all():
-        raise ValueError("logits are not finite; logarithms of probabilities of 0 have to be limited first")
+        raise ValueError("logits are not finite; logarithms of probabilities of 0 have to be clipped first")
     if truth.dtype.kind not in "iub" or truth.min() < 0 or truth.max() >= scores.shape[1]:
         raise ValueError(f"labels have to be the index of a class, 0 to {scores.shape[1] - 1}")
     return scores, truth.astype(np.int64)

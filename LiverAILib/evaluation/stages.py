@@ -38,7 +38,7 @@ def check_stages(
         )
     table = np.asarray(probabilities, dtype=float)
     if table.ndim != 2 or table.shape[1] != len(stages):
-        raise ValueError(f"probabilities have shape {table.shape}; give (n, {len(stages)}), one column a stage")
+        raise ValueError(f"probabilities have shape {table.shape}; give (n, {len(stages)}), one column per stage")
     same_length(stages=truth, probabilities=table)
     for column in table.T:
         finite_vector(column, "probabilities")
@@ -81,7 +81,7 @@ def stage_metrics(
     replicates: int = 2000,
     seed: int = 0,
 ) -> dict[str, Estimate]:
-    """Metrics over all stages, for one row a patient.
+    """Metrics over all stages, for one row per patient.
 
     Args:
         labels: Shape (n,), integer stages.

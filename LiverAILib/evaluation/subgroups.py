@@ -1,4 +1,4 @@
-"""Results by subgroup (scanner, site, sex, ...), always with counts: a number from four patients is no finding."""
+"""Results by subgroup (scanner, site, sex, ...), always with counts: a number from four patients is not a finding."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def subgroup_table(
         variable: Name of the variable.
         calls: Shape (n,), 0/1 calls made with the threshold of all patients (not one of the subgroup).
         level: Confidence level.
-        patients: Shape (n,), identifiers; several rows a patient are an error.
+        patients: Shape (n,), identifiers; several rows per patient are an error.
         positive: Label of the positive class where it is not 1 or True.
     """
     truth, values = labels_and_scores(labels, scores, positive=positive)

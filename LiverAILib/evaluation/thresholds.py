@@ -1,6 +1,6 @@
 """From scores to calls: which threshold, and on which cases it was chosen.
 
-A threshold chosen on the cases it is judged on flatters the method. So the default is to cross-fit: every case is
+A threshold chosen on the cases it is judged on overstates the method. So the default is to cross-fit: every case is
 called with a threshold chosen on the other folds. The papers chose theirs in-sample; that is there on request and says
 so.
 """
@@ -17,7 +17,7 @@ from LiverAILib.evaluation.held_out import fold_numbers
 from LiverAILib.evaluation.validate import both_classes, labels_and_scores, same_length
 
 RULES = ("youden", "nearest-corner", "fixed", "sensitivity")
-IN_SAMPLE_NOTE = "as in the paper: the threshold was chosen on the cases it is judged on, which flatters the method"
+IN_SAMPLE_NOTE = "as in the paper: the threshold was chosen on the cases it is judged on, which overstates the method"
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Calls:
 def choose_threshold(labels: ArrayLike, scores: ArrayLike, *, rule: Rule, positive: object | None = None) -> float:
     """Threshold by a rule; a case is called positive where its score >= threshold.
 
-    Candidates lie midway between neighbouring scores, and at -inf and inf. Among equally good ones the lowest is taken,
+    Candidates lie midway between neighboring scores, and at -inf and inf. Among equally good ones the lowest is taken,
     the one with the highest sensitivity. Youden: largest sensitivity + specificity - 1 (Xue 2020, a stated default);
     nearest corner: least distance to (0, 1) (Byra 2021, Statistical Analysis).
 
@@ -139,7 +139,7 @@ def cross_fitted_calls(
         scores: Shape (n,).
         rule: How the threshold is chosen; ``fixed`` needs no folds.
         folds: Shape (n,), given folds (of a cross-validation); None: stratified folds of patients are drawn.
-        patients: Shape (n,), identifiers; a patient never lies in two drawn folds.
+        patients: Shape (n,), identifiers; a patient is never in two drawn folds.
         n_folds: Number of folds to draw; fewer are drawn where a class has fewer patients.
         seed: Seed of the draw.
         positive: Label of the positive class where it is not 1 or True.
@@ -161,7 +161,7 @@ def cross_fitted_calls(
         own, others = fold_of_case == fold, fold_of_case != fold
         if truth[others].all() or not truth[others].any():
             raise ValueError(
-                "without one of the folds there is only one class left; use fewer folds, or ask for in-sample"
+                "without one of the folds there is only one class left; use fewer folds, or in-sample thresholds"
             )
         thresholds.append(choose_threshold(truth[others], values[others], rule=rule))
         called[own] = values[own] >= thresholds[-1]

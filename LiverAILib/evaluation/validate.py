@@ -21,7 +21,7 @@ def finite_vector(values: ArrayLike, name: str = "scores") -> NDArray[np.float64
     except (TypeError, ValueError):
         raise ValueError(f"{name} are not numbers; convert them to float first") from None
     if array.ndim != 1:
-        raise ValueError(f"{name} have shape {array.shape}; give one value a case, shape (n,)")
+        raise ValueError(f"{name} have shape {array.shape}; give one value per case, shape (n,)")
     bad = np.flatnonzero(~np.isfinite(array))
     if bad.size:
         raise ValueError(
@@ -32,7 +32,7 @@ def finite_vector(values: ArrayLike, name: str = "scores") -> NDArray[np.float64
 
 
 def probabilities(values: ArrayLike, name: str = "scores") -> NDArray[np.float64]:
-    """Like `finite_vector`, and every value has to lie in 0..1."""
+    """Like `finite_vector`, and every value must be in 0..1."""
     array = finite_vector(values, name)
     bad = np.flatnonzero((array < 0) | (array > 1))
     if bad.size:
@@ -56,7 +56,7 @@ def binary_labels(labels: ArrayLike, *, positive: object | None = None) -> NDArr
     """
     array = np.asarray(labels)
     if array.ndim != 1:
-        raise ValueError(f"labels have shape {array.shape}; give one label a case, shape (n,)")
+        raise ValueError(f"labels have shape {array.shape}; give one label per case, shape (n,)")
     if array.size == 0:
         raise ValueError("there are no cases; give at least one label")
     if array.dtype == bool and positive is None:
@@ -77,7 +77,7 @@ def binary_labels(labels: ArrayLike, *, positive: object | None = None) -> NDArr
         raise ValueError(f"labels have {len(classes)} classes ({', '.join(classes[:6])}); binary metrics need two")
     if positive is None:
         if not any(set(classes) <= allowed for allowed in ZERO_ONE):
-            raise ValueError(f"labels are {' and '.join(classes)}; say which one is positive (positive=...)")
+            raise ValueError(f"labels are {' and '.join(classes)}; name the positive one (positive=...)")
         return np.isin(text, ("1", "True", "1.0"))
     wanted = _label_text(positive)
     if wanted not in classes:
@@ -107,11 +107,11 @@ def both_classes(labels: NDArray[np.bool_], what: str) -> None:
 
 
 def same_length(**arrays: Sequence | NDArray) -> None:
-    """Error where arrays differ in length; the names stand in the message."""
+    """Raise where arrays differ in length; the message names them."""
     lengths = {name: len(values) for name, values in arrays.items() if values is not None}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise ValueError(f"lengths differ ({listed}); give one entry a case in each")
+        raise ValueError(f"lengths differ ({listed}); give one entry per case in each")
 
 
 def labels_and_scores(

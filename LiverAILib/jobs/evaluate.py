@@ -155,7 +155,7 @@ def _check_before(
         twice = next(name for name in patients if patients.count(name) > 1)
         raise UserError(
             f"patient {twice} has several cases: counted as patients, they would make intervals too short. Give --images mean "
-            "(one score a patient) or --images clustered."
+            "(one score per patient) or --images clustered."
         )
     classes = {labels.of_row(test.row) for test in tests}
     if len(classes) < 2:

@@ -89,7 +89,7 @@ def test_an_old_report_is_not_lost(predictions, tmp_path):
 @pytest.mark.parametrize(
     ("args", "text"),
     [
-        ((), "say which one is positive"),
+        ((), "name the positive one"),
         (("--positive", "maybe"), "'maybe' does not occur"),
         (("--positive", "yes", "--threshold", "best"), "--threshold: .*not understood"),
         (("--positive", "yes", "--paper", "choi2018"), "--paper 'choi2018' is unknown; use one of nowak2021"),
@@ -114,7 +114,7 @@ def test_a_record_has_to_be_a_json_object(tmp_path):
     with pytest.raises(UserError, match="holds a list"):
         read_record(path)
     path.write_text("{")
-    with pytest.raises(UserError, match="is no JSON"):
+    with pytest.raises(UserError, match="is not valid JSON"):
         read_record(path)
 
 

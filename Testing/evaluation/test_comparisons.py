@@ -57,7 +57,7 @@ def test_bootstrap_p_is_never_zero():
     truth = np.arange(20) < 10
     test = paired_bootstrap(lambda index: (1.0, 0.0), truth, replicates=99)
     assert test.p_value == pytest.approx(0.02)
-    assert "below 0.0200" in test.limits
+    assert "smallest possible p is 0.0200" in test.limits
 
 
 def test_identical_methods_do_not_differ():

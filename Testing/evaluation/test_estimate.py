@@ -25,7 +25,7 @@ def test_p_values(p, text):
 
 
 def test_an_interval_is_valid_by_construction():
-    with pytest.raises(ValueError, match="upside down"):
+    with pytest.raises(ValueError, match="lower limit above its upper one"):
         Interval(0.9, 0.1, 0.95, "x")
     with pytest.raises(ValueError, match="between 0 and 1"):
         Interval(0.1, 0.9, 95, "x")

@@ -58,9 +58,9 @@ def test_a_rare_class_does_not_stop_the_draw():
     assert set(numbers.tolist()) == {0, 1, 2, 3, 4}
     numbers, _ = fold_numbers([0, 0, 0, 1, 1, 1, 1], n_folds=5)
     assert set(numbers.tolist()) == {0, 1, 2, 3}
-    with pytest.raises(ValueError, match="one patient only"):
+    with pytest.raises(ValueError, match="only one patient"):
         fold_numbers([0, 1], patients=["a", "a"])
-    with pytest.raises(ValueError, match="one fold only"):
+    with pytest.raises(ValueError, match="only one fold"):
         fold_numbers([0, 1], folds=[1, 1])
 
 
@@ -70,7 +70,7 @@ def test_a_rare_class_does_not_stop_the_draw():
         ([[0.5, 0.4]], [0], "do not add up"),
         ([[1.2, -0.2]], [0], "negative"),
         ([[0.5, 0.5]], [2], "index of a class, 0 to 1"),
-        ([0.5, 0.5], [0, 1], "one column a class"),
+        ([0.5, 0.5], [0, 1], "one column per class"),
         ([[0.5, 0.5]], [0, 1], "lengths differ"),
     ],
 )

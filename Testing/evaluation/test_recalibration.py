@@ -109,7 +109,7 @@ def test_degenerate_input(rng):
     assert fit_temperature(right, [0, 1]) == pytest.approx(TEMPERATURES[0], rel=0.01)
     assert np.isfinite(fit_intercept_slope(right, [0, 1])).all()
     assert np.isfinite(log_probabilities([[0.0, 1.0]])).all()
-    with pytest.raises(ValueError, match="one class does not occur"):
+    with pytest.raises(ValueError, match="one class is missing"):
         fit_intercept_slope(right, [1, 1])
     with pytest.raises(ValueError, match="two classes, not 3"):
         fit_intercept_slope(np.zeros((2, 3)), [0, 1])

@@ -129,7 +129,7 @@ def test_degenerate_folds():
         cross_fitted_calls([1, 0, 0], [0.3, 0.1, 0.2], rule=Rule("youden"))
     with pytest.raises(ValueError, match="only one class left"):
         cross_fitted_calls([1, 1, 0, 0], [1, 2, 3, 4], rule=Rule("youden"), folds=[0, 0, 1, 1])
-    with pytest.raises(ValueError, match="one fold only"):
+    with pytest.raises(ValueError, match="only one fold"):
         cross_fitted_calls([1, 0], [1, 2], rule=Rule("youden"), folds=[0, 0])
     with pytest.raises(ValueError, match="choosing a threshold needs"):
         choose_threshold([1, 1], [1, 2], rule=Rule("youden"))

@@ -31,7 +31,7 @@ def test_zero_and_one_need_no_positive_label(labels):
 def test_text_labels_need_the_positive_one():
     labels = ["control", "cirrhosis", "control"]
     assert binary_labels(labels, positive="cirrhosis").tolist() == [False, True, False]
-    with pytest.raises(ValueError, match="say which one is positive"):
+    with pytest.raises(ValueError, match="name the positive one"):
         binary_labels(labels)
     with pytest.raises(ValueError, match="'cirrosis' does not occur"):
         binary_labels(labels, positive="cirrosis")

@@ -42,7 +42,7 @@ class Panel:
                 "resample the map to the image and pick a slice first"
             )
         if self.mask is not None and np.shape(self.mask) != np.shape(self.image):
-            raise ValueError(f"panel {self.title!r}: mask {np.shape(self.mask)} has another shape than the image")
+            raise ValueError(f"panel {self.title!r}: mask {np.shape(self.mask)} and image differ in shape")
 
 
 @styled
@@ -54,7 +54,7 @@ def explanation_figure(
     label: str = "",
     with_image: bool = True,
 ) -> Figure:
-    """Rows of panels, each row with a title, above each map the plain image; one color scale stands at the side.
+    """Rows of panels, each row with a title, the plain image above each map, and one color scale at the side.
 
     Args:
         rows: Title of each row and its panels, for example Nowak 2021's figure 4 (who was right) or Byra 2021's figure

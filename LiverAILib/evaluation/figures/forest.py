@@ -1,4 +1,4 @@
-"""Forest plot: estimates with their intervals, one a row."""
+"""Forest plot: estimates with their intervals, one per row."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def forest_figure(
     limits: tuple[float, float] = (0.0, 1.0),
     title: str = "",
 ) -> Figure:
-    """Estimates from top to bottom, one row a name, with the groups side by side in each row.
+    """Estimates from top to bottom, one row per name, with the groups side by side in each row.
 
     Args:
         groups: Name of each group (color and marker) and its estimates by the name of the row; undefined ones are left

@@ -26,7 +26,7 @@ def confusion_figure(table: ArrayLike, names: Sequence[str], *, title: str = "")
     counts = np.asarray(table)
     if counts.shape != (len(names), len(names)):
         raise ValueError(
-            f"table has shape {counts.shape}; give ({len(names)}, {len(names)}), one row and column a name"
+            f"table has shape {counts.shape}; give ({len(names)}, {len(names)}), one row and one column per name"
         )
     totals = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)

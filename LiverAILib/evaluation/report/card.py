@@ -1,4 +1,4 @@
-"""The model card, filled from the run's record; what is not known is marked open."""
+"""The model card, filled from the run's record; unknown items are marked open."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def checklist(card: dict[str, Any], answers: dict[int, tuple[str, str]]) -> Tabl
             (str(item.number), item.section, item.topic, status, where or f"give it as {item.key!r} in the record")
         )
     left = sum(row[3] == OPEN for row in rows)
-    note = f"{left} of {len(rows)} items are open. Topics in our own words; the published wording counts: {CITATION}"
+    note = f"{left} of {len(rows)} items are open. Topics are paraphrased; the published wording is authoritative: {CITATION}"
     return Table(
         "claim_checklist",
         "CLAIM 2024 checklist",
@@ -132,7 +132,7 @@ def answers_of_run(run: dict[str, Any], data: dict[str, Any]) -> dict[int, tuple
         39: (PARTLY, "tables of cases called wrongly; the cause of each error is open"),
     }
     if data["folds"]:
-        answers[20] = (PARTLY, f"no patient lies in two of the {data['folds']} folds (checked)")
+        answers[20] = (PARTLY, f"no patient is in two of the {data['folds']} folds (checked)")
     if data["subgroups"]:
         answers[30] = (PARTLY, f"results by {', '.join(data['subgroups'])}")
     return answers

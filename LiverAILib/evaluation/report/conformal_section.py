@@ -22,7 +22,7 @@ from LiverAILib.evaluation.report.probability_tables import class_names, probabi
 
 SOURCES = (
     "LAC: Sadinle, Lei and Wasserman 2019, smallest sets on average. APS: Romano, Sesia and Candes 2020, without the "
-    "random share of the last class and never empty, so rather too large. Class-conditional (Mondrian): own quantile of each "
+    "random share of the last class and never empty, so slightly too large. Class-conditional (Mondrian): own quantile of each "
     "class; where a class has too few calibration cases it belongs to every set."
 )
 
@@ -38,7 +38,7 @@ def conformal_section(
         options: Settings; ``conformal`` is the coverage.
 
     Raises:
-        UserError: A patient stands on both sides.
+        UserError: A patient is both in the fit and in the test.
     """
     tests = probability_tables(predictions)
     if not tests:
@@ -48,7 +48,7 @@ def conformal_section(
     text = [
         f"A set holds all classes that a case may have: with at least {100 * options.conformal:g} % probability the true one "
         "is among them, as long as new patients are like those the quantiles come from. A set of one class is a call, a set of "
-        "several says that the network cannot tell.",
+        "several means that the network is undecided.",
     ]
     tables, pictures, record = [], [], {}
     for number, (name, test) in enumerate(tests.items()):

@@ -39,9 +39,9 @@ class Table:
         name: File name without ending.
         title: Title for people.
         columns: Column names.
-        rows: Cells as text, one tuple a row.
+        rows: Cells as text, one tuple per row.
         note: Text below; empty if none.
-        compact: The same for the page: fewer columns, what repeats said once below. None: shown as it is.
+        compact: The same for the page: fewer columns, what repeats is given once below. None: shown as it is.
         folded: Long and rarely read: the page shows it closed, to be opened.
     """
 
@@ -80,7 +80,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Addition:
-    """A part of the report that was made elsewhere: its key in metrics.json, the section and its numbers."""
+    """A part of the report made by the caller: its key in metrics.json, the section and its numbers."""
 
     key: str
     section: Section
@@ -94,10 +94,10 @@ class Evaluation:
     Attributes:
         title: Title of the report.
         task: ``"binary"``, ``"stages"`` or ``"values"``.
-        headline: Name and text of the few numbers that stand on top.
+        headline: Name and text of the few numbers shown at the top.
         sections: The parts, in order.
         record: All numbers and the run's record, ready for JSON.
-        warnings: What has to be read before the numbers.
+        warnings: Warnings to read before the numbers.
     """
 
     title: str
@@ -111,7 +111,7 @@ class Evaluation:
 def estimates_table(
     name: str, title: str, estimates: Mapping[str, Mapping[str, Estimate]], *, note: str = "", digits: int = 3
 ) -> Table:
-    """Metrics of several methods: one row a method and metric, with interval, its method, counts and note."""
+    """Metrics of several methods: one row per method and metric, with interval, its method, counts and note."""
     rows = []
     for method, found in estimates.items():
         for key, one in found.items():
@@ -128,7 +128,7 @@ def estimates_table(
 def _compact_estimates(
     name: str, title: str, estimates: Mapping[str, Mapping[str, Estimate]], note: str, digits: int
 ) -> Table:
-    """One row a metric, one column a method; the intervals' methods and the notes once below."""
+    """One row per metric, one column per method; the intervals' methods and the notes once below."""
     keys = list(dict.fromkeys(key for found in estimates.values() for key in found))
     rows, intervals, notes, levels = [], {}, {}, set()
     for key in keys:
@@ -161,7 +161,7 @@ def comparisons_table(
     adjusted: Mapping[str, Sequence[float]] | None = None,
     note: str = "",
 ) -> Table:
-    """Tests, one a row, with adjusted p values and the limits of each test."""
+    """Tests, one per row, with adjusted p values and the limits of each test."""
     adjusted = dict(adjusted or {})
     columns = ["compared", "first", "second", "difference", "low", "high", "test", "statistic", "df", "p"]
     columns += [f"p ({key})" for key in adjusted] + ["limits of the test", "source"]

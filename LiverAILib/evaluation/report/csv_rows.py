@@ -62,7 +62,7 @@ def load_rows(path: Path) -> tuple[Rows, str]:
     except UnicodeDecodeError:
         raise UserError(f"{path.name}: is not UTF-8 text; save it as 'CSV UTF-8'") from None
     reader = csv.reader(io.StringIO(text, newline=""))
-    # Blank lines are no cases, but they count where a fault is named: people look into the file by line.
+    # Blank lines are not cases, but messages count them: the number is that of the line in the file.
     numbered = [(reader.line_num, line) for line in reader if any(cell.strip() for cell in line)]
     lines = [line for _, line in numbered]
     if not lines:
@@ -77,7 +77,7 @@ def load_rows(path: Path) -> tuple[Rows, str]:
             )
     twice = [name for name in columns if columns.count(name) > 1]
     if twice:
-        raise UserError(f"{path.name}: row 1: column {twice[0]!r} appears twice; rename or remove one")
+        raise UserError(f"{path.name}: row 1: column {twice[0]!r} is a duplicate; rename or remove one")
     rows = Rows(path, columns, lines[1:], [number for number, _ in numbered[1:]])
     for i, cells in enumerate(rows.cells):
         if len(cells) != len(columns):
@@ -91,7 +91,7 @@ def load_rows(path: Path) -> tuple[Rows, str]:
 
 
 def numbers(rows: Rows, name: str) -> NDArray[np.float64]:
-    """A column as numbers; a cell that is none becomes a fault."""
+    """A column as numbers; a cell that is not a number becomes a fault."""
     values = []
     for i, cell in enumerate(rows.column(name)):
         value = number(cell)
@@ -99,7 +99,7 @@ def numbers(rows: Rows, name: str) -> NDArray[np.float64]:
             if cell.lower() in MISSING:
                 text = "is empty; give a score for every case, or leave the case out and report it as a failure"
             else:
-                text = f"{cell!r} is no finite number; use a decimal point"
+                text = f"{cell!r} is not a finite number; use a decimal point"
             rows.fault(i, name, text)
             value = math.nan
         values.append(value)

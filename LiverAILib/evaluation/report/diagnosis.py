@@ -64,7 +64,7 @@ class Diagnosis:
         compared: What each comparison compares, for example ``"AUC"``.
         adjusted: Adjusted p values of the comparisons, by Holm and by false discovery rate.
         subgroups: Results by subgroup.
-        notes: What could not be computed, and why.
+        notes: What could not be computed, with the reason.
     """
 
     question: Question
@@ -90,7 +90,7 @@ def diagnose(question: Question, options: Options) -> Diagnosis:
     """All metrics, curves and tests of one question.
 
     Raises:
-        ValueError: One class only, or thresholds that cannot be cross-fitted; the text says what to do.
+        ValueError: One class only, or thresholds that cannot be cross-fitted; the message says what to do.
     """
     calls, metrics, roc, pr = {}, {}, {}, {}
     clusters = question.patients if options.clustered else None
@@ -180,7 +180,7 @@ def _probabilities(
     for name, scores in question.scores.items():
         if scores.min() < 0 or scores.max() > 1:
             notes.append(
-                f"{name}: scores lie outside 0..1, so they are no probabilities; no calibration, no decision curve."
+                f"{name}: scores lie outside 0..1, so they are not probabilities: no calibration and no decision curve."
             )
             continue
         reliable[name] = calibration(question.truth, scores, patients=question.patients, **options.resampling)

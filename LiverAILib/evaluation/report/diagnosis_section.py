@@ -122,7 +122,7 @@ def _pictures(result: Diagnosis, names: tuple[str, str]) -> list[Picture]:
         caption = (
             f"Decision curves, {title}: net benefit at this study's prevalence "
             f"({result.question.truth.mean():.2f}); it does "
-            "not carry over where patients were sampled by outcome."
+            "not apply where patients were sampled by outcome."
         )
         found.append(Picture(f"{key}_decision", decision_figure(result.decision), caption))
     return found
@@ -141,7 +141,7 @@ def _calibration_tables(result: Diagnosis) -> list[Table]:
             bins.append((name, *(format_number(cell) for cell in cells), f"{own.n_positive}/{own.n}"))
     expected = "; ".join(f"{name} {one.expected_error:.3f}" for name, one in result.calibration.items())
     reference = next(iter(result.calibration.values())).brier_reference
-    note = f"Brier score of always saying the prevalence: {reference:.3f}. Expected calibration error: {expected}."
+    note = f"Brier score of always predicting the prevalence: {reference:.3f}. Expected calibration error: {expected}."
     columns = ("method", "from", "to", "mean predicted", "observed", "low", "high", "count")
     return [
         estimates_table(f"{result.question.key}_calibration", "Calibration", numbers, note=note),
@@ -183,5 +183,5 @@ def _errors(result: Diagnosis, case_ids: np.ndarray) -> Table:
         score = format_number(float(question.scores[method][i]), 4)
         rows.append((str(case_ids[i]), str(question.patients[i]), kind, score, ", ".join(others)))
     columns = ("case_id", "patient_id", "error", "score", "readers")
-    note = f"{len(rows)} of {question.truth.size} were called wrongly by {method}; look at these images."
+    note = f"{len(rows)} of {question.truth.size} were called wrongly by {method}; review these images."
     return Table(f"{question.key}_errors", "Cases called wrongly", columns, tuple(rows), note, folded=True)

@@ -48,11 +48,11 @@ def evaluate(
         calibration_cases: Predictions of other patients (validation cases) to fit temperatures and conformal quantiles
             on; None: cross-fitting over folds of patients.
         additions: Further parts of the report.
-        warnings: Further sentences that have to be read before the numbers.
+        warnings: Further warnings to read before the numbers.
 
     Raises:
-        UserError: Images would be counted as patients, a class is missing, a paper does not fit, or a patient stands
-            among the calibration cases and the tested ones.
+        UserError: Images would be counted as patients, a class is missing, a paper does not fit, or a patient is
+            both a calibration case and a tested one.
     """
     predictions = _rows_of_analysis(predictions, options)
     if calibration_cases is not None:
@@ -208,7 +208,7 @@ def _warnings(predictions: Predictions, options: Options, result: Result) -> tup
     if options.in_sample and options.rule.name != "fixed":
         found.append(
             "Thresholds were chosen on the cases they are judged on, as in the papers: results at thresholds "
-            "flatter the method."
+            "overstate the method."
         )
     for diagnosis in result.diagnoses.values():
         truth = diagnosis.question.truth

@@ -1,4 +1,4 @@
-"""An output folder that is there whole or not at all."""
+"""An output folder that is written as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def check_target(target: Path, *, overwrite: bool = False) -> None:
 
 @contextmanager
 def whole_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary folder beside the target that takes the target's place when everything went well.
+    """A temporary folder next to the target that takes its place once everything has been written.
 
     On any error the temporary folder is removed and the target is as it was. With ``overwrite`` an old folder is
     replaced as a whole, so that no file of an earlier run stays.

@@ -1,4 +1,4 @@
-"""What a person may choose for an evaluation."""
+"""The settings of an evaluation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAPERS = ("nowak2021", "yin2021", "xue2020", "byra2021")
 
 @dataclass(frozen=True)
 class Options:
-    """Settings of an evaluation; all stand in the record.
+    """Settings of an evaluation; all of them are kept in the record.
 
     Attributes:
         title: Title of the report; empty: made from the method's name.
@@ -25,7 +25,7 @@ class Options:
         rule: How thresholds are chosen.
         in_sample: Choose and judge thresholds on the same cases, "as in the paper".
         folds: Number of folds for cross-fitted thresholds where the file has none.
-        images: What to do with several rows a patient: ``""`` (error), an aggregate, or ``"clustered"``.
+        images: What to do with several rows per patient: ``""`` (error), an aggregate, or ``"clustered"``.
         interval: Interval of proportions.
         auc_interval: Interval of AUCs.
         level: Confidence level.
@@ -67,14 +67,14 @@ class Options:
         _one_of("--auc-interval", self.auc_interval, (*AUC_METHODS, "bootstrap"))
         if not 0.5 <= self.level < 1:
             raise UserError(
-                f"--level {self.level:g} is no confidence level; give a number from 0.5 to below 1, such as 0.95"
+                f"--level {self.level:g} is not a confidence level; give a number from 0.5 to below 1, such as 0.95"
             )
         if self.replicates < 100:
             raise UserError(f"--bootstrap {self.replicates} is too few for an interval; use at least 100, better 2000")
         if not 0 <= self.conformal < 1:
-            raise UserError(f"--conformal {self.conformal:g} is no coverage; give a number below 1, such as 0.9")
+            raise UserError(f"--conformal {self.conformal:g} is not a coverage; give a number below 1, such as 0.9")
         if self.folds < 2:
-            raise UserError(f"--folds {self.folds} cannot be cross-fitted; use at least 2")
+            raise UserError(f"--folds {self.folds} is too few for cross-fitting; use at least 2")
 
     @property
     def clustered(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a paper reported, in its own way: its thresholds, tests and figures, each labelled as the paper's."""
+"""What a paper reported, in its own way: its thresholds, tests and figures, each labeled as the paper's."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def paper_section(predictions: Predictions, options: Options, result: Result) ->
             "leave --paper out, or give such labels (--task)"
         )
     if options.clustered:
-        raise UserError(f"--paper {paper} counts patients; use --images mean to get one score a patient")
+        raise UserError(f"--paper {paper} counts patients; use --images mean to get one score per patient")
     functions: dict[str, Callable] = {"nowak2021": _nowak, "yin2021": _yin, "xue2020": _xue, "byra2021": _byra}
     return functions[paper](predictions, options, result)
 
@@ -124,7 +124,7 @@ def _yin(predictions: Predictions, options: Options, result: Result) -> tuple[Se
     text = (
         "The paper does not say how its operating points were chosen: here by Youden's index on the same cases, "
         "which flatters "
-        "the method; the cross-fitted results stand above.",
+        "the method; the cross-fitted results are given above.",
     )
     if predictions.probabilities is None:
         picture = layouts.yin2021_figure3(curves, {}, cut_labels=labels)
@@ -178,8 +178,8 @@ def _fold_means(result: Result, cuts: list[str]) -> Table | None:
             (question.title, "mean (SD)", f"{known} of {len(names)}", *(_mean_and_spread(one) for one in each.T))
         )
     note = (
-        "Thresholds as in the sections of the cut-offs. The spread over folds is no confidence interval: the folds share their "
-        "training data. In the rows of means: folds with both classes."
+        "Thresholds as in the sections of the cut-offs. The spread over folds is not a confidence interval: the folds share "
+        "their training data. In the rows of means: folds with both classes."
     )
     columns = ("cut-off", "fold", "positive/n", "AUC", "sensitivity", "specificity", "accuracy")
     return Table("paper_folds", "Each fold, and the mean over folds", columns, tuple(rows), note)
@@ -289,7 +289,7 @@ def _byra(predictions: Predictions, options: Options, result: Result) -> tuple[S
     text = (
         "Thresholds by the nearest corner of the ROC curve on the same cases, as the paper did, which flatters "
         "the method. "
-        "Correlations and Meng's test stand under Agreement.",
+        "Correlations and Meng's test are given under Agreement.",
     )
     section = Section("As in the paper: Byra 2021", text, tuple(tables), tuple(pictures))
     return section, {"paper": "byra2021", "metrics": plain(found), "comparisons": plain(tests)}

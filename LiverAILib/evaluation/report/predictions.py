@@ -23,7 +23,7 @@ TASKS = ("binary", "stages", "values")
 
 @dataclass(frozen=True)
 class Predictions:
-    """Checked predictions, one entry a row of the file (or a patient, after `per_patient`).
+    """Checked predictions, one entry per row of the file (or per patient, after `per_patient`).
 
     Attributes:
         path: The file.
@@ -43,8 +43,8 @@ class Predictions:
         images: Rows before aggregation.
         aggregate: How rows were aggregated to patients; empty if they were not.
         tables: Probabilities of further methods, each shape (n, k), for stages given by ``score:<name>:<class>`` columns;
-            their expected stages stand among ``scores``.
-        baselines: Simple measurements that the method has to beat, each shape (n,), ``nan`` where there is none.
+            their expected stages are among ``scores``.
+        baselines: Simple measurements that the method should beat, each shape (n,), ``nan`` where there is none.
     """
 
     path: Path
@@ -77,7 +77,7 @@ class Predictions:
         return len(set(self.patient_ids.tolist()))
 
     def per_patient(self, how: str) -> Predictions:
-        """One row a patient: scores aggregated, everything else equal within the patient.
+        """One row per patient: scores aggregated, everything else equal within the patient.
 
         Raises:
             UserError: Labels or a reader's calls differ within a patient.
@@ -285,9 +285,9 @@ def _truth(
         )
     for i, label in enumerate(labels):
         if task == "stages" and not STAGE.match(label):
-            rows.fault(i, "label", f"{label!r} is no stage; use 0-4, F0-F4 or S0-S4")
+            rows.fault(i, "label", f"{label!r} is not a stage; use 0-4, F0-F4 or S0-S4")
         if task == "values" and number(label) is None:
-            rows.fault(i, "label", f"{label!r} is no number; use a decimal point")
+            rows.fault(i, "label", f"{label!r} is not a number; use a decimal point")
     rows.stop()
     if task == "stages":
         return np.array([int(STAGE.match(label).group(1)) for label in labels]), (), (0, 1, 2, 3, 4)

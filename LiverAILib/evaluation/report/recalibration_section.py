@@ -1,4 +1,4 @@
-"""The section on mending probabilities: before, with a temperature, and with intercept and slope."""
+"""The section on recalibration: probabilities as they are, with a temperature, and with intercept and slope."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from LiverAILib.evaluation.report.probability_tables import probability_tables
 
 AS_IS = "as it is"
 TEXT = (
-    "A temperature makes probabilities less (above 1) or more extreme; intercept and slope also shift them, which mends a "
+    "A temperature makes probabilities less (above 1) or more extreme; intercept and slope also shift them, which corrects a "
     "method that calls too many or too few cases positive. Neither changes the order of the cases of one fit.",
 )
 
@@ -53,7 +53,7 @@ def recalibration_section(
         options: Settings.
 
     Raises:
-        UserError: A patient stands on both sides.
+        UserError: A patient is both in the fit and in the test.
     """
     tables, pictures, record, text = [], [], {}, list(TEXT)
     others = {} if calibration_cases is None else probability_tables(calibration_cases)
@@ -110,8 +110,8 @@ def _reliabilities(
     for name, cut in questions.items():
         truth = test.labels >= cut
         if truth.any() and not truth.all():
-            said = np.clip(variant.probabilities[:, cut:].sum(axis=1), 0, 1)
-            found[name] = calibration(truth, said, **options.resampling)
+            predicted = np.clip(variant.probabilities[:, cut:].sum(axis=1), 0, 1)
+            found[name] = calibration(truth, predicted, **options.resampling)
     return found
 
 

@@ -41,7 +41,7 @@ def main_scores(
 def other_scores(
     rows: Rows, names: list[str], task: str, stages: tuple[int, ...], method_name: str
 ) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
-    """The other ``score:`` columns, parted into methods and readers (who only call)."""
+    """The other ``score:`` columns, split into methods and readers (0/1 or stage calls only)."""
     scores, readers = {}, {}
     for name in names:
         column = f"score:{name}"
@@ -68,7 +68,7 @@ def baseline(rows: Rows, name: str) -> NDArray[np.float64]:
     values = [np.nan if cell.lower() in MISSING else number(cell) for cell in cells]
     for i, value in enumerate(values):
         if value is None:
-            rows.fault(i, column, f"{cells[i]!r} is no finite number; use a decimal point, or leave it empty")
+            rows.fault(i, column, f"{cells[i]!r} is not a finite number; use a decimal point, or leave it empty")
     return np.array([np.nan if value is None else value for value in values])
 
 

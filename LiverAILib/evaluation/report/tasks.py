@@ -58,7 +58,7 @@ def run_task(predictions: Predictions, options: Options) -> Result:
     """Evaluate by the task of the predictions.
 
     Raises:
-        UserError: The data do not allow the analysis; the text says what to do.
+        UserError: The data do not allow the analysis; the message says what to do.
     """
     function = {"binary": _binary, "stages": _stages, "values": _values}[predictions.task]
     try:
@@ -127,7 +127,7 @@ def _stages(predictions: Predictions, options: Options) -> Result:
         for name, table in predictions.tables.items():
             scores[name] = probability_at_least(table, cut, stages=predictions.stages)
         readers = {name: calls >= cut for name, calls in predictions.readers.items()}
-        # A single score of stages (stiffness, FIB-4) is no probability of any cut.
+        # A single score of stages (stiffness, FIB-4) is not a probability for any cut-off.
         question = _question(
             predictions,
             f"f{cut}",
@@ -204,7 +204,7 @@ def _stages_overall(predictions: Predictions, options: Options) -> Result:
 def _values(predictions: Predictions, options: Options) -> Result:
     if options.clustered:
         raise UserError(
-            "--images clustered is not there for measured values; use --images mean to get one value a patient"
+            "--images clustered is not available for measured values; use --images mean to get one value per patient"
         )
     truth, method = predictions.truth, options.method_name
     agreement = {

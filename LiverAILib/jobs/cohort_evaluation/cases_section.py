@@ -54,7 +54,7 @@ def cases_addition(results: Sequence[CaseResult], labels: Labels) -> Addition:
 
 
 def cohort_warnings(who: Subject, cohort: Cohort, results: Sequence[CaseResult], settings: CohortSettings) -> list[str]:
-    """What has to be read before the numbers."""
+    """Warnings to read before the numbers."""
     found = []
     failed = sum(1 for one in results if one.error)
     if failed:

@@ -139,7 +139,7 @@ def test_signed_maps_are_centered_on_zero():
 def test_a_map_of_another_shape_is_refused():
     with pytest.raises(ValueError, match="resample the map to the image"):
         Panel(np.zeros((4, 4)), np.zeros((2, 2)))
-    with pytest.raises(ValueError, match="another shape"):
+    with pytest.raises(ValueError, match="differ in shape"):
         Panel(np.zeros((4, 4)), np.zeros((4, 4)), mask=np.zeros((2, 2)))
     with pytest.raises(ValueError, match="no panel"):
         explanation_figure([("empty", [])])

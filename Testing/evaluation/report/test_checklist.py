@@ -17,7 +17,7 @@ def test_all_44_items_of_claim_2024_once():
 def test_what_the_run_cannot_know_stays_open():
     table = checklist({}, answers_of_run(RUN, DATA))
     assert row(table, 28)[3] == REPORTED
-    assert "patient lies in two of the 5 folds" in row(table, 20)[4]
+    assert "patient is in two of the 5 folds" in row(table, 20)[4]
     for number in (5, 8, 13, 14, 21, 33, 40, 44):
         assert row(table, number)[3] == OPEN
     counted = sum(cells[3] == OPEN for cells in table.rows)

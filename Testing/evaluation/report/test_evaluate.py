@@ -74,7 +74,7 @@ def test_measured_values_in_0_to_1_are_no_probabilities(write):
 def test_images_need_a_decision(images_csv):
     with pytest.raises(UserError, match=r"images.csv: 30 of 30 patients have several rows.*--images"):
         run(images_csv)
-    with pytest.raises(UserError, match="is no confidence level"):
+    with pytest.raises(UserError, match="is not a confidence level"):
         Options(level=95)
 
 
@@ -94,7 +94,7 @@ def test_aggregated_and_clustered_images(images_csv):
 def test_in_sample_is_labelled_everywhere(nowak_csv):
     found = run(nowak_csv, Options(in_sample=True, **FAST), positive="cirrhosis")
     assert "as in the paper" in found.record["results"]["diagnosis"]["thresholds"]["method"]["note"]
-    assert any("flatter the method" in warning for warning in found.warnings)
+    assert any("overstate the method" in warning for warning in found.warnings)
     default = run(nowak_csv, positive="cirrhosis")
     assert default.record["results"]["diagnosis"]["thresholds"]["method"]["note"].startswith("cross-fitted")
 
@@ -104,7 +104,7 @@ def test_scores_that_are_no_probabilities_are_evaluated_without_calibration(writ
     rows = [(f"c{i}", f"p{i}", i % 2, f"{generator.normal() + i % 2:.3f}") for i in range(40)]
     found = run(write(["case_id", "patient_id", "label", "score"], rows)).record["results"]["diagnosis"]
     assert found["calibration"] == {}
-    assert "no probabilities" in found["notes"][0]
+    assert "not probabilities" in found["notes"][0]
     assert 0 < found["metrics"]["method"]["auc"]["value"] < 1
 
 

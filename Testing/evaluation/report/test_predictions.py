@@ -81,8 +81,12 @@ def test_byte_order_mark_blank_lines_and_quoted_line_breaks(tmp_path):
     ("header", "rows", "text"),
     [
         (HEADER, [*GOOD, ("d", "p4", 0, "")], r"row 5, column 'score': is empty.*report it as a failure"),
-        (HEADER, [("a", "p1", 1, "0,9"), GOOD[1]], r"row 2, column 'score': '0,9' is no finite number.*decimal point"),
-        (HEADER, [("a", "p1", 1, "inf"), GOOD[1]], r"row 2, column 'score': 'inf' is no finite number"),
+        (
+            HEADER,
+            [("a", "p1", 1, "0,9"), GOOD[1]],
+            r"row 2, column 'score': '0,9' is not a finite number.*decimal point",
+        ),
+        (HEADER, [("a", "p1", 1, "inf"), GOOD[1]], r"row 2, column 'score': 'inf' is not a finite number"),
         (HEADER, [("a", "p1", 1, "nan"), GOOD[1]], r"row 2, column 'score': is empty"),
         (HEADER, [*GOOD, ("a", "p4", 0, 0.1)], r"row 5, column 'case_id': 'a' is already in row 2"),
         (HEADER, [*GOOD, ("", "p4", 0, 0.1)], r"row 5, column 'case_id': is empty"),
@@ -90,7 +94,7 @@ def test_byte_order_mark_blank_lines_and_quoted_line_breaks(tmp_path):
         (HEADER, [*GOOD, ("d", "p4", "NA", 0.1)], r"row 5, column 'label': is empty; remove cases without"),
         (HEADER, [*GOOD, ("d", "p4", 0)], r"row 5: has 3 cells for 4 columns"),
         (["case_id", "patient_id", "score"], [("a", "p", 1)], r"row 1: column 'label' is missing"),
-        ([*HEADER, "score"], [("a", "p", 1, 0, 0)], r"row 1: column 'score' appears twice"),
+        ([*HEADER, "score"], [("a", "p", 1, 0, 0)], r"row 1: column 'score' is a duplicate"),
         (["case_id;patient_id;label;score"], [("a;p;1;.5",)], r"row 1: columns are not separated by commas"),
         (HEADER, [], r"no rows below the header"),
         (["case_id", "patient_id", "label"], [("a", "p", 1), ("b", "q", 0)], r"'score' or 'score:1' is missing"),
@@ -154,9 +158,9 @@ def test_unknown_subgroup_and_task(write):
         read_predictions(path, subgroups=("scanner",))
     with pytest.raises(UserError, match="task 'regression' is unknown"):
         read_predictions(path, task="regression")
-    with pytest.raises(UserError, match=r"row 2, column 'label': 'x' is no stage"):
+    with pytest.raises(UserError, match=r"row 2, column 'label': 'x' is not a stage"):
         read_predictions(write(HEADER, [("a", "p", "x", 1)]), task="stages")
-    with pytest.raises(UserError, match=r"row 2, column 'label': 'x' is no number"):
+    with pytest.raises(UserError, match=r"row 2, column 'label': 'x' is not a number"):
         read_predictions(write(HEADER, [("a", "p", "x", 1)]), task="values")
 
 
