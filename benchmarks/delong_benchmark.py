@@ -1,18 +1,19 @@
 """DeLong's variance of 100,000 cases by midranks, beside a plain pairwise implementation, in the same run.
 
 The plain one compares all pairs of a positive and a negative case, block by block to bound its memory: O(n^2). Both have
-to give the same numbers, so it serves as the check too. It takes about 15 seconds.
+to give the same numbers, so it serves as the check too. It takes about a minute.
 
-Run: python benchmarks/delong_benchmark.py [--cases 100000]
+Run: python benchmarks/delong_benchmark.py [--cases 100000] [--rounds 3]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
+from dataclasses import asdict
 
 import numpy as np
+from alternating import Spread, alternate, ratios
 
 from LiverAILib.evaluation.delong import delong
 
@@ -37,29 +38,26 @@ def cases(n: int) -> tuple[np.ndarray, np.ndarray]:
     return labels, np.round(generator.normal(size=n) + labels, 3)
 
 
-def best_time(function, repeats: int) -> float:
-    """Shortest of several runs, in seconds."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
-def main(arguments: list[str] | None = None) -> dict[str, float]:
-    """Time both; prints and returns seconds and ratios."""
+def main(arguments: list[str] | None = None) -> dict[str, object]:
+    """Time both in turn; prints and returns the spread of the seconds and of their ratio."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--cases", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args(arguments)
     labels, scores = cases(args.cases)
-    start = time.perf_counter()
-    plain = plain_delong(labels, scores)
-    found = {"cases": args.cases, "plain_s": time.perf_counter() - start}
-    found["midranks_s"] = best_time(lambda: delong(labels, scores), 5)
-    found["plain_over_midranks"] = found["plain_s"] / found["midranks_s"]
     fast = delong(labels, scores)
-    np.testing.assert_allclose([fast.auc[0], fast.covariance[0, 0]], plain, rtol=1e-9)
+    np.testing.assert_allclose([fast.auc[0], fast.covariance[0, 0]], plain_delong(labels, scores), rtol=1e-9)
+    seconds = alternate(
+        {"plain": lambda: plain_delong(labels, scores), "midranks": lambda: delong(labels, scores)},
+        args.rounds,
+        warm_up=False,  # the check above was one
+    )
+    found = {
+        "cases": args.cases,
+        "rounds": args.rounds,
+        **{f"{name}_s": asdict(Spread.of(values)) for name, values in seconds.items()},
+        "plain_over_midranks": asdict(ratios(seconds, "midranks")["plain"]),
+    }
     print(json.dumps(found, indent=2))
     return found
 

@@ -1,8 +1,9 @@
 """What the feature cache of frozen stages saves against the plain loop over the same views, in one run.
 
-`python benchmarks/frozen_stage_benchmark.py [--slices N] [--views N] [--epochs N] [--size N]` trains the output layer of a
-ResNet50 twice from the same state: once with every view going through the frozen trunk in every epoch, once with its features
-computed when they are first needed. It prints both times, their ratio, and how far the results differ.
+`python benchmarks/frozen_stage_benchmark.py [--slices N] [--views N] [--epochs N] [--size N] [--rounds N]` trains the output
+layer of a ResNet50 twice from the same state: once with every view going through the frozen trunk in every epoch, once with its
+features computed when they are first needed. It prints both times and their ratio with the spread over the rounds, and how far
+the results differ.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 
 import torch
+from alternating import Spread, alternate, ratios
 
 from LiverAILib.methods.nowak2021.training import PipelineOptions, SliceSet, frozen_task
 from LiverAILib.networks.classifier import ResNet50Classifier
@@ -31,7 +33,7 @@ def random_slices(count: int, size: int) -> SliceSet:
 def main() -> None:
     """Time both loops and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, default in (("slices", 16), ("views", 2), ("epochs", 10), ("size", 64)):
+    for name, default in (("slices", 16), ("views", 2), ("epochs", 10), ("size", 64), ("rounds", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)
     args = parser.parse_args()
     training, validation = random_slices(args.slices, args.size), random_slices(max(2, args.slices // 4), args.size)
@@ -42,18 +44,25 @@ def main() -> None:
     network = ResNet50Classifier(2)
     start = copy.deepcopy(network.state_dict())
     stages = (Stage("frozen", args.epochs, 0.1, None),)
-    seconds, weights = {}, {}
-    for cached in (False, True):
+    weights: dict[bool, torch.Tensor] = {}
+
+    def train(cached: bool) -> float:
+        """The epochs' own seconds: validation, which the cache saves too, and checkpoints are not counted."""
         network.load_state_dict(start)
         task = frozen_task(network, training, validation, options, cached=cached)
         with tempfile.TemporaryDirectory() as folder:
             history = fit(task, stages, output=Path(folder), options=options.fit, log=lambda line: None)
-        seconds[cached] = sum(record["seconds"] for record in history)
         weights[cached] = network.output.weight.detach().clone()
-    # The epochs' own times: validation, which the cache saves too, and checkpoints are not counted.
+        return sum(record["seconds"] for record in history)
+
+    seconds = alternate(
+        {"plain": lambda: train(False), "cached": lambda: train(True)}, args.rounds, measure=lambda loop: loop()
+    )
     print(f"{args.slices} slices x {args.views} views of {args.size}x{args.size}, {args.epochs} frozen epochs")
+    plain, cached = (Spread.of(seconds[name]).text() for name in ("plain", "cached"))
+    faster = ratios(seconds, "cached")["plain"].text(1)
     print(
-        f"plain loop {seconds[False]:.2f} s, cached {seconds[True]:.2f} s: {seconds[False] / seconds[True]:.1f} times faster"
+        f"plain loop {plain} s, cached {cached} s: {faster} times faster; median (minimum-maximum) of {args.rounds} rounds"
     )
     print(f"largest difference of the output layer's weights: {(weights[True] - weights[False]).abs().max():.1e}")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, measured {time.strftime('%Y-%m-%d')}")

@@ -1,18 +1,21 @@
 """Grad-CAM with probability of a ResNet50: LiverAI beside captum, pytorch-grad-cam, MONAI and the plain forward pass.
 
-HiResCAM over eight shifts stands beside captum's gradient times activation, called eight times. All run in turn on the same
-network, input and threads; the figure is the median time as a multiple of the plain forward. Peers that are not installed are
-left out: `pip install captum grad-cam monai` adds them.
+HiResCAM over eight shifts is compared with captum's gradient times activation, called eight times. All run in turn on the same
+network, input and threads; the figure is the time as a multiple of the plain forward pass of the same round: median, minimum and
+maximum. Peers that are not installed are left out: `pip install captum grad-cam monai` adds them.
+
+An untimed forward pass precedes every run. Without it, whichever contender follows captum's HiResCAM, which frees gigabytes, pays
+for mapping that memory again: the plain forward pass, then always the first of a round, came out slower than Grad-CAM, which
+contains it.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 
 import torch
+from alternating import Spread, alternate, ratios
 
 from LiverAILib.explain.gradcam import grad_cam
 from LiverAILib.explain.hirescam import SHIFTS, hires_cam
@@ -69,28 +72,22 @@ def contenders(network: ResNet50Classifier, images: torch.Tensor) -> dict[str, C
 
 
 def main() -> None:
-    """Print one line a contender."""
+    """Print one line per contender."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=7)
     args = parser.parse_args()
     torch.manual_seed(0)
     network = ResNet50Classifier(2).eval()
     images = torch.randn(args.batch, 3, 224, 224)
-    seconds: dict[str, list[float]] = {}
     functions = contenders(network, images)
-    for repeat in range(args.repeats + 1):
-        for name, function in functions.items():
-            started = time.perf_counter()
-            function()
-            if repeat:  # the first round warms up
-                seconds.setdefault(name, []).append(time.perf_counter() - started)
-    base = statistics.median(seconds["plain forward"])
-    print(f"ResNet50, {args.batch} x 3 x 224 x 224, {torch.get_num_threads()} threads, median of {args.repeats}")
+    seconds = alternate(functions, args.rounds, before=functions["plain forward"])
+    multiples = ratios(seconds, "plain forward")
+    threads = torch.get_num_threads()
+    print(f"ResNet50, {args.batch} x 3 x 224 x 224, {threads} threads, {args.rounds} rounds: median (minimum-maximum)")
     for name, values in seconds.items():
-        print(
-            f"{name:<18} {1000 * statistics.median(values):8.0f} ms   {statistics.median(values) / base:5.2f} x forward"
-        )
+        milliseconds = Spread.of([1000 * value for value in values]).text(0)
+        print(f"{name:<18} {milliseconds:>20} ms   {multiples[name].text()} x forward")
 
 
 if __name__ == "__main__":

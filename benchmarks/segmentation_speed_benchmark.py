@@ -1,6 +1,6 @@
 """Segmentation of a 512 x 512 x 120 CT: LiverAI beside its own bare forward passes and an nnU-Net 3D full-resolution network.
 
-`python benchmarks/segmentation_speed_benchmark.py [--model NAME] [--slices 120] [--rounds 2]`
+`python benchmarks/segmentation_speed_benchmark.py [--model NAME] [--slices 120] [--rounds 3]`
 
 The nnU-Net is the `PlainConvUNet` of `dynamic_network_architectures` (`pip install dynamic_network_architectures`) in
 the plan that TotalSegmentator uses for CT at 1.5 mm: patch 128 x 128 x 128, 32 to 320 features in 6 stages, 25 classes,
@@ -9,18 +9,19 @@ every round and multiplied by the number of windows; resampling and post-process
 favor, and TotalSegmentator's five networks count as one.
 
 Everything runs in turn in one process with the same number of threads. Times are processor seconds of this process
-summed over its threads (other load on the machine does not count); wall seconds stand beside them.
+summed over its threads (other load on the machine does not count), with wall seconds for comparison; median, minimum and maximum
+over the rounds.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-import statistics
 import time
 from collections.abc import Callable
 
 import torch
+from alternating import Spread, alternate, ratios
 from synthetic_ct import synthetic_ct
 from torch import nn
 
@@ -85,18 +86,19 @@ def seconds(function: Callable[[], object]) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print one line a contender."""
+    """Print one line per contender."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="liver-mr-ct")
     parser.add_argument("--slices", type=int, default=120)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     image = synthetic_ct(args.slices)
     segmenter = Segmenter(load_model(args.model), device="cpu")
-    contenders: dict[str, tuple[Callable[[], object], int]] = {
-        "bare forward passes": (forward_passes(segmenter, image), 1),
-        "LiverAI segment": (lambda: segmenter.examine(image), 1),
+    contenders: dict[str, Callable[[], object]] = {
+        "bare forward passes": forward_passes(segmenter, image),
+        "LiverAI segment": lambda: segmenter.examine(image),
     }
+    runs = dict.fromkeys(contenders, 1)
     peer = plain_conv_unet()
     windows = nnunet_windows(image)
     if peer is not None:
@@ -106,26 +108,22 @@ def main() -> None:
             with torch.inference_mode():
                 peer(patch)
 
-        contenders[f"nnU-Net, {windows} windows"] = (one_window, windows)
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
-    for _ in range(args.rounds):
-        for name, (function, times) in contenders.items():
-            processor, wall = seconds(function)
-            found[name].append((processor * times, wall * times))
-            print(
-                f"  {name}: {processor:.1f} s processor, {wall:.1f} s wall" + (f", x {times}" if times > 1 else ""),
-                flush=True,
-            )
+        contenders[f"nnU-Net, {windows} windows"] = one_window
+        runs[f"nnU-Net, {windows} windows"] = windows
+    found = alternate(contenders, args.rounds, measure=seconds)
+    processor = {name: [one[0] * runs[name] for one in own] for name, own in found.items()}
+    wall = {name: [one[1] * runs[name] for one in own] for name, own in found.items()}
     print(
-        f"512 x 512 x {args.slices} CT, {torch.get_num_threads()} threads, best of {args.rounds}, bfloat16 {segmenter.mixed}"
+        f"512 x 512 x {args.slices} CT, {torch.get_num_threads()} threads, bfloat16 {segmenter.mixed}; {args.rounds} rounds: "
+        "median (minimum-maximum)"
     )
-    best = {name: min(values) for name, values in found.items()}
-    ours = best["LiverAI segment"][0]
-    for name, (processor, wall) in best.items():
-        print(f"{name:<26} {processor:8.1f} s processor {wall:8.1f} s wall   {processor / ours:6.2f} x LiverAI")
-    print(f"LiverAI is {ours / best['bare forward passes'][0]:.2f} times its bare forward passes", end="")
-    spread = [o[0] / f[0] for o, f in zip(found["LiverAI segment"], found["bare forward passes"], strict=True)]
-    print(f" (by round: {', '.join(f'{s:.2f}' for s in spread)}; median {statistics.median(spread):.2f})")
+    multiples = ratios(processor, "LiverAI segment")
+    for name in contenders:
+        times = f"{Spread.of(processor[name]).text(1)} s processor, {Spread.of(wall[name]).text(1)} s wall"
+        print(f"{name:<26} {times}   {multiples[name].text()} x LiverAI")
+    print(
+        f"LiverAI is {ratios(processor, 'bare forward passes')['LiverAI segment'].text()} times its bare forward passes"
+    )
 
 
 if __name__ == "__main__":
