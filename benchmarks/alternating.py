@@ -1,9 +1,9 @@
 """Timings that can be compared: contenders run in turn in one process, and ratios come with their spread.
 
 A ratio is taken within a round, between runs that follow each other, so that slow drifts of the machine cancel; its minimum,
-median and maximum over the rounds are printed. What ran before a contender changes its time (freed memory has to be mapped
-again, caches are cold): the order rotates from round to round, garbage is collected before every run, and `before` brings the
-process into the same state.
+median and maximum over the rounds are printed. What ran before a contender changes its time (memory that is returned to the
+operating system or mapped again, cold caches): the order rotates from round to round, garbage is collected before every run, and
+`before` brings the process into the same state.
 """
 
 from __future__ import annotations
