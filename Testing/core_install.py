@@ -110,7 +110,7 @@ class CoreInstall(unittest.TestCase):
         record = json.loads(
             liverai("assess", sample, "--output", "assessed", "--segmentation", "liver.seg.nrrd", "--json")
         )
-        self.assertAlmostEqual(sum(record["pipelines"]["segmented"]["probabilities"].values()), 1, places=3)
+        self.assertAlmostEqual(sum(record["probabilities"].values()), 1, places=3)
         for folder in ("demo", "assessed"):
             names = {path.name for path in Path(folder).iterdir()}
             self.assertLessEqual({"assessment.json", "heatmap.nrrd", "segmentation.seg.nrrd", "report.html"}, names)
