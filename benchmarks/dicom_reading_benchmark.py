@@ -10,16 +10,15 @@ of resident memory is measured in a process of its own that reads the series onc
 from __future__ import annotations
 
 import argparse
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from alternating import Spread, alternate, ratios
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
@@ -74,13 +73,6 @@ def read_by_gdcm(folder: Path) -> sitk.Image:
     return reader.Execute()
 
 
-def seconds(read: Callable[[Path], object], folder: Path) -> float:
-    """Wall time of one reading."""
-    started = time.perf_counter()
-    read(folder)
-    return time.perf_counter() - started
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the series, time both readers, print the ratio with its spread and the peak of memory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -88,7 +80,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=7)
     args = parser.parse_args(arguments)
-    readers = {"GDCM": read_by_gdcm, "LiverAI": read_dicom}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_series(folder, slices=args.slices, size=args.size)
@@ -97,19 +88,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         peak, size = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
         if not np.array_equal(sitk.GetArrayFromImage(read_by_gdcm(folder)), read_dicom(folder).array):
             raise SystemExit("LiverAI and GDCM read different voxels")
-        times: dict[str, list[float]] = {reader: [] for reader in readers}
-        for number in range(args.rounds):
-            for reader in list(readers)[:: 1 if number % 2 else -1]:
-                times[reader].append(seconds(readers[reader], folder))
-    ratios = [own / gdcm for own, gdcm in zip(times["LiverAI"], times["GDCM"], strict=True)]
-    for reader, found in times.items():
-        print(f"{reader:8} median {statistics.median(found):.2f} s ({min(found):.2f} to {max(found):.2f})")
-    ratio = statistics.median(ratios)
+        seconds = alternate(
+            {"GDCM": lambda: read_by_gdcm(folder), "LiverAI": lambda: read_dicom(folder)}, args.rounds, warm_up=False
+        )
+    for reader, found in seconds.items():
+        print(f"{reader:8} {Spread.of(found).text()} s")
+    ratio = ratios(seconds, "GDCM")["LiverAI"]
     print(
-        f"{args.size} x {args.size} x {args.slices}, {args.rounds} rounds: LiverAI takes {ratio:.2f} times what GDCM takes "
-        f"({min(ratios):.2f} to {max(ratios):.2f}), {'within' if ratio <= LIMIT else 'ABOVE'} the limit of {LIMIT}; "
-        f"peak {float(peak):.2f} GB resident for a volume of {float(size):.2f} GB"
+        f"{args.size} x {args.size} x {args.slices}, {args.rounds} rounds: LiverAI takes {ratio.text()} times what GDCM takes, "
+        f"{'within' if ratio.median <= LIMIT else 'ABOVE'} the limit of {LIMIT}; median (minimum-maximum)"
     )
+    print(f"peak {float(peak):.2f} GB resident for a volume of {float(size):.2f} GB")
 
 
 if __name__ == "__main__":
