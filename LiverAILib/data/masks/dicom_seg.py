@@ -65,11 +65,13 @@ class DicomSegFile(MaskFile):
 
     def __init__(self, path: Path, name: str) -> None:
         import highdicom
+        import pydicom
         from pydicom.errors import InvalidDicomError
 
         self.name = name
         try:
-            self._object = highdicom.seg.segread(path)
+            dataset = pydicom.dcmread(path, force=True)  # some files have no preamble
+            self._object = highdicom.seg.Segmentation.from_dataset(dataset, copy=False)
             descriptions = {n: self._object.get_segment_description(n) for n in self._object.segment_numbers}
         except (
             OSError,
@@ -140,15 +142,16 @@ def _headers(folder: Path) -> Iterator[tuple[Path, Dataset]]:
 
 
 def _header(file: Path) -> Dataset | None:
-    """Class and modality of a DICOM file with its preamble; None for every other file."""
+    """Class and modality of a DICOM file; None for every other file."""
     import pydicom
     from pydicom.errors import InvalidDicomError
 
     with file.open("rb") as stream:
-        if stream.read(132)[128:] != b"DICM":
-            return None
+        preamble = stream.read(132)[128:] == b"DICM"
+    if not preamble and file.suffix.lower() != ".dcm":
+        return None
     try:
-        return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["SOPClassUID", "Modality"])
+        return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["SOPClassUID", "Modality"], force=True)
     except (InvalidDicomError, OSError, EOFError, ValueError, AttributeError, KeyError):
         return None  # The reader of DICOM images says what is wrong with it.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from LiverAILib.data.masks.segment_choice import SegmentName
+from LiverAILib.data.masks.segment_choice import SegmentName, same_name
 from LiverAILib.imaging.image import Image
 
 
@@ -39,4 +39,6 @@ class MaskFile(ABC):
         if not self.named:
             return f"label {segment.label} ({volume})"
         label = "" if segment.label is None else f"label {segment.label}, "
-        return f"'{segment.name}' ({label}{volume})"
+        others = [one for one in self.segments if one is not segment and same_name(one.name, segment.name)]
+        segment_id = f"ID {segment.segment_id}, " if others else ""
+        return f"'{segment.name}' ({segment_id}{label}{volume})"

@@ -13,13 +13,16 @@ import numpy as np
 from LiverAILib.data.masks.mask_file import MaskFile
 from LiverAILib.data.masks.open_file import read_mask_file
 from LiverAILib.data.masks.placement import check_coverage, check_placement
-from LiverAILib.data.masks.segment_choice import SegmentChoice, SegmentName, choose_segment
+from LiverAILib.data.masks.segment_choice import LISTED_SEGMENTS, SegmentChoice, SegmentName, choose_segment
 from LiverAILib.data.structures import Structure, structure_named
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import resample
 from LiverAILib.imaging.image import READ_WARNINGS, Image
 
 ADVICE = "Choose one with FILE#NAME or FILE#LABEL."
+
+MANY_FOR_ORGANS = 50
+"""Labels from which a file is suspected to be no label map."""
 
 LABEL = re.compile(r"[+-]?\d+")
 
@@ -103,13 +106,15 @@ def _choose(opened: MaskFile, structure: Structure, wanted: str | None) -> Segme
         return choose_segment(
             opened.segments, structure, wanted, source=opened.name, advice=ADVICE, describe=opened.describe
         )
-    listed = ", ".join(opened.describe(segment) for segment in opened.segments[:12])
-    listed += f" and {len(opened.segments) - 12} more" if len(opened.segments) > 12 else ""
+    listed = ", ".join(opened.describe(segment) for segment in opened.segments[:LISTED_SEGMENTS])
+    if len(opened.segments) > LISTED_SEGMENTS:
+        listed += f" and {len(opened.segments) - LISTED_SEGMENTS} more"
     if wanted is None:
         if len(opened.segments) == 1:
             return SegmentChoice(opened.segments[0], "the only label")
         raise UserError(
-            f"{opened.name}: a label map of {len(opened.segments)} labels: which label is the {structure.title.lower()}? It has "
+            f"{opened.name}: a label map of {len(opened.segments)} labels{_hint(opened)}: which label is the "
+            f"{structure.title.lower()}? It has "
             f"{listed}. Choose one with FILE#LABEL."
         )
     if not LABEL.fullmatch(wanted.strip()):
@@ -123,6 +128,12 @@ def _choose(opened: MaskFile, structure: Structure, wanted: str | None) -> Segme
     raise UserError(
         f"{opened.name}#{wanted}: no voxel has the label {wanted}. The file has {listed}. Choose one of these."
     )
+
+
+def _hint(opened: MaskFile) -> str:
+    """What a file with very many labels may be instead."""
+    many = len(opened.segments) > MANY_FOR_ORGANS
+    return " (or an image, or probabilities that do not go from 0 to 1, which are no mask)" if many else ""
 
 
 def _label_is_absent(opened: MaskFile, wanted: str | None) -> bool:

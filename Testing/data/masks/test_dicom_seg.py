@@ -77,6 +77,14 @@ def test_a_folder_may_hold_one_segmentation(tmp_path, oblique_image, liver, sple
         read(folder, oblique_image)
 
 
+def test_a_file_without_preamble_and_one_frame_alone(tmp_path, oblique_image, liver):
+    one = liver * (np.arange(7) == 4)[:, None, None].astype(np.uint8)
+    path = write_dicom_seg(tmp_path / "seg.dcm", oblique_image, [("Liver", LIVER_CODE, one)])
+    bare = tmp_path / "bare.dcm"
+    bare.write_bytes(path.read_bytes()[132:])
+    np.testing.assert_array_equal(read(bare, oblique_image), one)
+
+
 def test_a_structure_set_and_a_damaged_object_are_refused(tmp_path, oblique_image, liver):
     path = write_dicom_seg(tmp_path / "seg.dcm", oblique_image, [("Liver", LIVER_CODE, liver)])
     ds = pydicom.dcmread(path)

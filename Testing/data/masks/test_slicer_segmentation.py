@@ -73,6 +73,14 @@ def test_segments_are_listed_with_their_volumes(tmp_path, oblique_image, liver, 
     np.testing.assert_array_equal(read(f"{path}#2", oblique_image), liver)
 
 
+def test_segments_of_one_name_are_told_apart_by_their_ids(tmp_path, oblique_image, liver, spleen):
+    path = write_with_slicer(tmp_path / "s.seg.nrrd", oblique_image, [("Liver", spleen), ("liver", liver)])
+    with pytest.raises(UserError, match=r"2 segments are the liver.*'liver' \(ID \S+, label 2, ") as error:
+        read(path, oblique_image)
+    segment_id = str(error.value).rsplit("ID ", 1)[1].split(",")[0]
+    np.testing.assert_array_equal(read(f"{path}#{segment_id}", oblique_image), liver)
+
+
 def test_a_name_that_contradicts_its_code_is_told(tmp_path, oblique_image, liver):
     path = write_with_slicer(
         tmp_path / "s.seg.nrrd", oblique_image, [("Liver", liver)], entries={"Liver": entry(SPLEEN_CODE)}
