@@ -16,6 +16,9 @@ DICOM_MODALITY = "DICOM Modality"
 READING_NOTES = "reading_notes"
 """Key of `Image.meta`: sentences on what reading left out or changed, for a person to know."""
 
+FRAME_OF_REFERENCE = "frame_of_reference_uid"
+"""Key of `Image.meta`: the UID of the DICOM frame of reference, where there is one."""
+
 READ_WARNINGS = "read_warnings"
 """Key of `Image.meta`: what the reader found that a person has to know, a sequence of (code, text)."""
 

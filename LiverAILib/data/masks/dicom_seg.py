@@ -12,7 +12,7 @@ from LiverAILib.data.masks.label_values import PROBABILITY_THRESHOLD
 from LiverAILib.data.masks.mask_file import MaskFile
 from LiverAILib.data.masks.segment_choice import CodedTerm, SegmentName, Terminology
 from LiverAILib.errors import UserError
-from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.image import FRAME_OF_REFERENCE, Image
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -21,9 +21,6 @@ SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1
 """Segmentation Storage and Label Map Segmentation Storage."""
 
 OTHER_OBJECTS = {"RTSTRUCT": "an RT structure set", "SR": "a structured report", "PR": "a presentation state"}
-
-FRAME_OF_REFERENCE = "frame_of_reference_uid"
-"""Key of `Image.meta`: the DICOM frame of reference, where it is known."""
 
 
 def find_dicom_seg(path: Path, name: str) -> Path | None:

@@ -6,10 +6,9 @@ import itertools
 
 import numpy as np
 
-from LiverAILib.data.masks.dicom_seg import FRAME_OF_REFERENCE
 from LiverAILib.data.structures import Structure
 from LiverAILib.errors import UserError
-from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.image import FRAME_OF_REFERENCE, Image
 
 OUTSIDE_SHARE = 0.05
 """Share of a mask outside of the image from which it is said; rims of resampled masks are less."""
