@@ -9,8 +9,8 @@ import vtk
 from vtk.util import numpy_support
 
 from LiverAILib.data.assessment import Segmentation
-from LiverAILib.data.case import PARTS
-from LiverAILib.data.structures import LIVER, STRUCTURES, Structure
+from LiverAILib.data.masks import SegmentName, Terminology, choose_segment, find_segment
+from LiverAILib.data.structures import KNOWN_STRUCTURES, LIVER, Structure
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
 
@@ -193,65 +193,48 @@ def segmentLabelmap(segmentationNode, segmentId: str):
 
 
 def segmentFor(segmentationNode, structure: Structure = LIVER) -> str:
-    """ID of the segment that holds a structure: by SNOMED CT code, then by name, then the only one there is.
+    """ID of the segment that holds a structure, by the rule of the library's reader of mask files.
 
     Raises:
         UserError: None or several fit; the text lists the segments.
     """
+    return choose_segment(
+        segmentNamesOf(segmentationNode),
+        structure,
+        source=segmentationNode.GetName(),
+        advice=f"Choose the segment, or name it '{structure.title}'.",
+    ).segment.segment_id
+
+
+def segmentNamesOf(segmentationNode) -> list[SegmentName]:
+    """ID, name and terminology of every segment."""
     segmentation = segmentationNode.GetSegmentation()
-    segmentIds = list(segmentation.GetSegmentIDs())
     tag = slicer.vtkSegment.GetTerminologyEntryTagName()
-    byCode = [s for s in segmentIds if f"SCT^{structure.code}^" in _tag(segmentation.GetSegment(s), tag)]
-    byName = [s for s in segmentIds if structure.name in segmentation.GetSegment(s).GetName().lower()]
-    for found in (byCode, byName, segmentIds):
-        if len(found) == 1:
-            return found[0]
-    raise UserError(
-        f"{segmentationNode.GetName()}: which segment is the {structure.title.lower()}? "
-        f"It has {_segmentNames(segmentation)}. Call one '{structure.title}'."
-    )
+    return [
+        SegmentName(segmentId, segment.GetName() or "", Terminology.from_slicer(_tag(segment, tag)))
+        for segmentId in segmentation.GetSegmentIDs()
+        if (segment := segmentation.GetSegment(segmentId))
+    ]
 
 
 def otherMasksFromSegmentationNode(segmentationNode, volumeNode, *, without: str) -> dict[str, Image]:
     """Masks of other organs and of parts of the liver that a segmentation clearly names, by name; empty ones are left out.
-
-    Organs go by their code or name, parts ("caudate" or "Caudate lobe", "Right lobe", "Portal vein", ...) by their name.
 
     Args:
         segmentationNode: Not changed.
         volumeNode: On its grid.
         without: ID of the segment that is the liver.
     """
-    segmentation = segmentationNode.GetSegmentation()
-    found: dict[str, list[str]] = {name: [] for name in (*STRUCTURES, *PARTS)}
-    for segmentId in segmentation.GetSegmentIDs():
-        for name in _structuresOf(segmentation.GetSegment(segmentId)):
-            found[name].append(segmentId)
+    segments = segmentNamesOf(segmentationNode)
     masks = {}
-    for name, segmentIds in found.items():
-        if name == LIVER.name or len(segmentIds) != 1 or segmentIds[0] == without:
+    for name, structure in KNOWN_STRUCTURES.items():
+        choice = None if name == LIVER.name else find_segment(segments, structure)
+        if choice is None or choice.segment.is_unnamed or choice.segment.segment_id == without:
             continue
-        mask = maskFromSegmentationNode(segmentationNode, segmentIds[0], volumeNode)
+        mask = maskFromSegmentationNode(segmentationNode, choice.segment.segment_id, volumeNode)
         if mask.array.any():
             masks[name] = mask
     return masks
-
-
-def _structuresOf(segment) -> list[str]:
-    """What a segment's code or name says that it is."""
-    entry = _tag(segment, slicer.vtkSegment.GetTerminologyEntryTagName())
-    called = segment.GetName().lower().replace("_", " ")
-    found = []
-    for structure in STRUCTURES.values():
-        side = structure.laterality[0]
-        coded = f"SCT^{structure.code}^" in entry and (not side or side in entry)
-        if coded or called == structure.title.lower():
-            found.append(structure.name)
-    for part in PARTS:
-        title = part.replace("_", " ")
-        if called in (title, f"{title} lobe"):
-            found.append(part)
-    return found
 
 
 def _tag(segment, name: str) -> str:

@@ -106,13 +106,13 @@ def run(options: argparse.Namespace) -> int:
 
 def readCase(entry: Entry, role: str, masks: Path | None) -> Case:
     """The case of an image or row, with the liver mask of the folder `masks` where there is one."""
-    from LiverAILib.data.segmentation_file import read_segmentation_mask
+    from LiverAILib.data.masks import read_mask
     from LiverAILib.data.structures import LIVER
 
     case = entry.read()
     if masks is None:
         return case
-    mask = read_segmentation_mask(findMask(masks, entry.case_id), LIVER.name, reference=case.image(role))
+    mask = read_mask(findMask(masks, entry.case_id), LIVER.name, reference=case.image(role))
     return replace(case, masks={LIVER.name: mask})
 
 

@@ -41,13 +41,15 @@ def add_assess(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--model", default=DEFAULT_MODEL, help="name of an installed model, or a model folder")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the result")
     parser.add_argument(
-        "--segmentation", metavar="FILE", help="liver mask to use instead of the segmentation network's"
+        "--segmentation",
+        metavar="FILE[#NAME|#LABEL]",
+        help="liver mask to use instead of the segmentation network's: a segmentation, DICOM SEG, label map or mask",
     )
     parser.add_argument(
         "--mask",
         action="append",
         default=[],
-        metavar="NAME=FILE[#LABEL]",
+        metavar="NAME=FILE[#NAME|#LABEL]",
         help=f"mask of a further structure, repeatable: {', '.join(MASKS)}",
     )
     parser.add_argument(

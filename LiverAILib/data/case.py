@@ -8,16 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from LiverAILib.data.structures import STRUCTURES
+from LiverAILib.data.structures import PART_STRUCTURES, STRUCTURES
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
 
 if TYPE_CHECKING:
     from LiverAILib.data.cohort import CohortRow
 
-PARTS = ("caudate", "right_lobe", "left_lobe", "portal_vein", "vessels", "lesions")
+PARTS = tuple(PART_STRUCTURES)
 """What measurements and explanations use beside the organs; no network marks them."""
 
 
@@ -77,9 +75,9 @@ class Case:
             path: The image.
             role: Its role.
             series: Which series of a DICOM folder.
-            liver_mask: `FILE` or `FILE#LABEL`; replaces the segmentation network.
+            liver_mask: `FILE`, `FILE#NAME` or `FILE#LABEL`; replaces the segmentation network.
             masks: Further structures ("spleen", "caudate", "right_lobe", "portal_vein", "lesions") to their files, each
-                `FILE` or `FILE#LABEL`; several files of a structure are united.
+                in the same form; several files of a structure are united.
             covariates: Age, laboratory values, ... with the unit in the name.
 
         Raises:
@@ -113,7 +111,7 @@ class Case:
             masks: See `from_file`.
             covariates: See `from_file`.
         """
-        from LiverAILib.data.segmentation_file import read_segmentation_mask
+        from LiverAILib.data.masks import read_mask, united
         from LiverAILib.imaging.files import read_image
 
         known = modalities or {}
@@ -124,8 +122,7 @@ class Case:
         first = next(iter(given.values()))[0]
         read = {}
         for name, files in (dict(masks or {}) | ({} if liver_mask is None else {"liver": [liver_mask]})).items():
-            parts = [read_segmentation_mask(file, name, reference=first) for file in files]
-            read[name] = parts[0].with_array(np.maximum.reduce([part.array for part in parts]))
+            read[name] = united([read_mask(file, name, reference=first) for file in files])
         return cls(given, case_id=case_id, masks=read, covariates=dict(covariates or {}))
 
     @classmethod
@@ -147,9 +144,5 @@ class Case:
         if not images:
             row.read_images(next(iter(roles)))  # raises: the row has no image of the role
         first = next(iter(images.values()))[0]
-        given = {
-            name: first.with_array(row.read_mask(name, first).astype(np.uint8), modality=None)
-            for name in row.masks
-            if name in masks
-        }
+        given = {name: row.read_mask_image(name, first) for name in row.masks if name in masks}
         return cls(images, row.case_id, given, row.covariates)

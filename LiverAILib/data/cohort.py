@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from LiverAILib.data.masks import read_mask, split_choice
+from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import read_image
-from LiverAILib.imaging.geometry import resample
 from LiverAILib.imaging.image import Image
 
 SPLITS = ("train", "validation", "test", "")
@@ -29,7 +30,7 @@ class CohortRow:
         split: "train", "validation", "test" or "".
         label: Stage 0-4, or 0/1 for cirrhosis; None where the manifest has none.
         images: Role ("t2", "ct", ...) to files.
-        masks: Structure ("liver", "spleen", ...) to `file` or `file#label`.
+        masks: Structure ("liver", "spleen", ...) to `file`, `file#name` or `file#label`.
         covariates: The other columns.
     """
 
@@ -61,12 +62,19 @@ class CohortRow:
         )[0]
 
     def read_mask(self, structure: str, reference: Image) -> np.ndarray:
-        """The boolean mask of `structure` on the grid of `reference`."""
-        file, _, label = self.masks[structure].partition("#")
-        mask = read_image(file, constant_allowed=True)  # evidence of disease is empty where there is none
-        inside = mask.array == int(label) if label else mask.array > 0
-        binary = mask.with_array(inside.astype(np.uint8))
-        return resample(binary, reference, nearest=True).array > 0
+        """The boolean mask of `structure` on the grid of `reference`; errors as in `read_mask_image`."""
+        return self.read_mask_image(structure, reference).array > 0
+
+    def read_mask_image(self, structure: str, reference: Image) -> Image:
+        """The mask of `structure` (uint8 0/1) on the grid of `reference`, with what its reader found.
+
+        Only the liver must have a voxel: evidence of disease is empty where there is none, and organs may be removed.
+
+        Raises:
+            UserError: The file cannot be read, several segments could be meant, or it does not fit the image.
+        """
+        empty_allowed = structure != LIVER.name
+        return read_mask(self.masks[structure], structure, reference=reference, empty_allowed=empty_allowed)
 
 
 @dataclass(frozen=True)
@@ -128,12 +136,12 @@ def _row(line: int, cells: dict[str, str], folder: Path, faults: list[str]) -> C
                 f"line {line}, column {column}: {file} does not exist" for file in images[name] if not file.exists()
             ]
         elif kind == "mask":
-            file, hash_sign, label = cell.partition("#")
-            masks[name] = str(folder / file) + hash_sign + label
-            if not (folder / file).exists():
-                faults.append(f"line {line}, column {column}: {folder / file} does not exist")
-            if hash_sign and not label.isdigit():
-                faults.append(f"line {line}, column {column}: '#{label}' is no label number")
+            masks[name] = str(folder / cell)
+            file, choice = split_choice(folder / cell)
+            if not file.exists():
+                faults.append(f"line {line}, column {column}: {file} does not exist")
+            elif choice is not None and not choice.strip():
+                faults.append(f"line {line}, column {column}: there is nothing behind the '#'")
         elif column not in ("case_id", "patient_id", "split", "label"):
             covariates[column] = cell
     for column in REQUIRED:

@@ -1,18 +1,12 @@
-"""Segmentation files: NRRD label maps that Slicer opens as a segmentation, and masks that a user already has."""
+"""Segmentation files that LiverAI writes: NRRD label maps that Slicer opens as a segmentation."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-import numpy as np
-import SimpleITK as sitk
-
 from LiverAILib.data.assessment import Segmentation
-from LiverAILib.errors import UserError
-from LiverAILib.imaging.files import read_image, write_image
-from LiverAILib.imaging.geometry import resample
-from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.files import write_image
 
 
 def write_segmentation(segmentation: Segmentation, path: str | os.PathLike[str]) -> Path:
@@ -46,42 +40,3 @@ def slicer_header(segmentation: Segmentation) -> dict[str, str]:
             f"{prefix}Tags": f"TerminologyEntry:{structure.terminology_entry}|",
         }
     return header
-
-
-def read_segmentation_mask(path: str | os.PathLike[str], structure: str, *, reference: Image) -> Image:
-    """The mask of `structure` (uint8 0/1) from a label map, binary mask or `.seg.nrrd`, on the grid of `reference`.
-
-    In a `.seg.nrrd` the segment is found by its name or ID; another label map counts as the structure wherever it is not
-    zero, unless `#LABEL` behind the path chooses one value.
-
-    Raises:
-        UserError: The file cannot be read, lies elsewhere than the reference, or holds nothing of the structure.
-    """
-    file, _, chosen = str(path).partition("#")
-    mask = read_image(file)
-    label = int(chosen) if chosen.isdigit() else _labels_by_name(file).get(structure)
-    inside = mask.array > 0 if label is None else mask.array == label
-    binary = resample(mask.with_array(inside.astype(np.uint8)), reference, nearest=True)
-    if not binary.array.any():
-        raise UserError(
-            f"{file}: nothing of the {structure} lies in the image. Check that mask and image belong together."
-        )
-    return binary
-
-
-def _labels_by_name(path: str) -> dict[str, int]:
-    """Label of every segment of a Slicer segmentation file, by lower-case ID and name; empty for other files."""
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(path)
-    if Path(path).is_dir():
-        return {}
-    reader.ReadImageInformation()
-    keys = reader.GetMetaDataKeys()
-    labels = {}
-    for key in keys:
-        if key.startswith("Segment") and key.endswith("_LabelValue"):
-            prefix = key[: -len("LabelValue")]
-            for field in ("Name", "ID"):
-                if prefix + field in keys:
-                    labels[reader.GetMetaData(prefix + field).strip().lower()] = int(reader.GetMetaData(key))
-    return labels

@@ -1,4 +1,4 @@
-"""The structures that LiverAI segments: label, color and SNOMED CT code, as Slicer's terminologies have them."""
+"""The structures that LiverAI knows: label, color and SNOMED CT code, as Slicer's terminologies have them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ class Structure:
     Attributes:
         name: Key in manifests and models ("right_kidney").
         title: As shown to a person ("Right kidney").
-        label: Value in the label map.
+        label: Value in LiverAI's label maps; 0 where none of them holds it.
         color: RGB, 0..255, the color of Slicer's General Anatomy list.
         code: SNOMED CT code of the structure.
         meaning: SNOMED CT meaning of the code.
         laterality: SNOMED CT code and meaning of the side, or ("", "").
+        other_codes: Further SNOMED CT codes that mean the same (one that includes the side, synonyms).
+        region: SNOMED CT code of the anatomic region that a segment with `code` must have to be this one, or "".
     """
 
     name: str
@@ -26,6 +28,8 @@ class Structure:
     code: str
     meaning: str
     laterality: tuple[str, str] = ("", "")
+    other_codes: tuple[str, ...] = ()
+    region: str = ""
 
     @property
     def terminology_entry(self) -> str:
@@ -38,9 +42,44 @@ class Structure:
         )
 
 
+RIGHT, LEFT = ("24028007", "Right"), ("7771000", "Left")
+KIDNEY_COLOR, VEIN_COLOR = (185, 102, 83), (0, 151, 206)
+
 LIVER = Structure("liver", "Liver", 1, (221, 130, 101), "10200004", "Liver")
-RIGHT_KIDNEY = Structure("right_kidney", "Right kidney", 2, (185, 102, 83), "64033007", "Kidney", ("24028007", "Right"))
-LEFT_KIDNEY = Structure("left_kidney", "Left kidney", 3, (185, 102, 83), "64033007", "Kidney", ("7771000", "Left"))
+RIGHT_KIDNEY = Structure("right_kidney", "Right kidney", 2, KIDNEY_COLOR, "64033007", "Kidney", RIGHT, ("9846003",))
+LEFT_KIDNEY = Structure("left_kidney", "Left kidney", 3, KIDNEY_COLOR, "64033007", "Kidney", LEFT, ("18639004",))
 SPLEEN = Structure("spleen", "Spleen", 4, (157, 108, 162), "78961009", "Spleen")
 
 STRUCTURES = {s.name: s for s in (LIVER, RIGHT_KIDNEY, LEFT_KIDNEY, SPLEEN)}
+"""What the segmentation networks mark, in the order of the labels."""
+
+CAUDATE = Structure(
+    "caudate", "Caudate lobe", 0, LIVER.color, "71133005", "Structure of caudate lobe of liver (body structure)"
+)
+RIGHT_LOBE = Structure("right_lobe", "Right lobe", 0, LIVER.color, "", "")
+LEFT_LOBE = Structure("left_lobe", "Left lobe", 0, LIVER.color, "", "")
+PORTAL_VEIN = Structure("portal_vein", "Portal vein", 0, VEIN_COLOR, "32764006", "Portal vein")
+VESSELS = Structure("vessels", "Vessels", 0, VEIN_COLOR, "", "")
+LESIONS = Structure(
+    "lesions",
+    "Lesions",
+    0,
+    (144, 238, 144),
+    "4147007",
+    "Mass",
+    other_codes=("52988006", "108369006"),
+    region=LIVER.code,
+)
+
+PART_STRUCTURES = {s.name: s for s in (CAUDATE, RIGHT_LOBE, LEFT_LOBE, PORTAL_VEIN, VESSELS, LESIONS)}
+"""What measurements and explanations use beside the organs; no network marks them. The lobes and the vessels have no code in
+Slicer's terminology."""
+
+KNOWN_STRUCTURES = {**STRUCTURES, **PART_STRUCTURES}
+
+
+def structure_named(name: str) -> Structure:
+    """The known structure of that name, or one without a code, as further masks of a manifest have ("evidence")."""
+    return KNOWN_STRUCTURES.get(name) or Structure(
+        name, name.replace("_", " ").capitalize(), 0, (128, 174, 128), "", ""
+    )

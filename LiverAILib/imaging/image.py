@@ -16,6 +16,12 @@ DICOM_MODALITY = "DICOM Modality"
 READING_NOTES = "reading_notes"
 """Key of `Image.meta`: sentences on what reading left out or changed, for a person to know."""
 
+FRAME_OF_REFERENCE = "frame_of_reference_uid"
+"""Key of `Image.meta`: the UID of the DICOM frame of reference, where there is one."""
+
+READ_WARNINGS = "read_warnings"
+"""Key of `Image.meta`: what the reader found that a person has to know, a sequence of (code, text)."""
+
 IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
@@ -83,6 +89,15 @@ class Image:
                 f"Expected shape {self.array.shape[:3]} of the image whose geometry is kept, got {array.shape}"
             )
         return replace(self, array=array, **changes)
+
+    @property
+    def read_warnings(self) -> tuple[tuple[str, str], ...]:
+        """(code, text) of everything that the reader found and a person has to know."""
+        return tuple((code, text) for code, text in self.meta.get(READ_WARNINGS, ()))
+
+    def with_read_warning(self, code: str, text: str) -> Image:
+        """The same image with one more entry in `read_warnings`."""
+        return replace(self, meta={**self.meta, READ_WARNINGS: (*self.read_warnings, (code, text))})
 
     def same_geometry(self, other: Image, *, tolerance_mm: float = 1e-3) -> bool:
         """True where every voxel of both images lies at the same place within `tolerance_mm`."""

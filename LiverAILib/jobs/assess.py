@@ -17,6 +17,7 @@ from LiverAILib import __version__
 from LiverAILib.data.assessment import Assessment, CaseWarning, Segmentation
 from LiverAILib.data.case import Case
 from LiverAILib.data.fingerprint import hash_image
+from LiverAILib.data.masks import MASK_SOURCE
 from LiverAILib.data.model import Model, load_model
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.structures import LIVER, STRUCTURES
@@ -31,6 +32,7 @@ from LiverAILib.methods.spec import ImageRole
 from LiverAILib.morphometry import measure
 from LiverAILib.morphometry.covariates import check_covariates
 from LiverAILib.networks.device import choose_device
+from LiverAILib.segmentation.mask_plausibility import plausibility_warnings
 from LiverAILib.segmentation.predict import Segmenter, default_model
 from LiverAILib.segmentation.quality import image_warnings, segmentation_warnings
 
@@ -96,6 +98,7 @@ class Assessor:
         images = self._images(case)
         image = next(iter(images.values()))[0]
         warnings = [warning for given in images.values() for one in given for warning in image_warnings(one)]
+        warnings += _mask_reading_warnings(case, image)
         hashes = {role: tuple(hash_image(one) for one in given) for role, given in images.items()}
         clock("check_input")
         segmentation = None
@@ -125,7 +128,7 @@ class Assessor:
             not_assessed=morphometry.not_assessed if morphometry else (),
             drawings=morphometry.drawings if morphometry else (),
             warnings=(*warnings, *examination.warnings, *(morphometry.warnings if morphometry else ())),
-            provenance=self._provenance(segmentation, images, hashes, request),
+            provenance={**self._provenance(segmentation, images, hashes, request), "masks": _mask_sources(case)},
             seconds=seconds,
             simulated=self.model.simulated,
         )
@@ -190,14 +193,16 @@ class Assessor:
                 self._segmenters[name] = Segmenter(load_model(name), device=self.device)
             self._last_segmentation = (image_hash, *self._segmenters[name].segment(image))
         segmentation, warnings = self._last_segmentation[1:]
-        return _with_given_organs(segmentation, case, image), warnings
+        segmentation = _with_given_organs(segmentation, case, image)
+        return segmentation, (*warnings, *_plausibility(segmentation, case, image))
 
     def _given_masks(self, case: Case, image: Image) -> tuple[Segmentation, tuple[CaseWarning, ...]]:
         """The user's masks of the organs in one label map; where two overlap, the liver wins."""
         empty = Segmentation(image.with_array(np.zeros(image.array.shape, np.uint8), modality=None), (), "given")
         given = _with_given_organs(empty, case, image)
         canonical, order = to_canonical(image)
-        return given, segmentation_warnings(order.apply(given.image.array), canonical)
+        warnings = segmentation_warnings(order.apply(given.image.array), canonical)
+        return given, (*warnings, *_plausibility(given, case, image))
 
     def _why_segmentation(self, segmentation: Segmentation, finding: ModalityFinding) -> str:
         """Why this segmentation was taken, for a person."""
@@ -257,6 +262,26 @@ def _input_record(role: str, number: int, image: Image, checksum: str, finding: 
         "origin_lps_mm": list(image.origin),
         "direction_lps": [list(row) for row in image.direction],
     }
+
+
+def _mask_reading_warnings(case: Case, image: Image) -> list[CaseWarning]:
+    """What the reader of masks found, each once; what it found of the image itself is said elsewhere."""
+    found = dict.fromkeys(warning for mask in case.masks.values() for warning in mask.read_warnings)
+    return [CaseWarning(code, text) for code, text in found if (code, text) not in image.read_warnings]
+
+
+def _mask_sources(case: Case) -> dict[str, str]:
+    """Which segment or label of its file every given mask is, and why."""
+    return {name: mask.meta[MASK_SOURCE] for name, mask in case.masks.items() if MASK_SOURCE in mask.meta}
+
+
+def _plausibility(segmentation: Segmentation, case: Case, image: Image) -> tuple[CaseWarning, ...]:
+    """Warnings about those organs whose masks the user gave."""
+    given = [structure for name, structure in STRUCTURES.items() if name in case.masks]
+    if not given:
+        return ()
+    canonical, order = to_canonical(image)
+    return plausibility_warnings(order.apply(segmentation.image.array), canonical, given)
 
 
 def _with_given_organs(segmentation: Segmentation, case: Case, image: Image) -> Segmentation:

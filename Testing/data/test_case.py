@@ -31,5 +31,5 @@ def test_several_masks_of_a_structure_are_united(files):
 
 
 def test_a_mask_without_the_label_is_refused(files):
-    with pytest.raises(UserError, match="nothing of the lesions"):
+    with pytest.raises(UserError, match="no voxel has the label"):
         Case.from_file(files / "scan.nii.gz", masks={"lesions": [f"{files / 'tumor2.nii.gz'}#1"]})

@@ -44,7 +44,7 @@ def test_every_fault_is_named_by_line_and_column(folder):
     path = write(
         folder,
         "c1,p1,train,4,a.nii.gz,m.nrrd#3,61",
-        "c1,p1,test,9,b.nii.gz,m.nrrd#x,",
+        "c1,p1,test,9,b.nii.gz,m.nrrd#,",
         ",p3,sometimes,,a.nii.gz,,",
     )
     with pytest.raises(UserError) as error:
@@ -54,7 +54,7 @@ def test_every_fault_is_named_by_line_and_column(folder):
         "line 3, column case_id: 'c1' stands twice",
         "line 3, column label: '9'",
         "line 3, column image:t2",
-        "line 3, column mask:liver: '#x'",
+        "line 3, column mask:liver: there is nothing behind the '#'",
         "line 3, column split: patient 'p1'",
         "line 4, column case_id: empty",
         "line 4, column split: 'sometimes'",
@@ -81,3 +81,25 @@ def test_an_image_that_the_manifest_lacks_is_named(folder):
     row = read_cohort(write(folder, "c1,p1,train,4,a.nii.gz,,")).rows[0]
     with pytest.raises(UserError, match="no image:ct"):
         row.read_image("ct")
+
+
+def test_masks_are_chosen_as_everywhere_and_only_the_liver_must_be_there(folder):
+    """One reader of masks: a label map needs a choice, evidence may be empty."""
+    write_image(Image(np.zeros((3, 8, 8), np.uint8)), folder / "none.nrrd")
+    header = HEADER.replace("age_years", "mask:evidence")
+    first, second = read_cohort(
+        write(folder, "c1,p1,,,a.nii.gz,m.nrrd#liver,none.nrrd", "c2,p2,,,a.nii.gz,none.nrrd,", header=header)
+    )
+    image = first.read_image("t2")
+    with pytest.raises(UserError, match=r"m\.nrrd#liver: the file has no names"):
+        first.read_mask("liver", image)
+    assert not first.read_mask("evidence", image).any()
+    with pytest.raises(UserError, match="the mask of the liver is empty"):
+        second.read_mask("liver", image)
+
+
+def test_a_hash_in_the_name_of_a_mask_file(folder):
+    (folder / "m.nrrd").rename(folder / "m#1.nrrd")
+    first, second = read_cohort(write(folder, "c1,p1,,,a.nii.gz,m#1.nrrd,", "c2,p2,,,a.nii.gz,m#1.nrrd#3,"))
+    for row in (first, second):
+        assert row.read_mask("liver", row.read_image("t2")).sum() == 12

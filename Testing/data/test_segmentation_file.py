@@ -1,4 +1,4 @@
-"""Segmentation files: Slicer's header, and masks that a user already has."""
+"""Segmentation files that are written: Slicer's header, and the masks that come back."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import pytest
 import SimpleITK as sitk
 
 from LiverAILib.data.assessment import Segmentation
-from LiverAILib.data.segmentation_file import read_segmentation_mask, write_segmentation
+from LiverAILib.data.masks import read_mask
+from LiverAILib.data.segmentation_file import write_segmentation
 from LiverAILib.data.structures import LIVER, SPLEEN, STRUCTURES
-from LiverAILib.errors import UserError
-from LiverAILib.imaging.files import write_image
-from LiverAILib.imaging.image import Image
 
 
 @pytest.fixture
@@ -45,29 +43,8 @@ def test_slicer_itself_reads_the_file_as_a_segmentation(tmp_path, segmentation):
     assert "SCT^10200004^Liver" in liver.GetTerminology()
 
 
-def test_a_segment_is_found_by_its_name(tmp_path, segmentation, oblique_image):
+def test_what_was_written_is_read_as_masks(tmp_path, segmentation, oblique_image):
     path = write_segmentation(segmentation, tmp_path / "s.seg.nrrd")
-    mask = read_segmentation_mask(path, "liver", reference=oblique_image)
-    np.testing.assert_array_equal(mask.array, segmentation.image.array == LIVER.label)
-
-
-def test_a_label_can_be_chosen_behind_the_path(tmp_path, segmentation, oblique_image):
-    path = write_image(segmentation.image, tmp_path / "labels.nii.gz")
-    mask = read_segmentation_mask(f"{path}#4", "liver", reference=oblique_image)
-    np.testing.assert_array_equal(mask.array, segmentation.image.array == SPLEEN.label)
-
-
-def test_a_mask_on_another_grid_lands_on_the_grid_of_the_image(tmp_path, oblique_image):
-    coarse = Image(np.ones((12, 20, 20), np.uint8), (8.0, 8.0, 12.0), (-90.0, -60.0, 190.0))
-    coarse.array[:, :, 10:] = 0
-    mask = read_segmentation_mask(write_image(coarse, tmp_path / "m.nrrd"), "liver", reference=oblique_image)
-    assert mask.same_geometry(oblique_image)
-    indices = np.indices(mask.array.shape)[::-1].reshape(3, -1)
-    x = (oblique_image.index_to_lps @ np.vstack([indices, np.ones(indices.shape[1])]))[0].reshape(mask.array.shape)
-    np.testing.assert_array_equal(mask.array > 0, x < -90 + 8 * 9.5)
-
-
-def test_a_mask_that_lies_elsewhere_is_refused(tmp_path, oblique_image):
-    far = Image(np.ones((3, 3, 3), np.uint8) * np.array([1, 0, 1], np.uint8), origin=(5000.0, 0.0, 0.0))
-    with pytest.raises(UserError, match="nothing of the liver"):
-        read_segmentation_mask(write_image(far, tmp_path / "m.nrrd"), "liver", reference=oblique_image)
+    for structure in (LIVER, SPLEEN):
+        mask = read_mask(path, structure.name, reference=oblique_image)
+        np.testing.assert_array_equal(mask.array, segmentation.image.array == structure.label)

@@ -10,6 +10,7 @@ import pytest
 
 from LiverAILib.data.case import Case
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.assess import Assessor, assess
@@ -206,6 +207,30 @@ def test_an_empty_mask_is_refused(assessor, phantom):
     image, mask = phantom
     with pytest.raises(UserError, match="no voxel"):
         assessor.assess(Case({"t2": image}, masks={"liver": mask.with_array(np.zeros_like(mask.array))}))
+
+
+def test_what_the_reader_of_masks_found_and_took_is_in_the_assessment(assessor, phantom, tmp_path):
+    """A probability map whose grid ends outside of the image, chosen without a word of the user."""
+    image, mask = phantom
+    soft = np.pad(mask.array * 0.75, ((0, 0), (0, 30), (0, 0)))
+    soft[:, 40:] = 0.6
+    write_image(image, tmp_path / "scan.nrrd")
+    write_image(Image(soft, mask.spacing, mask.origin, mask.direction), tmp_path / "liver.nrrd")
+    case = Case.from_file(tmp_path / "scan.nrrd", liver_mask=tmp_path / "liver.nrrd")
+    result = assessor.assess(replace(case, images={"t2": image}))
+    codes = [warning.code for warning in result.warnings]
+    assert codes.count("mask_from_probabilities") == 1
+    assert codes.count("mask_partly_outside") == 1
+    assert result.provenance["masks"] == {"liver": "label 1 (the only label)"}
+
+
+def test_a_mirrored_mask_is_warned_of(assessor, phantom):
+    image, mask = phantom
+    canonical, order = to_canonical(mask)
+    mirrored = mask.with_array(np.ascontiguousarray(order.undo(canonical.array[:, :, ::-1])))
+    for given, expected in ((mask, False), (mirrored, True)):
+        found = {warning.code for warning in assessor.assess(Case({"t2": image}, masks={"liver": given})).warnings}
+        assert bool(found & {"mask_flipped", "mask_on_wrong_side"}) == expected
 
 
 def test_a_single_slice_is_assessed_with_a_warning(assessor, phantom):

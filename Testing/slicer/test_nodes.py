@@ -167,12 +167,32 @@ def test_which_segment_is_the_liver(scene, volume, logic):
     assert segmentFor(node) == "liver"  # by SNOMED CT code
     for segment_id in node.GetSegmentation().GetSegmentIDs():
         node.GetSegmentation().GetSegment(segment_id).RemoveTag(slicer.vtkSegment.GetTerminologyEntryTagName())
-    with pytest.raises(UserError, match=r"anything, Spleen.*Call one 'Liver'"):
+    with pytest.raises(UserError, match=r"'anything'; 'Spleen'.*name it 'Liver'"):
         segmentFor(node)
     node.GetSegmentation().GetSegment("spleen").SetName("my liver")
-    assert segmentFor(node) == "spleen"  # by name
+    with pytest.raises(UserError, match="which segment is the liver"):
+        segmentFor(node)
+    node.GetSegmentation().GetSegment("spleen").SetName("LIVER")
+    assert segmentFor(node) == "spleen"  # by its exact name
+    node.GetSegmentation().RemoveSegment("liver")
+    node.GetSegmentation().GetSegment("spleen").SetName("Milz")
+    with pytest.raises(UserError, match="which segment is the liver"):
+        segmentFor(node)  # the only one, but a person named it
+    node.GetSegmentation().GetSegment("spleen").SetName("Segment_1")
+    assert segmentFor(node) == "spleen"  # the only one, and nobody named it
+    node.GetSegmentation().AddEmptySegment("liver", "x")
     with pytest.raises(UserError, match="no segment 'kidney'"):
         maskFromSegmentationNode(node, "kidney", volume)
+
+
+def test_a_mass_in_the_liver_is_not_the_liver(scene, volume, logic):
+    """Its anatomic region has the code of the liver."""
+    node = logic.write(volume, knownAssessment(imageFromVolumeNode(volume))).segmentationNode
+    mass = node.GetSegmentation().GetSegment("spleen")
+    mass.SetName("Liver mass")
+    mass.SetTerminology("a~SCT^49755003^Morphologically Altered Structure~SCT^4147007^Mass~^^~b~SCT^10200004^Liver~^^")
+    assert segmentFor(node) == "liver"
+    assert set(otherMasksFromSegmentationNode(node, volume, without="liver")) == {"lesions"}
 
 
 def test_other_organs_and_parts_are_taken_along_where_they_are_clearly_named(scene, volume, logic):

@@ -18,7 +18,7 @@ from LiverAILib.imaging.dicom.header import DicomFile, DicomFrame
 from LiverAILib.imaging.dicom.pixels import same_pixels, stored_frames
 from LiverAILib.imaging.dicom.split import instance_key, slice_levels
 from LiverAILib.imaging.dicom.stack import grid_of
-from LiverAILib.imaging.image import DICOM_MODALITY, MODALITY_SOURCE, READING_NOTES, Image
+from LiverAILib.imaging.image import DICOM_MODALITY, FRAME_OF_REFERENCE, MODALITY_SOURCE, READING_NOTES, Image
 
 THREADS = 4
 QUANTITIES = ("CT", "PT", "NM")
@@ -76,6 +76,8 @@ def read_volume(volume: DicomVolume) -> Image:
     }
     if volume.modality:
         meta[MODALITY_SOURCE] = DICOM_MODALITY
+    if frame_of_reference := frames[0].attributes.get("frame of reference"):
+        meta[FRAME_OF_REFERENCE] = frame_of_reference
     if first.contrast_agent:
         meta["contrast_agent"] = first.contrast_agent
     if grid.warnings:
