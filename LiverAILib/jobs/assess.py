@@ -191,7 +191,8 @@ class Assessor:
                 for number, one in enumerate(given)
             ],
             "settings": {**vars(request), **self.model.settings},
-            "fingerprint": fingerprint.record(),
+            "fingerprint": fingerprint.sha256,
+            "fingerprint_parts": dict(fingerprint.parts),
         }
 
     def _segmentation_provenance(self, segmentation: Segmentation, finding: ModalityFinding) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def finished_record(place: Path, fingerprint: Fingerprint) -> dict[str, Any] | N
     """The record of a result at `place` with this fingerprint; it is written last, so that the result is whole."""
     try:
         record = json.loads((place / RECORD).read_text(encoding="utf-8"))
-        found = record["provenance"]["fingerprint"]["sha256"]
+        found = record["provenance"]["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return record if found == fingerprint.sha256 else None
