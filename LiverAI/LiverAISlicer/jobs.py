@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from LiverAILib.data.case import PARTS, Case
-from LiverAILib.data.outcome import GRAD_CAM
+from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.structures import LIVER, STRUCTURES
 from LiverAILib.imaging.image import Image
 
@@ -30,9 +30,7 @@ class Job:
         image: The input.
         liverMask: Mask on the image's grid, or None.
         model: Name or folder of the model.
-        sliceIndex: Slice number along the input's own slice axis, or None.
-        targetClass: Class that the heat map explains, or None.
-        heatMap: How the heat map is made: "grad-cam" or "hirescam".
+        request: Slice, class and kind of heat map.
         device: "auto", "cpu", "cuda" or "mps".
         otherMasks: Masks of further organs and parts in the user's segmentation by name ("spleen"), for the measurements.
         covariates: Age, laboratory values, ... with the unit in the name (`age_years`).
@@ -42,9 +40,7 @@ class Job:
     image: Image
     model: str
     liverMask: Image | None = None
-    sliceIndex: int | None = None
-    targetClass: str | None = None
-    heatMap: str = GRAD_CAM
+    request: AssessmentRequest = field(default_factory=AssessmentRequest)
     device: str = "auto"
     otherMasks: Mapping[str, Image] = field(default_factory=dict)
     covariates: Mapping[str, float | str] = field(default_factory=dict)
@@ -70,9 +66,7 @@ def writeJob(job: Job, folder: Path) -> None:
     description = {
         "caseId": job.caseId,
         "model": str(job.model),
-        "sliceIndex": job.sliceIndex,
-        "targetClass": job.targetClass,
-        "heatMap": job.heatMap,
+        "request": asdict(job.request),
         "device": job.device,
         "covariates": dict(job.covariates),
         "spacing": job.image.spacing,
@@ -102,6 +96,6 @@ def readJob(folder: Path) -> Job:
         if (folder / f"{name}.npy").exists()
     }
     mask = masks.pop(LIVER.name, None)
-    names = ("caseId", "model", "sliceIndex", "targetClass", "heatMap", "device", "covariates")
-    fields = {name: description[name] for name in names}
-    return Job(image=image, liverMask=mask, otherMasks=masks, **fields)
+    fields = {name: description[name] for name in ("caseId", "model", "device", "covariates")}
+    request = AssessmentRequest(**description["request"])
+    return Job(image=image, liverMask=mask, otherMasks=masks, request=request, **fields)

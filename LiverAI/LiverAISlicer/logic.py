@@ -10,7 +10,10 @@ from LiverAISlicer.library import useLibrary
 useLibrary()
 
 from LiverAILib.data.assessment import Assessment  # noqa: E402
-from LiverAILib.data.outcome import GRAD_CAM, HEATMAP_TITLES  # noqa: E402
+from LiverAILib.data.fingerprint import same_model  # noqa: E402
+from LiverAILib.data.model import load_model  # noqa: E402
+from LiverAILib.data.outcome import GRAD_CAM  # noqa: E402
+from LiverAILib.data.request import AssessmentRequest  # noqa: E402
 from LiverAILib.errors import UserError  # noqa: E402
 from LiverAISlicer import views  # noqa: E402
 from LiverAISlicer.jobs import Job  # noqa: E402
@@ -26,8 +29,6 @@ from LiverAISlicer.results import AssessmentNodes, writeAssessment  # noqa: E402
 from LiverAISlicer.transaction import SceneTransaction  # noqa: E402
 
 Progress = Callable[[float, str], None]
-HEAT_MAPS = tuple(HEATMAP_TITLES)
-"""Ways to make the heat map, the published one first."""
 
 
 class AssessmentLogic:
@@ -88,7 +89,7 @@ class AssessmentLogic:
         try:
             assessor = self._assessor(model, device)
             case = job.case(method_of(assessor.model).role)
-            assessment = assessor.assess(case, slice_index=sliceIndex, target_class=targetClass, heatmap=heatMap)
+            assessment = assessor.assess(case, job.request)
         finally:
             self._progress = None
         return self.write(volumeNode, assessment, segmentationNode)
@@ -118,9 +119,7 @@ class AssessmentLogic:
             image,
             str(model),
             mask,
-            sliceIndex,
-            targetClass,
-            heatMap,
+            AssessmentRequest(sliceIndex, targetClass, heatMap),
             device,
             others,
             covariates or {},
@@ -153,12 +152,13 @@ class AssessmentLogic:
             views.showFusion(nodes.volumeNode, heatMapNode, transaction, opacity)
 
     def _assessor(self, model: str, device: str):
-        """The assessor of a model and device, kept for the next call."""
+        """The assessor of a model and device, kept for the next call while the model on disk is the same."""
         key = (str(model), device)
-        if key not in self._assessors:
+        loaded = load_model(model)
+        if key not in self._assessors or not same_model(self._assessors[key].model, loaded):
             from LiverAILib.jobs.assess import Assessor
 
-            self._assessors[key] = Assessor(model, device=device, progress=self._report)
+            self._assessors[key] = Assessor(loaded, device=device, progress=self._report)
         return self._assessors[key]
 
     def _report(self, fraction: float, text: str) -> None:

@@ -44,19 +44,18 @@ def run(folder: Path, assessors: dict) -> None:
     job = readJob(folder)
     emit("progress", share=0.0, text="Loading the networks' libraries")
     from LiverAILib import Assessor
+    from LiverAILib.data.fingerprint import same_model
     from LiverAILib.data.model import load_model
     from LiverAILib.methods import method_of
     from LiverAILib.results.files import write_assessment
 
     model = load_model(job.model)
-    key = (job.model, job.device, model.checksum)
-    if key not in assessors:
+    key = (job.model, job.device)
+    if key not in assessors or not same_model(assessors[key].model, model):
         report = lambda share, text: emit("progress", share=share, text=text)  # noqa: E731
         assessors[key] = Assessor(model, device=job.device, progress=report)
     case = job.case(method_of(model).role)
-    assessment = assessors[key].assess(
-        case, slice_index=job.sliceIndex, target_class=job.targetClass, heatmap=job.heatMap
-    )
+    assessment = assessors[key].assess(case, job.request)
     emit("progress", share=1.0, text="Writing the result")
     write_assessment(assessment, folder / RESULT, pictures=False, images=False)
 

@@ -61,11 +61,7 @@ def add_assess(commands: argparse._SubParsersAction) -> None:
         "alt_u_per_l, platelets_1e9_per_l, contrast=yes|no",
     )
     parser.add_argument("--series", metavar="NUMBER", help="which series of a DICOM folder: number, UID or description")
-    parser.add_argument("--slice", type=int, metavar="N", help="slice number (from 0) instead of the automatic choice")
-    parser.add_argument(
-        "--target-class", metavar="NAME", help="class that the heat map explains (default: the predicted one)"
-    )
-    output.add_heatmap(parser)
+    output.add_request(parser)
     output.add_output(parser)
     parser.set_defaults(run=run_assess)
 
@@ -99,9 +95,7 @@ def run_assess(args: argparse.Namespace) -> int:
         assessment = assess(
             case,
             model,
-            slice_index=args.slice,
-            target_class=args.target_class,
-            heatmap=args.heatmap,
+            request=output.request_of(args, spec),
             device=args.device,
             progress=output.progress(args),
         )

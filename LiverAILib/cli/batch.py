@@ -1,49 +1,79 @@
-"""`liverai batch`: every image of a folder, or every row of a manifest."""
+"""`liverai batch`: every image of a folder, or every row of a manifest. Headless Slicer has the same options and messages."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from LiverAILib.cli import output
 from LiverAILib.cli.assess import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from LiverAILib.jobs.batch import Writer
+
+INPUT_HELP = (
+    "image files and DICOM files, searched in all subfolders, one case an image; or a cohort manifest, whose masks replace "
+    "the network's and whose other columns are covariates"
+)
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add `liverai batch`."""
     parser = commands.add_parser("batch", help="assess every image of a folder or manifest")
-    parser.add_argument(
-        "input",
-        type=Path,
-        metavar="FOLDER|CSV",
-        help="image files and folders of DICOM files, one a case; or a cohort manifest, whose masks replace the network's and "
-        "whose other columns are covariates",
-    )
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="name of an installed model, or a model folder")
-    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="one folder a case, and summary.csv")
-    output.add_heatmap(parser)
-    output.add_output(parser)
+    parser.add_argument("input", type=Path, metavar="FOLDER|CSV", help=INPUT_HELP)
+    add_options(parser)
     parser.set_defaults(run=run_batch)
 
 
-def run_batch(args: argparse.Namespace) -> int:
-    """`liverai batch`: exit code 1 where a case failed."""
-    from LiverAILib.jobs.batch import assess_all
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options beside the input."""
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="name of an installed model, or a model folder")
+    parser.add_argument(
+        "--output",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="one folder a case, summary.csv, and set_aside.csv with the files that are no cases",
+    )
+    parser.add_argument(
+        "--masks", type=Path, metavar="DIR", help="liver masks, named like the images of a folder, to use instead"
+    )
+    output.add_request(parser)
+    output.add_output(parser)
 
+
+def run_batch(args: argparse.Namespace, write: Writer | None = None) -> int:
+    """`liverai batch`: exit code 1 where a case failed.
+
+    Args:
+        args: The input and the options.
+        write: Writes the result of a case; as `liverai assess` does where None.
+
+    Raises:
+        UserError: Nothing could be started.
+    """
+    from LiverAILib.data.model import load_model
+    from LiverAILib.jobs.batch import SUMMARY, assess_all
+    from LiverAILib.methods import method_of
+
+    spec = method_of(load_model(args.model))
     rows = assess_all(
         args.input,
         args.output,
         args.model,
-        heatmap=args.heatmap,
+        request=output.request_of(args, spec),
+        masks=args.masks,
         device=args.device,
+        write=write,
         progress=output.progress(args),
     )
     failed = [row for row in rows if row["error"]]
     if args.json:
         print(json.dumps(rows, indent=2))
     elif not args.quiet:
-        print(f"{len(rows) - len(failed)} of {len(rows)} cases assessed; {args.output / 'summary.csv'}")
+        print(f"{len(rows) - len(failed)} of {len(rows)} cases assessed; {args.output / SUMMARY}")
         for row in failed:
             print(f"failed: {row['case_id']}: {row['error']}")
     return 1 if failed else 0

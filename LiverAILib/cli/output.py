@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 
 from LiverAILib.data.outcome import GRAD_CAM, HEATMAP_TITLES
+from LiverAILib.data.request import AssessmentRequest
+from LiverAILib.methods import MethodSpec
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -20,11 +22,25 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--progress", action="store_true", help="print progress as Slicer's command line modules do")
 
 
-def add_heatmap(parser: argparse.ArgumentParser) -> None:
+def add_request(parser: argparse.ArgumentParser) -> None:
+    """The options of every command that assesses: what `AssessmentRequest` holds."""
+    parser.add_argument("--slice", type=int, metavar="N", help="slice number (from 0) instead of the automatic choice")
+    parser.add_argument(
+        "--target-class", metavar="NAME", help="class that the heat map explains (default: the predicted one)"
+    )
+    add_heatmap(parser, default=None)
+
+
+def request_of(args: argparse.Namespace, spec: MethodSpec) -> AssessmentRequest:
+    """The request that the options of `add_request` make to a model of this method."""
+    return AssessmentRequest(args.slice, args.target_class, args.heatmap or spec.heatmaps[0])
+
+
+def add_heatmap(parser: argparse.ArgumentParser, *, default: str | None = GRAD_CAM) -> None:
     """The option of every command that explains what it classifies."""
     parser.add_argument(
         "--heatmap",
-        default=GRAD_CAM,
+        default=default,
         choices=tuple(HEATMAP_TITLES),
         help="how the heat map is made: as published (default), or finer, which takes a few seconds more",
     )

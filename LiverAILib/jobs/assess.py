@@ -16,7 +16,7 @@ import numpy as np
 from LiverAILib import __version__
 from LiverAILib.data.assessment import Assessment, CaseWarning, Segmentation
 from LiverAILib.data.case import Case
-from LiverAILib.data.fingerprint import hash_image
+from LiverAILib.data.fingerprint import Fingerprint, same_model
 from LiverAILib.data.masks import MASK_SOURCE
 from LiverAILib.data.model import Model, load_model
 from LiverAILib.data.request import AssessmentRequest
@@ -24,16 +24,14 @@ from LiverAILib.data.structures import LIVER, STRUCTURES
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import resample, to_canonical
 from LiverAILib.imaging.image import Image
-from LiverAILib.imaging.intensity import modality_of
 from LiverAILib.imaging.modality import ModalityFinding, find_modality
+from LiverAILib.jobs.checked_case import checked_images, fingerprint_of, segmentation_model
 from LiverAILib.methods import method_of
 from LiverAILib.methods.base import Examination
-from LiverAILib.methods.spec import ImageRole
 from LiverAILib.morphometry import measure
-from LiverAILib.morphometry.covariates import check_covariates
 from LiverAILib.networks.device import choose_device
 from LiverAILib.segmentation.mask_plausibility import plausibility_warnings
-from LiverAILib.segmentation.predict import Segmenter, default_model
+from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.segmentation.quality import image_warnings, segmentation_warnings
 
 Progress = Callable[[float, str], None]
@@ -62,6 +60,7 @@ class Assessor:
     def assess(
         self,
         case: Case,
+        request: AssessmentRequest | None = None,
         *,
         slice_index: int | None = None,
         target_class: str | None = None,
@@ -71,6 +70,7 @@ class Assessor:
 
         Args:
             case: Needs the images of the model's method.
+            request: Slice, class and kind of heat map, in place of the following three.
             slice_index: Slice number along the input's own slice axis; chosen automatically where None.
             target_class: Class that the heat map explains; the predicted one where None.
             heatmap: One of the method's kinds ("grad-cam", "hirescam", a finer map that takes a few seconds); the published
@@ -79,8 +79,13 @@ class Assessor:
         Raises:
             UserError: The images do not suit the model, or there is no liver in them.
         """
-        request = AssessmentRequest(slice_index, target_class, heatmap or self.spec.heatmaps[0])
-        return self.examine(case, request)[0]
+        return self.examine(case, request or self.request(slice_index, target_class, heatmap))[0]
+
+    def request(
+        self, slice_index: int | None = None, target_class: str | None = None, heatmap: str | None = None
+    ) -> AssessmentRequest:
+        """A request to this model; arguments as in `assess`."""
+        return AssessmentRequest(slice_index, target_class, heatmap or self.spec.heatmaps[0])
 
     def examine(self, case: Case, request: AssessmentRequest) -> tuple[Assessment, Examination]:
         """The assessment of a case, and what the networks saw; arguments and errors as in `assess`."""
@@ -93,18 +98,16 @@ class Assessor:
             seconds[step] = seconds.get(step, 0.0) + now - last
             last = now
 
-        self._check_request(request)
-        check_covariates(case.covariates, where=f"case {case.case_id}: covariate")
-        images = self._images(case)
+        images = checked_images(case, self.model, request)
         image = next(iter(images.values()))[0]
         warnings = [warning for given in images.values() for one in given for warning in image_warnings(one)]
         warnings += _mask_reading_warnings(case, image)
-        hashes = {role: tuple(hash_image(one) for one in given) for role, given in images.items()}
+        fingerprint = self.fingerprint(case, request)
         clock("check_input")
         segmentation = None
         if self.spec.segmentation:
             self.progress(0.1, "Segmenting the liver")
-            segmentation, more = self._segmentation(case, image, hashes[self.spec.role][0])
+            segmentation, more = self._segmentation(case, image, fingerprint)
             warnings += more
             clock("segment")
         self.progress(0.7, "Classifying and explaining")
@@ -128,70 +131,28 @@ class Assessor:
             not_assessed=morphometry.not_assessed if morphometry else (),
             drawings=morphometry.drawings if morphometry else (),
             warnings=(*warnings, *examination.warnings, *(morphometry.warnings if morphometry else ())),
-            provenance={**self._provenance(segmentation, images, hashes, request), "masks": _mask_sources(case)},
+            provenance={**self._provenance(segmentation, images, request, fingerprint), "masks": _mask_sources(case)},
             seconds=seconds,
             simulated=self.model.simulated,
         )
         return assessment, examination
 
-    def _check_request(self, request: AssessmentRequest) -> None:
-        request.check(self.model.classes, self.spec.heatmaps)
-        if request.slice_index is not None and not self.spec.slices:
-            raise UserError(
-                f"slice {request.slice_index} was asked for, but the model '{self.model.name}' looks at the whole image. "
-                "Leave the slice out."
-            )
+    def fingerprint(self, case: Case, request: AssessmentRequest) -> Fingerprint:
+        """What decides the result of `examine(case, request)`, without running a network; errors as there."""
+        return fingerprint_of(case, self.model, request, device=self.device)
 
-    def _images(self, case: Case) -> dict[str, tuple[Image, ...]]:
-        """The images that the method looks at, in the order of its roles.
-
-        Raises:
-            UserError: One is missing, there are too many, or one is of another modality or kind.
-        """
-        images = {}
-        for role in self.spec.images:
-            given = case.images.get(role.name, ())
-            if len(given) < role.minimum:
-                needed = f"an image '{role.name}'" if role.minimum == 1 else f"{role.minimum} images '{role.name}'"
-                has = ", ".join(f"{len(some)} '{name}'" for name, some in case.images.items()) or "none"
-                raise UserError(
-                    f"case {case.case_id}: the model '{self.model.name}' needs {needed}, the case has {has}. Give what is "
-                    "missing or choose another model."
-                )
-            if role.maximum is not None and len(given) > role.maximum:
-                raise UserError(
-                    f"case {case.case_id}: the model '{self.model.name}' takes {role.maximum} image '{role.name}', "
-                    f"{len(given)} were given. Leave the others out, or assess them as cases of their own."
-                )
-            for one in given:
-                self._check_image(case, one, role)
-            if given:
-                images[role.name] = given
-        return images
-
-    def _check_image(self, case: Case, image: Image, role: ImageRole) -> None:
-        where = image.meta.get("path", case.case_id)
-        modality = modality_of(image)
-        if modality != role.modality:
-            raise UserError(
-                f"{where}: the image is {modality}, the model '{self.model.name}' is for {role.modality}. Choose another image "
-                "or model."
-            )
-        if role.dimensions == 2 and image.size[2] != 1:
-            raise UserError(
-                f"{where}: a volume of {image.size[2]} slices; the model '{self.model.name}' takes single images as "
-                f"'{role.name}'. Give one slice."
-            )
-
-    def _segmentation(self, case: Case, image: Image, image_hash: str) -> tuple[Segmentation, tuple[CaseWarning, ...]]:
+    def _segmentation(
+        self, case: Case, image: Image, fingerprint: Fingerprint
+    ) -> tuple[Segmentation, tuple[CaseWarning, ...]]:
         """The user's mask, or the segmentation network's; the last one is remembered."""
-        if LIVER.name in case.masks:
+        model = segmentation_model(case, self.model, image)
+        if model is None:
             return self._given_masks(case, image)
-        if self._last_segmentation is None or self._last_segmentation[0] != image_hash:
-            name = self.model.settings.get("segmentation_model") or default_model(image)
-            if name not in self._segmenters:
-                self._segmenters[name] = Segmenter(load_model(name), device=self.device)
-            self._last_segmentation = (image_hash, *self._segmenters[name].segment(image))
+        key = fingerprint.sha256_of("images", "segmentation_model", "bfloat16")
+        if self._last_segmentation is None or self._last_segmentation[0] != key:
+            if model.name not in self._segmenters or not same_model(self._segmenters[model.name].model, model):
+                self._segmenters[model.name] = Segmenter(model, device=self.device)
+            self._last_segmentation = (key, *self._segmenters[model.name].segment(image))
         segmentation, warnings = self._last_segmentation[1:]
         segmentation = _with_given_organs(segmentation, case, image)
         return segmentation, (*warnings, *_plausibility(segmentation, case, image))
@@ -215,8 +176,8 @@ class Assessor:
         self,
         segmentation: Segmentation | None,
         images: Mapping[str, tuple[Image, ...]],
-        hashes: Mapping[str, tuple[str, ...]],
         request: AssessmentRequest,
+        fingerprint: Fingerprint,
     ) -> dict[str, Any]:
         findings = {role: [find_modality(one) for one in given] for role, given in images.items()}
         return {
@@ -230,11 +191,13 @@ class Assessor:
             if segmentation is None
             else self._segmentation_provenance(segmentation, findings[self.spec.role][0]),
             "inputs": [
-                _input_record(role, number, one, hashes[role][number], findings[role][number])
+                _input_record(role, number, one, fingerprint.image_sha256(role, number), findings[role][number])
                 for role, given in images.items()
                 for number, one in enumerate(given)
             ],
             "settings": {**vars(request), **self.model.settings},
+            "fingerprint": fingerprint.sha256,
+            "fingerprint_parts": dict(fingerprint.parts),
         }
 
     def _segmentation_provenance(self, segmentation: Segmentation, finding: ModalityFinding) -> dict[str, Any]:
@@ -313,6 +276,7 @@ def assess(
     case: Case,
     model: Model | str | os.PathLike[str],
     *,
+    request: AssessmentRequest | None = None,
     slice_index: int | None = None,
     target_class: str | None = None,
     heatmap: str | None = None,
@@ -324,6 +288,7 @@ def assess(
     Args:
         case: The images of a patient.
         model: A `Model`, the name of an installed one, or its folder.
+        request: Slice, class and kind of heat map, in place of the following three.
         slice_index: Slice number along the input's own slice axis; chosen automatically where None.
         target_class: Class that the heat map explains; the predicted one where None.
         heatmap: One of the method's kinds ("grad-cam", "hirescam", a finer map that takes a few seconds); the published one
@@ -335,5 +300,5 @@ def assess(
         UserError: The case or the model cannot be used; the message says why and what to do.
     """
     return Assessor(model, device=device, progress=progress).assess(
-        case, slice_index=slice_index, target_class=target_class, heatmap=heatmap
+        case, request, slice_index=slice_index, target_class=target_class, heatmap=heatmap
     )

@@ -5,73 +5,94 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
+from LiverAILib.data.assessment import Assessment
 from LiverAILib.data.case import Case
-from LiverAILib.data.cohort import read_cohort
+from LiverAILib.data.fingerprint import Fingerprint
 from LiverAILib.data.model import load_model
-from LiverAILib.data.outcome import GRAD_CAM
-from LiverAILib.data.record import upgrade_record
+from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.errors import UserError
-from LiverAILib.imaging.files import find_images, image_name
 from LiverAILib.jobs.assess import Assessor
-from LiverAILib.methods import MethodSpec, method_of
-from LiverAILib.results.files import RECORD, check_output_folder, write_assessment
+from LiverAILib.jobs.case_loop import each_case
+from LiverAILib.jobs.checked_case import check_request
+from LiverAILib.jobs.find_cases import FoundCase, FoundCases, find_cases
+from LiverAILib.jobs.folder_files import SetAside
+from LiverAILib.jobs.not_a_case import Duplicates, NotACaseError
+from LiverAILib.methods import method_of
+from LiverAILib.results.files import RECORD, check_output_folder, remove_assessment, write_assessment
 from LiverAILib.whole_file import whole_file
 
-SUMMARY = "summary.csv"
+SUMMARY, SET_ASIDE, ERRORS = "summary.csv", "set_aside.csv", "errors.log"
+
+Writer = Callable[[Assessment, Path], Mapping[str, Any]]
+"""Writes an assessment to a folder, `assessment.json` last, and returns the record that this file holds."""
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One case to assess.
+class CaseJob:
+    """One case to assess: all that another process needs for it.
 
     Attributes:
-        case_id: How it is called in the summary.
-        file: Its image.
-        folder: Name of its folder in the output.
-        read: Reads the case.
+        case: The case, not yet read.
+        model: Name of an installed model, or a model folder.
+        output: Folder of all results.
+        request: Slice, class and kind of heat map.
+        device: "auto", "cpu", "cuda" or "mps".
     """
 
-    case_id: str
-    file: Path
-    folder: str
-    read: Callable[[], Case]
+    case: FoundCase
+    model: str
+    output: Path
+    request: AssessmentRequest = field(default_factory=AssessmentRequest)
+    device: str = "auto"
+
+    @property
+    def place(self) -> Path:
+        """Folder of the result."""
+        return self.output / self.case.folder
 
 
-def find_cases(source: Path, spec: MethodSpec) -> Iterator[Entry]:
-    """The images of a folder, or the rows of a manifest with their masks and covariates.
+def assess_one(
+    job: CaseJob,
+    assessor: Assessor | None = None,
+    *,
+    write: Writer | None = None,
+    check: Callable[[FoundCase, Case], None] = lambda found, case: None,
+) -> Mapping[str, Any]:
+    """The record of one case, which depends on the job alone: a finished result of the same fingerprint, or a new one.
 
     Args:
-        source: Folder of image files and DICOM folders, or a CSV manifest.
-        spec: The model's method.
+        job: What to do.
+        assessor: One for the job's model and device, where its networks are loaded already.
+        write: Writes the result; `write_assessment` where None.
+        check: Called with the case that was read; what it raises ends the job.
 
     Raises:
-        UserError: There is no image, or the manifest has faults or no images of the role.
+        UserError: The case cannot be assessed.
     """
-    role = spec.role
-    if source.suffix.lower() != ".csv":
-        if not spec.single_image:
-            raise UserError(
-                f"{source}: {spec.name} takes several images a case, which a folder does not tell apart. Give a cohort manifest "
-                f"(CSV) with the columns {', '.join('image:' + one.name for one in spec.images)}."
-            )
-        for path in find_images(source):
-            name = image_name(path)
-            yield Entry(name, path, name, lambda path=path: Case.from_file(path, role=role))
-        return
-    cohort = read_cohort(source)
-    if not any(role in row.images for row in cohort):
-        raise UserError(f"{source}: no column image:{role}, which the model needs. Add it or choose another model.")
-    for row in cohort:
-        file = row.images[role][0] if role in row.images else source
-        yield Entry(
-            row.case_id, file, quote(row.case_id, safe=" "), lambda row=row: Case.from_row(row, spec.modalities)
-        )
+    assessor = assessor or Assessor(job.model, device=job.device)
+    case = job.case.read()
+    check(job.case, case)
+    record = finished_record(job.place, assessor.fingerprint(case, job.request))
+    if record is not None:
+        return record
+    remove_assessment(job.place)  # of another input: it must not outlive a failure of this one
+    return (write or _write)(assessor.assess(case, job.request), job.place)
+
+
+def finished_record(place: Path, fingerprint: Fingerprint) -> dict[str, Any] | None:
+    """The record of a result at `place` with this fingerprint; it is written last, so that the result is whole."""
+    try:
+        record = json.loads((place / RECORD).read_text(encoding="utf-8"))
+        found = record["provenance"]["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return record if found == fingerprint.sha256 else None
 
 
 def assess_all(
@@ -79,67 +100,109 @@ def assess_all(
     output: Path,
     model: str | os.PathLike[str],
     *,
-    heatmap: str = GRAD_CAM,
+    request: AssessmentRequest | None = None,
+    masks: Path | None = None,
     device: str = "auto",
+    write: Writer | None = None,
     progress: Callable[[float, str], None] = lambda fraction, text: None,
 ) -> list[dict[str, object]]:
     """Assess every case of a folder or manifest; a case that fails is recorded and the others go on.
 
-    Cases that already have a result of the same model and kind of heat map in `output` are not computed again.
+    A case whose result in `output` has the same fingerprint is not computed again.
 
     Args:
         source: See `find_cases`. The masks of a manifest replace the segmentation network's, its other columns are covariates.
-        output: One folder a case, and the summary.
+        output: One folder a case, `summary.csv` (written after each case), `set_aside.csv` with the files that are no cases,
+            and `errors.log` with the tracebacks of errors that were not expected.
         model: Name of an installed model, or a model folder.
-        heatmap: See `assess`.
+        request: Slice, class and kind of heat map, for all cases.
+        masks: Folder of liver masks, named like the images of a folder.
         device: "auto", "cpu", "cuda" or "mps".
+        write: Writes the result of a case; `write_assessment` where None.
         progress: Called with a share 0..1 and a sentence.
 
     Returns:
         One row a case, as written to `output/summary.csv`.
+
+    Raises:
+        UserError: There is no case, or the model or the output folder cannot be used.
     """
     chosen = load_model(model)
-    entries = list(find_cases(source, method_of(chosen)))
+    spec = method_of(chosen)
+    request = request or AssessmentRequest(heatmap=spec.heatmaps[0])
+    check_request(chosen, request)
+    found = find_cases(source, spec, masks=masks, exclude=(output,))
+    _check_no_input_is_overwritten(found, output)
     check_output_folder(output)
-    assessor = Assessor(chosen, device=device)
-    rows = []
-    for number, entry in enumerate(entries):
-        progress(number / len(entries), f"{entry.case_id} ({number + 1} of {len(entries)})")
-        place = output / entry.folder
-        try:
-            record = finished_record(place, chosen.checksum, heatmap)
-            if record is None:
-                assessment = assessor.assess(entry.read(), heatmap=heatmap)
-                write_assessment(assessment, place)
-                record = assessment.record()
-            rows.append(summary_row(record, entry.file))
-        except UserError as error:
-            rows.append({"case_id": entry.case_id, "file": entry.file.name, "error": str(error)})
-    write_summary(rows, output / SUMMARY)
+    for one in found.set_aside:
+        progress(0.0, f"set aside: {one.path}: {one.reason}")
+    jobs = [CaseJob(case, str(model), output, request, device) for case in found.cases]
+    rows = _assess_jobs(jobs, Assessor(chosen, device=device), found.set_aside, write, progress)
     progress(1.0, "Done")
     return [{"error": "", **row} for row in rows]
 
 
-def finished_record(place: Path, checksum: str, heatmap: str) -> dict[str, Any] | None:
-    """The record that an earlier run of the same model and kind of heat map left at `place`; it is written last."""
-    try:
-        record = json.loads((place / RECORD).read_text(encoding="utf-8"))
-        provenance = record["provenance"]
-        # Records of versions that knew Grad-CAM only do not name it.
-        made = provenance["model"]["sha256"], provenance["settings"].get("heatmap", GRAD_CAM)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return upgrade_record(record) if made == (checksum, heatmap) else None
+def _assess_jobs(
+    jobs: Sequence[CaseJob],
+    assessor: Assessor,
+    aside: Sequence[SetAside],
+    write: Writer | None,
+    progress: Callable[[float, str], None],
+) -> list[dict[str, object]]:
+    """The loop over the cases; the summary is written after each of them."""
+    duplicates, set_aside, output = Duplicates(), list(aside), jobs[0].output
+    rows: list[dict[str, object]] = []
+    errors: list[str] = []
+
+    def announce(number: int, job: CaseJob) -> None:
+        progress(number / len(jobs), f"{job.case.case_id} ({number + 1} of {len(jobs)})")
+
+    def work(job: CaseJob) -> Mapping[str, Any] | NotACaseError:
+        try:
+            return assess_one(job, assessor, write=write, check=duplicates.check)
+        except NotACaseError as reason:
+            return reason
+
+    for outcome in each_case(jobs, work, before=announce):
+        case = outcome.case.case
+        if isinstance(outcome.result, NotACaseError):
+            set_aside.append(SetAside(case.paths[0], str(outcome.result)))
+            progress(len(rows) / len(jobs), f"set aside: {case.paths[0]}: {outcome.result}")
+        elif outcome.result is None:
+            rows.append({"case_id": case.case_id, "file": case.file, "error": outcome.error})
+            errors += [f"{case.case_id}\n{outcome.details}"] if outcome.details else []
+        else:
+            rows.append(summary_row(outcome.result, case))
+        with suppress(UserError):  # the table may be open in another program; the last attempt counts
+            write_summary(rows, output / SUMMARY)
+    _write_tables(rows, set_aside, errors, output)
+    return rows
 
 
-def summary_row(record: Mapping[str, Any], path: Path) -> dict[str, object]:
+def _write(assessment: Assessment, place: Path) -> Mapping[str, Any]:
+    write_assessment(assessment, place)
+    return assessment.record()
+
+
+def _check_no_input_is_overwritten(found: FoundCases, output: Path) -> None:
+    for case in found.cases:
+        place = (output / case.folder).resolve()
+        inside = next((path for path in case.paths if place in path.resolve().parents), None)
+        if inside is not None:
+            raise UserError(
+                f"{output}: the result of {case.case_id} would be written among its images ({inside.name}). Choose another "
+                "--output."
+            )
+
+
+def summary_row(record: Mapping[str, Any], case: FoundCase) -> dict[str, object]:
     """A case as a row of the summary: predicted class, probabilities, measurements with units, warnings, notes.
 
     Args:
         record: `Assessment.record()`, as it stands in `assessment.json`.
-        path: The image.
+        case: The case.
     """
-    row: dict[str, object] = {"case_id": record["case_id"], "file": path.name, "predicted": record["predicted"]}
+    row: dict[str, object] = {"case_id": case.case_id, "file": case.file, "predicted": record["predicted"]}
     for name, outcome in record["outcomes"].items():
         for label, value in outcome.get("probabilities", {}).items():
             row[f"probability {name}: {label}"] = round(value, 6)
@@ -154,10 +217,31 @@ def summary_row(record: Mapping[str, Any], path: Path) -> dict[str, object]:
     return row
 
 
-def write_summary(rows: list[dict[str, object]], path: Path) -> None:
+def write_summary(rows: Sequence[Mapping[str, object]], path: Path) -> None:
     """All rows as CSV, "error" in the last column; whole or not at all."""
     columns = list(dict.fromkeys(column for row in rows for column in row if column != "error"))
+    _write_csv(rows, [*columns, "error"], path)
+
+
+def _write_tables(
+    rows: Sequence[Mapping[str, object]], set_aside: Sequence[SetAside], errors: Sequence[str], output: Path
+) -> None:
+    """The summary, what was set aside and the tracebacks; a table that would be empty is removed."""
+    write_summary(rows, output / SUMMARY)
+    if set_aside:
+        listed = [{"path": str(one.path), "reason": one.reason} for one in set_aside]
+        _write_csv(listed, ["path", "reason"], output / SET_ASIDE)
+    else:
+        (output / SET_ASIDE).unlink(missing_ok=True)
+    if errors:
+        with whole_file(output / ERRORS) as unfinished:
+            unfinished.write_text("\n".join(errors), encoding="utf-8")
+    else:
+        (output / ERRORS).unlink(missing_ok=True)
+
+
+def _write_csv(rows: Sequence[Mapping[str, object]], columns: Sequence[str], path: Path) -> None:
     with whole_file(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, [*columns, "error"], restval="")
+        writer = csv.DictWriter(stream, columns, restval="")
         writer.writeheader()
         writer.writerows(rows)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,14 @@ from LiverAILib.evaluation.report.evaluate import evaluate, write_report
 from LiverAILib.evaluation.report.options import Options
 from LiverAILib.evaluation.report.predictions import Predictions, read_predictions
 from LiverAILib.jobs.assess import Assessor
-from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult, CaseSettings, assess_case, kept_case
+from LiverAILib.jobs.case_loop import Outcome, each_case
+from LiverAILib.jobs.cohort_evaluation.case_results import (
+    CaseResult,
+    CaseSettings,
+    assess_case,
+    failed_case,
+    kept_case,
+)
 from LiverAILib.jobs.cohort_evaluation.cases_section import cases_addition, cohort_warnings
 from LiverAILib.jobs.cohort_evaluation.cohort_settings import CohortSettings
 from LiverAILib.jobs.cohort_evaluation.predictions_csv import Labels, baselines_of, subgroups_of, write_predictions
@@ -214,16 +223,25 @@ def _assess(
     found: dict[str, CaseResult] = {}
     splits = ("train",) if folder.name == CALIBRATION else ("train", "validation")
     for model in dict.fromkeys(test.model for test in tests):
-        assessor = None
-        for test in (test for test in tests if test.model is model):
-            progress(len(found), f"{test.row.case_id} ({len(found) + 1} of {len(tests)})")
-            one = kept_case(test, folder, how)
-            if one is None:
-                assessor = assessor or Assessor(model, device=settings.device)
-                one = assess_case(test, assessor, folder, how)
+        mine = [test for test in tests if test.model is model]
+        outcomes = list(each_case(mine, lambda test: kept_case(test, folder, how, device=settings.device)))
+        missing = [one.case for one in outcomes if one.result is None and not one.error]
+        done = [one for one in outcomes if one.result is not None or one.error]
+        assessed: Iterator[Outcome[Assignment, CaseResult | None]] = iter(())
+        if missing:
+            assessor = Assessor(model, device=settings.device)
+            assessed = each_case(
+                missing,
+                partial(assess_case, assessor=assessor, folder=folder, settings=how),
+                before=lambda number, test: progress(
+                    len(found), f"{test.row.case_id} ({len(found) + 1} of {len(tests)})"
+                ),
+            )
+        for outcome in chain(done, assessed):
+            one = outcome.result or failed_case(outcome.case, outcome.error)
             if not one.error:
                 _refuse_met(one, settings, splits)
-            found[test.row.case_id] = one
+            found[outcome.case.row.case_id] = one
     return [found[test.row.case_id] for test in tests]
 
 

@@ -26,6 +26,8 @@ from LiverAILib.imaging.image import Image
 
 RECORD, SEGMENTATION, HEATMAP = "assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd"
 OVERLAY, MEASUREMENTS, REPORT = "overlay.png", "measurements.png", "report.html"
+OTHER_FILES = (OVERLAY, MEASUREMENTS, REPORT, "result.tsv", "scene.mrb")
+"""Further files of a result; the last two are those of headless Slicer."""
 WITHOUT_VOXELS = "without_voxels"
 """Entry of `Image.meta` of an image that was read back without its voxels, because its file is gone or was replaced."""
 
@@ -74,8 +76,7 @@ def write_assessment(
                 names |= _write_pictures(assessment, Path(folder))
             text = json.dumps(_record(assessment, output, names), indent=2, ensure_ascii=False)
             (Path(folder) / RECORD).write_text(text + "\n", encoding="utf-8")
-            for stale in {SEGMENTATION, MEASUREMENTS, OVERLAY, REPORT} - set(names.values()):
-                (output / stale).unlink(missing_ok=True)
+            remove_assessment(output)
             # The record last: it marks a result as complete.
             for name in (*names.values(), RECORD):
                 (Path(folder) / name).replace(output / name)
@@ -155,6 +156,25 @@ def _all_images(assessment: Assessment) -> Iterator[tuple[str, int, Image]]:
     for role, images in assessment.images.items():
         for number, image in enumerate(images):
             yield role, number, image
+
+
+def remove_assessment(folder: Path) -> None:
+    """Remove the files of an assessment from `folder`, the record first: what is left of it then counts as nothing.
+
+    Raises:
+        UserError: A file cannot be removed.
+    """
+    if not (folder / RECORD).exists():
+        return
+    maps = (*folder.glob("heatmap_*.nrrd"), *folder.glob("image_*.nrrd"))
+    try:
+        for path in (folder / RECORD, *maps, *(folder / name for name in (SEGMENTATION, HEATMAP, *OTHER_FILES))):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{error.filename}: an earlier result cannot be replaced ({error.strerror}). Close it or choose another output "
+            "folder."
+        ) from None
 
 
 def check_output_folder(output: Path) -> None:

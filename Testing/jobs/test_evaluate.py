@@ -2,16 +2,19 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from LiverAILib.cli import main
+from LiverAILib.data import fingerprint
 from LiverAILib.data.cohort import read_cohort
 from LiverAILib.data.model import save_model
 from LiverAILib.data.seen_cases import CARD_KEY, seen_cases
+from LiverAILib.imaging.files import read_image, write_image
+from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.assess import Assessor
-from LiverAILib.jobs.cohort_evaluation import case_results
 from LiverAILib.jobs.cohort_evaluation.case_results import CaseSettings, assess_case, case_of, kept_case
 from LiverAILib.jobs.cohort_evaluation.subject import read_subject
 from Testing.models import untrained_nowak2021, untrained_segmentation
@@ -109,9 +112,9 @@ def test_a_second_run_takes_the_kept_cases_and_tries_the_failed_one_again(done, 
     _, output, record = done
     kept = {path: path.stat().st_mtime_ns for path in (output / "cases").glob("*.npz")}
     assessed = []
-    original = Assessor.assess
+    original = Assessor.examine
     monkeypatch.setattr(
-        Assessor, "assess", lambda self, case, **more: assessed.append(case.case_id) or original(self, case, **more)
+        Assessor, "examine", lambda self, case, *more: assessed.append(case.case_id) or original(self, case, *more)
     )
     assert main(command(folder, output, "--no-explain")) == 1
     assert assessed == []  # the damaged image fails before it is assessed
@@ -140,9 +143,56 @@ def test_a_case_is_kept_until_settings_or_weights_change(folder, tmp_path):
     assert kept_case(test, tmp_path, CaseSettings("given", explain=True)) is None
     assert kept_case(test, tmp_path, CaseSettings("given", explain=False, heatmap="hirescam")) is None
     planted = json.loads((tmp_path / "c0.json").read_text())
-    planted["key"]["model"] = "another"
+    planted["fingerprint"]["sha256"] = "another"
     (tmp_path / "c0.json").write_text(json.dumps(planted))
     assert kept_case(test, tmp_path, settings) is None
+
+
+CHANGES = {
+    "image": ("image:t2", lambda image: image.with_array(image.array + np.float32(1))),
+    "geometry of the image": ("image:t2", lambda image: Image(image.array, (1.5, 1.5, 8.0))),
+    "liver mask": ("mask:liver", lambda image: image.with_array(np.roll(image.array, 2, axis=2))),
+    "mask that maps are compared with": (
+        "mask:spleen",
+        lambda image: image.with_array(np.roll(image.array, 2, axis=2)),
+    ),
+}
+
+
+@pytest.mark.parametrize("masks", ["given", "network"])
+@pytest.mark.parametrize("what", [*CHANGES, "covariate", "statistics"])
+def test_a_case_is_not_kept_after_an_input_was_replaced(folder, tmp_path, monkeypatch, what, masks):
+    models = tmp_path / "models"
+    untrained_segmentation(models / "segmenter")
+    model = untrained_nowak2021(models / "classifier", segmentation_model="segmenter").folder
+    monkeypatch.setenv("LIVERAI_MODELS", str(models))
+    manifest = write_tiny_cohort(tmp_path / "cohort", ("test",))
+    shutil.copy(tmp_path / "cohort" / "liver.nrrd", tmp_path / "cohort" / "spleen.nrrd")
+    header, row = manifest.read_text().splitlines()
+    lines = f"{header},mask:spleen,age_years,reader:resident\n{row},spleen.nrrd,54,1\n"
+    manifest.write_text(lines)
+    settings = CaseSettings(masks, explain=False)
+
+    def case():
+        return read_subject(model).tests(read_cohort(manifest), "test")[0]
+
+    made = assess_case(case(), Assessor(model, device="cpu"), tmp_path, settings)
+    assert kept_case(case(), tmp_path, settings).record == made.record
+    if what == "statistics":
+        manifest.write_text(lines.replace(",54,1", ",54,0"))
+        assert kept_case(case(), tmp_path, settings) is not None
+        return
+    if what == "covariate":
+        manifest.write_text(lines.replace(",54,", ",55,"))
+    else:
+        column, change = CHANGES[what]
+        path = (
+            tmp_path
+            / "cohort"
+            / {"image:t2": "0.nii.gz", "mask:liver": "liver.nrrd", "mask:spleen": "spleen.nrrd"}[column]
+        )
+        write_image(change(read_image(path)), path)
+    assert kept_case(case(), tmp_path, settings) is None
 
 
 def test_a_case_is_not_kept_for_another_segmentation_model_or_version(folder, tmp_path, monkeypatch):
@@ -159,7 +209,7 @@ def test_a_case_is_not_kept_for_another_segmentation_model_or_version(folder, tm
     monkeypatch.setenv("LIVERAI_MODELS", str(tmp_path / "second"))
     assert kept_case(test, tmp_path / "cases", settings) is None
     monkeypatch.setenv("LIVERAI_MODELS", str(tmp_path / "first"))
-    monkeypatch.setattr(case_results, "__version__", "0.0.1")
+    monkeypatch.setattr(fingerprint, "__version__", "0.0.1")
     assert kept_case(test, tmp_path / "cases", settings) is None
 
 

@@ -15,6 +15,8 @@ from LiverAISlicer.nodes import imageFromVolumeNode, maskFromSegmentationNode
 from LiverAISlicer.process import LineBuffer, SubprocessWorker, pythonCommand
 from LiverAISlicer.selftest import knownAssessment
 
+from LiverAILib.data.request import AssessmentRequest
+
 SECONDS = 240
 
 
@@ -89,8 +91,8 @@ def test_job_files_are_exact(tmp_path, job):
     assert np.array_equal(back.liverMask.array, job.liverMask.array)
     assert set(back.masks) == {"liver", "spleen"}
     assert np.array_equal(back.masks["spleen"].array, job.otherMasks["spleen"].array)
-    assert (back.model, back.sliceIndex, back.targetClass) == (job.model, 6, "cirrhosis")
-    assert back.heatMap == job.heatMap == "grad-cam"
+    assert (back.model, back.request) == (job.model, job.request)
+    assert job.request == AssessmentRequest(6, "cirrhosis", "grad-cam")
     assert back.covariates == {"age_years": 54}
     assert not list(tmp_path.glob("*.tmp"))
 
@@ -145,7 +147,7 @@ def test_error_of_the_library_arrives_as_its_sentence_and_the_worker_lives_on(la
     text, details = recorder.errors[0]
     assert text.startswith("no-such-model: no such model. Installed:")
     assert details == ""
-    recorder.assessor.submit(replace(job, sliceIndex=99))
+    recorder.assessor.submit(replace(job, request=AssessmentRequest(99)))
     recorder.wait(lambda: len(recorder.errors) == 2)
     assert "slice 99 does not exist" in recorder.errors[1][0]
     assert len(recorder.processes) == 1

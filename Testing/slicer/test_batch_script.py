@@ -29,8 +29,8 @@ def folders(tmp_path, scene):
     """Two good images with masks, and one that is cut off."""
     image = imageFromVolumeNode(addKnownVolume(scene))
     mask = image.with_array((knownAssessment(image).segmentation.image.array == 1).astype(np.uint8), modality=None)
-    for name in ("a", "b"):
-        write_image(image, tmp_path / "in" / f"{name}.nii.gz")
+    for number, name in enumerate(("a", "b")):
+        write_image(image.with_array(image.array + number), tmp_path / "in" / f"{name}.nii.gz")
         write_image(mask, tmp_path / "masks" / f"{name}.nii.gz")
     whole = (tmp_path / "in" / "a.nii.gz").read_bytes()
     (tmp_path / "in" / "cut.nii.gz").write_bytes(whole[: len(whole) // 2])
@@ -70,15 +70,19 @@ def test_folder_with_a_bad_case_and_a_second_run(folders, untrained_model, scene
     assert node.GetSegmentation().GetSegment("liver").GetName() == "Liver"
     assert "Grad-CAM" in (output / "a" / "result.tsv").read_text()
 
-    # A second run computes only what is missing.
-    (output / "b" / "assessment.json").unlink()
+    # A second run computes only what is missing or has changed.
+    write_image(image.with_array(image.array[:, ::-1].copy()), inputs / "b.nii.gz")
+    replaced = json.loads((output / "b" / "assessment.json").read_text())
     before = (output / "a" / "heatmap.nrrd").stat().st_mtime_ns
     (inputs / "cut.nii.gz").unlink()
+    (inputs / "notes.txt").touch()
     again = run(*arguments, "--device", "cpu")
     assert again.returncode == 0, again.stdout + again.stderr
     assert (output / "a" / "heatmap.nrrd").stat().st_mtime_ns == before
-    assert (output / "b" / "assessment.json").exists()
+    found = json.loads((output / "b" / "assessment.json").read_text())
+    assert found["provenance"]["inputs"][0]["sha256"] != replaced["provenance"]["inputs"][0]["sha256"]
     assert set(rows(output)) == {"a", "b"}
+    assert f"set aside: {inputs / 'notes.txt'}: not an image file" in again.stderr
 
 
 def test_manifest_with_masks_and_covariates_and_the_finer_map(folders, untrained_model, tmp_path):

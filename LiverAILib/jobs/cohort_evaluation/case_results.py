@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
-from LiverAILib import __version__
 from LiverAILib.data.assessment import Assessment
 from LiverAILib.data.case import PARTS, Case
-from LiverAILib.data.model import load_model
+from LiverAILib.data.case_names import single_file_name
+from LiverAILib.data.fingerprint import Fingerprint, hash_mask
 from LiverAILib.data.outcome import GRAD_CAM, Quantity
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.structures import LIVER, STRUCTURES
 from LiverAILib.errors import UserError
 from LiverAILib.explain.explained_case import ExplainedCase
 from LiverAILib.jobs.assess import Assessor
+from LiverAILib.jobs.checked_case import fingerprint_of
 from LiverAILib.jobs.cohort_evaluation.explained_arrays import explained_arrays, explained_cases
 from LiverAILib.jobs.cohort_evaluation.subject import Assignment
+from LiverAILib.methods import method_of
 from LiverAILib.morphometry import baseline_scores
+from LiverAILib.networks.device import choose_device
 from LiverAILib.segmentation.agreement import mask_agreement
 from LiverAILib.whole_file import whole_file
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -76,35 +77,60 @@ class CaseResult:
             yield from explained_cases(self.test.row.case_id, true_class, self.record, arrays)
 
 
-def kept_case(test: Assignment, folder: Path, settings: CaseSettings) -> CaseResult | None:
-    """The result that an earlier run left in `folder`; None where there is none, it failed, or it had other settings."""
+def kept_case(test: Assignment, folder: Path, settings: CaseSettings, *, device: str = "auto") -> CaseResult | None:
+    """The result that an earlier run left in `folder`; None where there is none, or its fingerprint is another.
+
+    Raises:
+        UserError: An input cannot be read.
+    """
     place, arrays = _files(test, folder, settings)
-    record = _kept(place, _key(test, settings))
-    return None if record is None or (arrays and not arrays.is_file()) else CaseResult(test, record, arrays)
+    if not place.is_file() or (arrays and not arrays.is_file()):
+        return None
+    try:
+        record = json.loads(place.read_text(encoding="utf-8"))
+        kept, with_inputs = record["fingerprint"]["sha256"], record["inputs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    case = _case(test, settings)
+    assessed = fingerprint_of(case, test.model, _request(settings), device=choose_device(device))
+    same = kept == _fingerprint(assessed, test, case, settings).sha256
+    # Inputs that are kept beyond what is asked for do no harm.
+    return CaseResult(test, record, arrays) if same and (with_inputs or not _keeps_inputs(test, settings)) else None
 
 
 def assess_case(test: Assignment, assessor: Assessor, folder: Path, settings: CaseSettings) -> CaseResult:
-    """Assess a case and keep the result in `folder`; a case that cannot be assessed is kept with its error."""
+    """Assess a case and keep the result in `folder`.
+
+    Raises:
+        UserError: The case cannot be assessed.
+    """
     place, arrays = _files(test, folder, settings)
-    try:
-        record, made = _assess(test, assessor, settings)
-    except UserError as error:
-        record, made = {"error": str(error)}, {}
-    if arrays is not None and made:
+    record, made = _assess(test, assessor, settings)
+    place.unlink(missing_ok=True)  # an earlier result; the record is written last
+    if arrays is not None:
         stream = io.BytesIO()
         np.savez_compressed(stream, **made)
         with whole_file(arrays) as unfinished:
             unfinished.write_bytes(stream.getvalue())
-    record = {"key": _key(test, settings), "case_id": test.row.case_id, **record}
     with whole_file(place) as unfinished:
         unfinished.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return CaseResult(test, record, arrays if made else None)
+    return CaseResult(test, record, arrays)
+
+
+def failed_case(test: Assignment, error: str) -> CaseResult:
+    """A case that could not be assessed."""
+    return CaseResult(test, {"case_id": test.row.case_id, "error": error}, None)
 
 
 def _files(test: Assignment, folder: Path, settings: CaseSettings) -> tuple[Path, Path | None]:
     """JSON file of a case, and the file of its arrays where there is one."""
-    place = folder / f"{quote(test.row.case_id, safe='')}.json"
+    place = folder / f"{single_file_name(test.row.case_id)}.json"
     return place, place.with_suffix(".npz") if settings.explain else None
+
+
+def _case(test: Assignment, settings: CaseSettings) -> Case:
+    spec = method_of(test.model)
+    return case_of(test, spec.modalities, settings.masks if spec.segmentation else "network")
 
 
 def case_of(test: Assignment, roles: Mapping[str, str], masks: str) -> Case:
@@ -121,11 +147,15 @@ def case_of(test: Assignment, roles: Mapping[str, str], masks: str) -> Case:
 def _assess(
     test: Assignment, assessor: Assessor, settings: CaseSettings
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    spec = assessor.spec
-    case = case_of(test, spec.modalities, settings.masks if spec.segmentation else "network")
-    assessment, examination = assessor.examine(case, AssessmentRequest(heatmap=settings.heatmap))
+    case = _case(test, settings)
+    assessment, examination = assessor.examine(case, _request(settings))
     outcomes = assessment.outcomes
+    fingerprint = _fingerprint(assessor.fingerprint(case, _request(settings)), test, case, settings)
     record = {
+        "fingerprint": fingerprint.record(),
+        "case_id": test.row.case_id,
+        "heatmap": settings.heatmap,
+        "inputs": _keeps_inputs(test, settings),
         "pipelines": {name: dict(getattr(one, "probabilities", {})) for name, one in outcomes.items()},
         "values": {name: one.value for name, one in outcomes.items() if isinstance(one, Quantity)},
         "predicted": {name: one.answer for name, one in outcomes.items()},
@@ -141,8 +171,7 @@ def _assess(
     }
     made: dict[str, np.ndarray] = {}
     if settings.explain:
-        keep_inputs = test.row.case_id in settings.inputs_of
-        made, spacing = explained_arrays(examination, assessment, test.row, inputs=keep_inputs)
+        made, spacing = explained_arrays(examination, assessment, test.row, inputs=record["inputs"])
         record["spacing"] = spacing
     return record, made
 
@@ -159,32 +188,18 @@ def _agreement(test: Assignment, assessment: Assessment) -> dict[str, float] | N
     return {"dice": mask_agreement(found, given, spacing=image.spacing).dice}
 
 
-def _key(test: Assignment, settings: CaseSettings) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "version": __version__,
-        "model": test.model.checksum,
-        "segmentation_model": _segmentation_checksum(test, settings),
-        "settings": hashlib.sha256(json.dumps(dict(test.model.settings), sort_keys=True).encode()).hexdigest(),
-        "masks": settings.masks,
-        "heatmap": settings.heatmap,
-        "images": [[path.name, path.stat().st_size] for paths in test.row.images.values() for path in paths],
-        "inputs": settings.explain and test.row.case_id in settings.inputs_of,
+def _request(settings: CaseSettings) -> AssessmentRequest:
+    return AssessmentRequest(heatmap=settings.heatmap)
+
+
+def _keeps_inputs(test: Assignment, settings: CaseSettings) -> bool:
+    return settings.explain and test.row.case_id in settings.inputs_of
+
+
+def _fingerprint(assessed: Fingerprint, test: Assignment, case: Case, settings: CaseSettings) -> Fingerprint:
+    """That of the assessment, and the manifest's masks, which agreement and explanations are measured with."""
+    image = case.image(method_of(test.model).role)
+    masks = {
+        name: hash_mask(image.with_array(test.row.read_mask(name, image).astype(np.uint8))) for name in test.row.masks
     }
-
-
-def _segmentation_checksum(test: Assignment, settings: CaseSettings) -> str:
-    """Of the model whose masks are used; empty where none is named."""
-    name = test.model.settings.get("segmentation_model")
-    return load_model(name).checksum if settings.masks == "network" and name else ""
-
-
-def _kept(place: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:
-    try:
-        record = json.loads(place.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    found = dict(record.get("key", {}))
-    if found.get("inputs"):
-        found["inputs"] = key["inputs"]  # what is kept beyond what is asked for does no harm
-    return record if found == key and "error" not in record else None
+    return assessed.with_parts(evaluation=FORMAT, masks_of=settings.masks, manifest_masks=masks)

@@ -140,7 +140,7 @@ def _overlays(results: Sequence[CaseResult], labels: Labels) -> list[Picture]:
             if len(group) < PANELS:
                 group.append(_panel(one, labels, pipeline))
         ordered = {title: groups[title] for title in sorted(groups)}
-        figure = nowak2021_figure4(ordered, map_title=HEATMAP_TITLES[shown[0].record["key"]["heatmap"]])
+        figure = nowak2021_figure4(ordered, map_title=HEATMAP_TITLES[shown[0].record["heatmap"]])
         caption = (
             f"Maps of {pipeline} for the predicted class, first cases of each group; outline: liver. One color scale."
         )

@@ -1,0 +1,95 @@
+"""What can be said of a case and a model before any network is loaded: whether they fit, and the fingerprint of the result."""
+
+from __future__ import annotations
+
+import torch
+
+from LiverAILib.data.case import Case
+from LiverAILib.data.fingerprint import Fingerprint, case_fingerprint
+from LiverAILib.data.model import Model, load_model
+from LiverAILib.data.request import AssessmentRequest
+from LiverAILib.data.structures import LIVER
+from LiverAILib.errors import UserError
+from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.intensity import modality_of
+from LiverAILib.methods import ImageRole, method_of
+from LiverAILib.morphometry.covariates import check_covariates
+from LiverAILib.networks.device import bfloat16_pays
+from LiverAILib.segmentation.predict import default_model
+
+
+def fingerprint_of(case: Case, model: Model, request: AssessmentRequest, *, device: torch.device) -> Fingerprint:
+    """What decides the result of an assessment. Of the device, only whether the segmentation runs in bfloat16 counts.
+
+    Raises:
+        UserError: As `checked_images`, or no segmentation model is installed for the image.
+    """
+    images = checked_images(case, model, request)
+    used = segmentation_model(case, model, next(iter(images.values()))[0])
+    return case_fingerprint(case, model, request, segmentation_model=used, bfloat16=bfloat16_pays(device))
+
+
+def segmentation_model(case: Case, model: Model, image: Image) -> Model | None:
+    """The segmentation model that is used for `image`; None where the method needs none or the liver mask is given.
+
+    Its card is read every time: the model may have been replaced under the same name.
+    """
+    if not method_of(model).segmentation or LIVER.name in case.masks:
+        return None
+    return load_model(model.settings.get("segmentation_model") or default_model(image))
+
+
+def check_request(model: Model, request: AssessmentRequest) -> None:
+    """Raise a `UserError` where the model cannot answer the request."""
+    spec = method_of(model)
+    request.check(model.classes, spec.heatmaps)
+    if request.slice_index is not None and not spec.slices:
+        raise UserError(
+            f"slice {request.slice_index} was asked for, but the model '{model.name}' looks at the whole image. "
+            "Leave the slice out."
+        )
+
+
+def checked_images(case: Case, model: Model, request: AssessmentRequest) -> dict[str, tuple[Image, ...]]:
+    """The images that the model's method looks at, in the order of its roles, after request and covariates were checked.
+
+    Raises:
+        UserError: The model cannot answer the request, a covariate is impossible, an image is missing, there are too many,
+            or one is of another modality or kind.
+    """
+    check_request(model, request)
+    check_covariates(case.covariates, where=f"case {case.case_id}: covariate")
+    images = {}
+    for role in method_of(model).images:
+        given = case.images.get(role.name, ())
+        if len(given) < role.minimum:
+            needed = f"an image '{role.name}'" if role.minimum == 1 else f"{role.minimum} images '{role.name}'"
+            has = ", ".join(f"{len(some)} '{name}'" for name, some in case.images.items()) or "none"
+            raise UserError(
+                f"case {case.case_id}: the model '{model.name}' needs {needed}, the case has {has}. Give what is "
+                "missing or choose another model."
+            )
+        if role.maximum is not None and len(given) > role.maximum:
+            raise UserError(
+                f"case {case.case_id}: the model '{model.name}' takes {role.maximum} image '{role.name}', "
+                f"{len(given)} were given. Leave the others out, or assess them as cases of their own."
+            )
+        for one in given:
+            _check_image(case, model, one, role)
+        if given:
+            images[role.name] = given
+    return images
+
+
+def _check_image(case: Case, model: Model, image: Image, role: ImageRole) -> None:
+    where = image.meta.get("path", case.case_id)
+    modality = modality_of(image)
+    if modality != role.modality:
+        raise UserError(
+            f"{where}: the image is {modality}, the model '{model.name}' is for {role.modality}. Choose another image or model."
+        )
+    if role.dimensions == 2 and image.size[2] != 1:
+        raise UserError(
+            f"{where}: a volume of {image.size[2]} slices; the model '{model.name}' takes single images as "
+            f"'{role.name}'. Give one slice."
+        )

@@ -1,0 +1,247 @@
+"""Which cases a folder or a manifest holds: every case once, under a name of its own, and why the rest is none."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from LiverAILib.data.case import Case
+from LiverAILib.data.case_names import file_names
+from LiverAILib.data.cohort import CohortRow, read_cohort
+from LiverAILib.data.masks import read_mask
+from LiverAILib.data.structures import LIVER
+from LiverAILib.errors import UserError
+from LiverAILib.jobs.dicom_cases import DicomCase, find_dicom_cases
+from LiverAILib.jobs.folder_files import ARCHIVES, IMAGE_SUFFIXES, SetAside, list_files, stem
+from LiverAILib.methods import MethodSpec
+
+SHOWN = 3
+"""Files that a message about an unusable folder names."""
+
+
+@dataclass(frozen=True)
+class FoundCase:
+    """One case to assess. It can be pickled, so that another process may assess it.
+
+    Attributes:
+        case_id: How it is called in the summary.
+        file: Where it was found, relative to the folder or manifest, for a person.
+        folder: Name of its folder in the output.
+        read: Reads the case.
+        paths: Its files.
+        row: Its row of the manifest; None for a case of a folder.
+    """
+
+    case_id: str
+    file: str
+    folder: str
+    read: Callable[[], Case]
+    paths: tuple[Path, ...] = ()
+    row: CohortRow | None = None
+
+
+@dataclass(frozen=True)
+class FoundCases:
+    """What a folder or manifest holds.
+
+    Attributes:
+        cases: In the order of the manifest, or of the names.
+        set_aside: Files that are not assessed, and why; a manifest names what is assessed and has none.
+    """
+
+    cases: tuple[FoundCase, ...]
+    set_aside: tuple[SetAside, ...] = ()
+
+
+def find_cases(
+    source: Path, spec: MethodSpec, *, masks: Path | None = None, exclude: Collection[Path] = ()
+) -> FoundCases:
+    """The cases of a folder, searched to any depth, or the rows of a manifest with their masks and covariates.
+
+    In a folder, every image file and every DICOM volume of the modality is a case. Masks beside their scans, results of
+    earlier runs, localizers, other modalities, copies, links to files that were met before and hidden files are set aside.
+
+    Args:
+        source: Folder of images, or a CSV manifest.
+        spec: The method of the model.
+        masks: Folder of liver masks that are named like the images of `source`.
+        exclude: Folders below `source` that are passed over, such as the output.
+
+    Raises:
+        UserError: There is no case, the manifest has faults or no images of the role, or two of its rows contradict.
+    """
+    if source.suffix.lower() == ".csv":
+        if masks is not None:
+            raise UserError(f"--masks {masks}: the manifest names the masks. Leave one of both out.")
+        return _manifest_cases(source, spec)
+    _check_folder(source)
+    if not spec.single_image:
+        raise UserError(
+            f"{source}: {spec.name} takes several images a case, which a folder does not tell apart. Give a cohort manifest "
+            f"(CSV) with the columns {', '.join('image:' + one.name for one in spec.images)}."
+        )
+    if masks is not None and not masks.is_dir():
+        raise UserError(f"--masks {masks}: no such folder. Give the folder that holds the liver masks.")
+    return _folder_cases(source, spec, masks, (*exclude, *((masks,) if masks else ())))
+
+
+def _check_folder(source: Path) -> None:
+    if source.is_dir():
+        return
+    if not source.exists():
+        raise UserError(f"{source}: no such folder. Give the folder that holds the images, or a manifest (CSV).")
+    if source.name.lower().endswith(ARCHIVES):
+        raise UserError(f"{source}: an archive. Unpack it and give the folder.")
+    if source.name.lower().endswith((".xlsx", ".xls", ".ods")):
+        raise UserError(f"{source}: a spreadsheet. Save the manifest as CSV.")
+    raise UserError(
+        f"{source}: a file, neither a folder nor a manifest (CSV). Give the folder; `liverai assess` takes one image."
+    )
+
+
+def _manifest_cases(source: Path, spec: MethodSpec) -> FoundCases:
+    rows, role = read_cohort(source).rows, spec.role
+    if not any(role in row.images for row in rows):
+        raise UserError(f"{source}: no column image:{role}, which the model needs. Add it or choose another model.")
+    _check_rows(source, rows, [one.name for one in spec.images])
+    folders = file_names(row.case_id for row in rows)
+    return FoundCases(
+        tuple(
+            FoundCase(
+                row.case_id,
+                _relative(row.images[role][0], source.parent) if role in row.images else source.name,
+                folders[row.case_id],
+                partial(Case.from_row, row, spec.modalities),
+                tuple(path for name in spec.modalities for path in row.images.get(name, ())),
+                row,
+            )
+            for row in rows
+        )
+    )
+
+
+def _check_rows(source: Path, rows: Sequence[CohortRow], roles: Sequence[str]) -> None:
+    """Refuse an image under two patients, and rows that would give one result under two names."""
+    first: dict[Path, CohortRow] = {}
+    same: dict[object, CohortRow] = {}
+    for row in rows:
+        paths = [(role, path) for role in roles for path in row.images.get(role, ())]
+        for role, path in paths:
+            owner = first.setdefault(path.resolve(), row)
+            if owner.patient_id != row.patient_id:
+                raise UserError(
+                    f"{source}: the image {path.name} belongs to patient {owner.patient_id} (case {owner.case_id}) and to "
+                    f"patient {row.patient_id} (case {row.case_id}). Correct the column image:{role}."
+                )
+        masks = tuple(sorted((name, os.path.realpath(mask)) for name, mask in row.masks.items()))
+        images = tuple((role, path.resolve()) for role, path in paths)
+        twin = same.setdefault((images, masks, tuple(sorted(row.covariates.items()))), row) if paths else row
+        if twin is not row:
+            raise UserError(
+                f"{source}: cases {twin.case_id} and {row.case_id} have the same images, masks and covariates "
+                f"({paths[0][1].name}). Remove one of both rows."
+            )
+
+
+def _folder_cases(source: Path, spec: MethodSpec, masks: Path | None, exclude: Collection[Path]) -> FoundCases:
+    role, modality = spec.role, spec.modality
+    files = list_files(source, exclude=exclude)
+    dicom = find_dicom_cases(source, files, modality=modality)
+    set_aside = [*files.set_aside, *dicom.set_aside]
+    found = [_image_case(path, source, role) for path in files.images]
+    found += [_dicom_case(one, source, role) for one in dicom.cases]
+    if not found:
+        raise UserError(_nothing_found(source, modality, set_aside))
+    names = _unique_names(found)
+    folders = file_names(names)
+    cases = [
+        replace(case, case_id=name, folder=folders[name], read=partial(case.read, name, masks))
+        for case, name in zip(found, names, strict=True)
+    ]
+    return FoundCases(tuple(sorted(cases, key=lambda case: case.case_id)), tuple(set_aside))
+
+
+def _image_case(path: Path, source: Path, role: str) -> FoundCase:
+    name = _relative(path.with_name(stem(path)), source)
+    return FoundCase(name, _relative(path, source), "", partial(_read_image_case, path, role), (path,))
+
+
+def _dicom_case(one: DicomCase, source: Path, role: str) -> FoundCase:
+    place = source.resolve().name if one.place == source else _relative(one.place, source)
+    name = f"{_relative(one.place.with_name(stem(one.place)), source)}" if one.place.is_file() else place
+    return FoundCase(
+        f"{name}/{one.label}" if one.label else name, place, "", partial(_read_dicom_case, one, role), one.paths
+    )
+
+
+def _unique_names(found: Sequence[FoundCase]) -> list[str]:
+    """The cases' names; the whole file name where several have one, and a number where that is not enough."""
+    shared = Counter(case.case_id for case in found)
+    names = [case.file if shared[case.case_id] > 1 else case.case_id for case in found]
+    unique: list[str] = []
+    for name in names:
+        number = 2
+        chosen = name
+        while chosen in unique:
+            chosen, number = f"{name} ({number})", number + 1
+        unique.append(chosen)
+    return unique
+
+
+def _read_image_case(path: Path, role: str, case_id: str, masks: Path | None) -> Case:
+    case = replace(Case.from_file(path, role=role), case_id=case_id)
+    return case if masks is None else _with_mask(case, role, masks)
+
+
+def _read_dicom_case(one: DicomCase, role: str, case_id: str, masks: Path | None) -> Case:
+    case = Case({role: one.read()}, case_id)
+    return case if masks is None else _with_mask(case, role, masks)
+
+
+def _with_mask(case: Case, role: str, masks: Path) -> Case:
+    """The case with its liver mask of the folder `masks`."""
+    file = find_mask(masks, case.case_id)
+    mask = read_mask(file, LIVER.name, reference=case.image(role))
+    return replace(case, masks={LIVER.name: mask})
+
+
+def find_mask(folder: Path, case_id: str) -> Path:
+    """The file of `folder` that is named like a case, in the same subfolder.
+
+    Raises:
+        UserError: There is none, or there are several.
+    """
+    place = (folder / case_id).parent
+    named = (Path(case_id).name.lower(), stem(Path(case_id)).lower())
+    found = [
+        path
+        for path in (sorted(place.iterdir()) if place.is_dir() else ())
+        if path.name.lower().endswith(IMAGE_SUFFIXES)
+        and not path.name.startswith(".")
+        and ({path.name.lower(), stem(path).lower(), stem(path).lower().removesuffix(".seg")} & set(named))
+    ]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UserError(f"{folder}: no mask of the case {case_id}. Name it like the image, or leave out --masks.")
+    listed = ", ".join(path.name for path in found)
+    raise UserError(f"{folder}: {len(found)} masks of the case {case_id} ({listed}). Keep one of them.")
+
+
+def _nothing_found(source: Path, modality: str, set_aside: Sequence[SetAside]) -> str:
+    shown = "; ".join(f"{_relative(one.path, source)}: {one.reason}" for one in set_aside[:SHOWN])
+    more = f"; and {len(set_aside) - SHOWN} more" if len(set_aside) > SHOWN else ""
+    why = f" ({shown}{more})" if shown else ""
+    return (
+        f"{source}: no {modality} image in this folder{why}. It needs files ending in {', '.join(IMAGE_SUFFIXES)}, or DICOM "
+        "files."
+    )
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """The path below `folder` with `/`, or the file's name where it lies elsewhere."""
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name

@@ -1,0 +1,363 @@
+"""Which files of a folder are cases: every case once, under a name of its own, and everything else with its reason."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
+
+from LiverAILib.errors import UserError
+from LiverAILib.imaging.files import write_image
+from LiverAILib.imaging.image import Image
+from LiverAILib.jobs.find_cases import FoundCases, find_cases
+from LiverAILib.methods import method_named
+
+SHAPE = (4, 12, 16)
+
+
+def image(seed: int = 0) -> Image:
+    return Image(np.random.default_rng(seed).normal(100, 20, SHAPE).astype(np.float32), (1.5, 1.5, 6.0))
+
+
+def write(*paths: Path) -> None:
+    for number, path in enumerate(paths):
+        write_image(image(number), path)
+
+
+def write_series(
+    folder: Path,
+    *,
+    seed: int = 0,
+    modality: str = "MR",
+    description: str = "t2 axial",
+    name: str = "IM{:04d}",
+    slices: range = range(4),
+    uid: str | None = None,
+    image_type: str = "ORIGINAL\\PRIMARY\\AXIAL",
+) -> str:
+    """Single-frame DICOM files of one series; the same seed and UID give the same instances."""
+    uid = uid or generate_uid()[:50]
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in slices:
+        pixels = np.random.default_rng(100 * seed + number).integers(0, 1000, SHAPE[1:]).astype(np.int16)
+        ds = Dataset()
+        ds.file_meta = FileMetaDataset()
+        ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = {"MR": MRImageStorage, "CT": CTImageStorage}[modality]
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{uid}.{number + 1}"
+        ds.SeriesInstanceUID, ds.StudyInstanceUID, ds.FrameOfReferenceUID = uid, "1.2.3", "1.2.4"
+        ds.PatientID, ds.PatientName, ds.Modality, ds.SeriesDescription = "p1", "P", modality, description
+        ds.ImageType = image_type.split("\\")
+        ds.InstanceNumber = number + 1
+        ds.ImagePositionPatient, ds.ImageOrientationPatient = [0, 0, 6 * number], [1, 0, 0, 0, 1, 0]
+        ds.PixelSpacing, ds.SliceThickness = [1.5, 1.5], 6
+        ds.Rows, ds.Columns = pixels.shape
+        ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+        ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 16, 15, 1
+        ds.PixelData = pixels.tobytes()
+        ds.save_as(folder / name.format(number + 1), enforce_file_format=True)
+    return uid
+
+
+def find(folder: Path, **more) -> FoundCases:
+    return find_cases(folder, method_named("nowak2021"), **more)
+
+
+def names(found: FoundCases) -> list[str]:
+    return [case.case_id for case in found.cases]
+
+
+def aside(found: FoundCases, folder: Path) -> dict[str, str]:
+    return {one.path.relative_to(folder).as_posix(): one.reason for one in found.set_aside}
+
+
+def test_files_are_named_by_their_place_and_read(tmp_path):
+    write(tmp_path / "b.nii.gz", tmp_path / "site1" / "scan.nii.gz", tmp_path / "site2" / "x" / "scan.mha")
+    found = find(tmp_path)
+    assert names(found) == ["b", "site1/scan", "site2/x/scan"]
+    assert [case.file for case in found.cases] == ["b.nii.gz", "site1/scan.nii.gz", "site2/x/scan.mha"]
+    assert [case.folder for case in found.cases] == ["b", "site1%2Fscan", "site2%2Fx%2Fscan"]
+    case = found.cases[1].read()
+    assert case.case_id == "site1/scan"
+    np.testing.assert_array_equal(case.image("t2").array, image(1).array)
+
+
+def test_a_case_can_be_sent_to_another_process(tmp_path):
+    write(tmp_path / "b.nii.gz")
+    write_series(tmp_path / "series")
+    for case in find(tmp_path).cases:
+        sent = pickle.loads(pickle.dumps(case))
+        np.testing.assert_array_equal(sent.read().image("t2").array, case.read().image("t2").array)
+
+
+def test_equal_stems_are_told_apart_by_their_endings(tmp_path):
+    write(tmp_path / "scan.nii.gz", tmp_path / "scan.mha", tmp_path / "other.nrrd")
+    write_series(tmp_path / "scan")
+    assert names(find(tmp_path)) == ["other", "scan", "scan.mha", "scan.nii.gz"]
+
+
+def test_names_that_differ_in_letter_case_get_folders_of_their_own(tmp_path):
+    write(tmp_path / "P1.nii.gz", tmp_path / "p1.nii.gz")
+    if len(list(tmp_path.iterdir())) < 2:
+        pytest.skip("this file system does not know letter case")
+    folders = {case.folder.lower() for case in find(tmp_path).cases}
+    assert len(folders) == 2
+
+
+def test_masks_beside_their_scans_are_set_aside(tmp_path):
+    write(
+        *(
+            tmp_path / name
+            for name in (
+                "p1.nii.gz",
+                "p1_seg.nii.gz",
+                "p1-label.nrrd",
+                "mask_p1.nii.gz",
+                "p1.seg.nrrd",
+                "P1_Liver_Mask.mha",
+            )
+        )
+    )
+    write(tmp_path / "p10.nii.gz", tmp_path / "mask_study.nii.gz", tmp_path / "segmented" / "p2.nii.gz")
+    segmentation = sitk.GetImageFromArray(np.ones(SHAPE, np.uint8))
+    segmentation.SetMetaData("Segment0_ID", "liver")
+    sitk.WriteImage(segmentation, str(tmp_path / "organs.nrrd"))
+    found = find(tmp_path)
+    assert names(found) == ["mask_study", "p1", "p10", "segmented/p2"]
+    assert aside(found, tmp_path) == {
+        "p1_seg.nii.gz": "named as a mask of p1.nii.gz",
+        "p1-label.nrrd": "named as a mask of p1.nii.gz",
+        "mask_p1.nii.gz": "named as a mask of p1.nii.gz",
+        "P1_Liver_Mask.mha": "named as a mask of p1.nii.gz",
+        "p1.seg.nrrd": "a segmentation, no image",
+        "organs.nrrd": "a segmentation, no image",
+    }
+
+
+def test_what_is_no_image_is_set_aside_with_its_reason(tmp_path):
+    write(tmp_path / "p1.nii.gz")
+    for name in ("._p1.nii.gz", ".DS_Store", "notes.txt", "more.zip", "alone.img"):
+        (tmp_path / name).write_bytes(bytes(4096))
+    write(tmp_path / "__MACOSX" / "p1.nii.gz", tmp_path / ".cache" / "p1.nii.gz")
+    found = find(tmp_path)
+    assert names(found) == ["p1"]
+    assert aside(found, tmp_path) == {
+        "._p1.nii.gz": "resource fork of macOS, no image",
+        ".DS_Store": "hidden file",
+        "notes.txt": "not an image file",
+        "more.zip": "an archive: unpack it to have its images assessed",
+        "alone.img": "the header that belongs to it (.hdr) is missing",
+        "__MACOSX": "hidden folder",
+        ".cache": "hidden folder",
+    }
+
+
+def test_a_damaged_image_stays_a_case_which_fails(tmp_path):
+    (tmp_path / "bad.nii.gz").write_bytes(b"bad")
+    (tmp_path / "empty.dcm").write_bytes(b"")
+    cases = find(tmp_path).cases
+    assert [case.case_id for case in cases] == ["bad", "empty"]
+    for case in cases:
+        with pytest.raises(UserError, match=case.case_id):
+            case.read()
+
+
+def test_header_and_voxels_in_two_files_are_one_case(tmp_path):
+    for name in ("a.mhd", "b.nhdr", "c.hdr"):
+        sitk.WriteImage(sitk.GetImageFromArray(image().array), str(tmp_path / name))
+    found = find(tmp_path)
+    assert names(found) == ["a", "b", "c"]
+    assert not found.set_aside
+    for case in found.cases:
+        np.testing.assert_array_equal(case.read().image("t2").array, image().array)
+
+
+def test_links_do_not_make_a_second_case(tmp_path):
+    inside, outside = tmp_path / "in", tmp_path / "elsewhere"
+    write(inside / "a" / "p1.nii.gz", outside / "p2.nii.gz")
+    write_series(outside / "series")
+    os.symlink(inside / "a" / "p1.nii.gz", inside / "copy.nii.gz")
+    os.link(inside / "a" / "p1.nii.gz", inside / "hard.nii.gz")
+    os.symlink(inside / "a", inside / "b")
+    os.symlink(tmp_path, inside / "up")
+    os.symlink(inside / "gone", inside / "broken.nii.gz")
+    os.symlink(outside, inside / "more")
+    found = find(inside)
+    assert sorted(names(found)) == ["a/p1", "more/p2", "more/series"]
+    assert aside(found, inside) == {
+        "hard.nii.gz": "the same file as a/p1.nii.gz (a link)",
+        "copy.nii.gz": "the same file as a/p1.nii.gz (a link)",
+        "b": "a link to a folder that is searched anyway",
+        "up": "a link to a folder that is searched anyway",
+        "broken.nii.gz": "a link to a file that does not exist",
+    }
+
+
+def test_results_are_no_cases(tmp_path):
+    write(tmp_path / "p1.nii.gz", tmp_path / "out" / "p1" / "heatmap.nrrd", tmp_path / "old" / "p1" / "heatmap.nrrd")
+    write(tmp_path / "old" / "p1" / "segmentation.seg.nrrd")
+    (tmp_path / "old" / "p1" / "assessment.json").write_text("{}")
+    heat = sitk.GetImageFromArray(image().array)
+    heat.SetMetaData("LiverAI_pipeline", "full")
+    sitk.WriteImage(heat, str(tmp_path / "moved.nrrd"))
+    found = find(tmp_path, exclude=(tmp_path / "out",))
+    assert names(found) == ["p1"]
+    assert aside(found, tmp_path) == {
+        "old/p1/assessment.json": "a result of LiverAI",
+        "old/p1/heatmap.nrrd": "a result of LiverAI",
+        "old/p1/segmentation.seg.nrrd": "a result of LiverAI",
+        "moved.nrrd": "a heat map of LiverAI, no image",
+    }
+
+
+def test_loose_slices_are_one_case_named_like_the_folder(tmp_path):
+    write_series(tmp_path / "study", name="{:03d}.dcm")
+    (found,) = find(tmp_path / "study").cases
+    assert found.case_id == found.file == "study"
+    assert found.read().image("t2").array.shape == SHAPE
+
+
+def test_an_export_of_an_archive_is_one_case_a_series(tmp_path):
+    base = tmp_path / "DICOM"
+    write_series(base / "PA000" / "ST000" / "SE000", seed=1)
+    write_series(base / "PA000" / "ST000" / "SE001", seed=2, modality="CT", description="portal venous")
+    write_series(base / "PA001" / "ST000" / "SE000", seed=3)
+    write_series(
+        base / "PA001" / "ST000" / "SE001", seed=4, description="loc", image_type="ORIGINAL\\PRIMARY\\LOCALIZER"
+    )
+    (tmp_path / "DICOMDIR").write_bytes(bytes(200))
+    found = find(tmp_path)
+    assert names(found) == ["DICOM/PA000/ST000/SE000", "DICOM/PA001/ST000/SE000"]
+    assert aside(found, tmp_path) == {
+        "DICOM/PA000/ST000/SE001": "CT series 'portal venous': the model needs MR",
+        "DICOM/PA001/ST000/SE001": "MR series 'loc': a localizer",
+    }
+
+
+def test_several_series_of_one_folder_are_named_by_their_description(tmp_path):
+    write_series(tmp_path / "p1", seed=1, description="t2 haste", name="A{:03d}")
+    write_series(tmp_path / "p1", seed=2, description="t2 blade", name="B{:03d}")
+    write_series(tmp_path / "p1", seed=3, description="t2 blade", name="C{:03d}")
+    found = find(tmp_path)
+    assert names(found) == ["p1/t2 blade (B001)", "p1/t2 blade (C001)", "p1/t2 haste"]
+    arrays = [case.read().image("t2").array for case in found.cases]
+    assert not np.array_equal(arrays[0], arrays[1])
+
+
+def test_single_files_of_several_series_are_named_like_the_files(tmp_path):
+    for number in (1, 2):
+        write_series(tmp_path, seed=number, name=f"patient{number}.dcm", slices=range(1))
+    assert names(find(tmp_path)) == ["patient1", "patient2"]
+
+
+def test_a_series_in_two_folders_is_one_case(tmp_path):
+    uid = write_series(tmp_path / "a", slices=range(2))
+    write_series(tmp_path / "b", slices=range(2, 4), uid=uid)
+    found = find(tmp_path)
+    assert len(found.cases) == 1
+    assert found.cases[0].read().image("t2").array.shape == SHAPE
+
+
+def test_a_copy_of_a_series_is_set_aside(tmp_path):
+    write_series(tmp_path / "a")
+    shutil.copytree(tmp_path / "a", tmp_path / "backup")
+    found = find(tmp_path)
+    assert names(found) == ["a"]
+    assert aside(found, tmp_path) == {"backup": f"4 DICOM images that are also in {tmp_path / 'a'}"}
+
+
+def test_a_damaged_slice_makes_its_series_fail_and_no_other(tmp_path):
+    write_series(tmp_path / "good", seed=1)
+    write_series(tmp_path / "cut", seed=2)
+    path = tmp_path / "cut" / "IM0002"
+    path.write_bytes(path.read_bytes()[:-100])
+    cases = {case.case_id: case for case in find(tmp_path).cases}
+    assert cases["good"].read().image("t2").array.shape == SHAPE
+    with pytest.raises(UserError, match="IM0002"):
+        cases["cut"].read()
+
+
+def test_masks_of_another_folder_are_found_by_the_place_of_their_image(tmp_path):
+    write(tmp_path / "in" / "a" / "scan.nii.gz", tmp_path / "in" / "b" / "scan.nii.gz")
+    masks = tmp_path / "in" / "masks"
+    for name, label in (("a", 1), ("b", 2)):
+        inside = np.zeros(SHAPE, np.uint8)
+        inside[label] = 1
+        write_image(image().with_array(inside), masks / name / "scan.nrrd")
+    found = find(tmp_path / "in", masks=masks)
+    assert names(found) == ["a/scan", "b/scan"]
+    for case, slice_number in zip(found.cases, (1, 2), strict=True):
+        inside = case.read().masks["liver"].array
+        assert inside[slice_number].all()
+        assert inside.sum() == inside[slice_number].size
+    (masks / "b" / "scan.nrrd").unlink()
+    with pytest.raises(UserError, match="no mask of the case b/scan"):
+        find(tmp_path / "in", masks=masks).cases[1].read()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("scans.zip", "an archive. Unpack it"),
+        ("cohort.xlsx", "Save the manifest as CSV"),
+        ("scan.nii.gz", "`liverai assess` takes one image"),
+    ],
+)
+def test_a_file_in_place_of_a_folder_is_refused(tmp_path, name, message):
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match=message):
+        find(tmp_path / name)
+
+
+def test_a_folder_without_a_case_is_refused_with_what_it_holds(tmp_path):
+    write_series(tmp_path / "ct", modality="CT", description="portal venous")
+    with pytest.raises(
+        UserError, match=r"no MR image in this folder \(ct: CT series 'portal venous': the model needs MR\)"
+    ):
+        find(tmp_path)
+    with pytest.raises(UserError, match="no such folder"):
+        find(tmp_path / "absent")
+
+
+def manifest(folder: Path, *rows: str) -> Path:
+    write(folder / "a.nii.gz", folder / "b.nii.gz")
+    write_image(image().with_array(np.ones(SHAPE, np.uint8)), folder / "m.nrrd")
+    path = folder / "cohort.csv"
+    path.write_text("\n".join(("case_id,patient_id,image:t2,mask:liver,age_years", *rows)) + "\n")
+    return path
+
+
+def test_rows_of_a_manifest_are_its_cases(tmp_path):
+    found = find(manifest(tmp_path, "x/1,p1,a.nii.gz,m.nrrd,54", "CON,p2,b.nii.gz,,", "c,p3,,,"))
+    assert [(case.case_id, case.file, case.folder) for case in found.cases] == [
+        ("x/1", "a.nii.gz", "x%2F1"),
+        ("CON", "b.nii.gz", "%43ON"),
+        ("c", "cohort.csv", "c"),
+    ]
+    case = found.cases[0].read()
+    assert case.covariates == {"age_years": "54"}
+    assert set(case.masks) == {"liver"}
+
+
+def test_an_image_of_two_patients_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"a.nii.gz belongs to patient p1 \(case 1\) and to patient p2 \(case 2\)"):
+        find(manifest(tmp_path, "1,p1,a.nii.gz,,", "2,p2,./a.nii.gz,,"))
+
+
+def test_two_rows_with_the_same_everything_are_refused_and_with_another_mask_or_value_not(tmp_path):
+    with pytest.raises(UserError, match="cases 1 and 2 have the same images, masks and covariates"):
+        find(manifest(tmp_path, "1,p1,a.nii.gz,m.nrrd,54", "2,p1,a.nii.gz,m.nrrd,54"))
+    rows = ("1,p1,a.nii.gz,m.nrrd,54", "2,p1,a.nii.gz,,54", "3,p1,a.nii.gz,m.nrrd,55")
+    assert names(find(manifest(tmp_path, *rows))) == ["1", "2", "3"]
+
+
+def test_masks_are_not_named_twice(tmp_path):
+    with pytest.raises(UserError, match="the manifest names the masks"):
+        find(manifest(tmp_path, "1,p1,a.nii.gz,,"), masks=tmp_path)
