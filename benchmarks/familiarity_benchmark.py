@@ -28,7 +28,8 @@ from LiverAILib.methods.familiarity import fit_familiarity
 from LiverAILib.methods.familiarity_training import pooled_features
 from LiverAILib.methods.nowak2021.caudate_level import caudate_level
 from LiverAILib.methods.nowak2021.method import Nowak2021
-from LiverAILib.methods.nowak2021.view import PIPELINES, prepare_slice
+from LiverAILib.methods.nowak2021.settings import PIPELINES
+from LiverAILib.methods.nowak2021.view import prepare_slice
 from LiverAILib.segmentation.training.public_data import write_manifests
 
 SPOILED = 40

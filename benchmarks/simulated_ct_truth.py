@@ -26,7 +26,8 @@ from LiverAILib.data.structures import LIVER
 from LiverAILib.evaluation.delong import auc
 from LiverAILib.explain.region_scores import region_score
 from LiverAILib.jobs.assess import Assessor
-from LiverAILib.methods.yin2021.method import CLASSES, CUMULATIVE, cumulative
+from LiverAILib.methods.yin2021.method import CUMULATIVE, cumulative
+from LiverAILib.methods.yin2021.settings import CLASSES
 
 
 def examine(row: CohortRow, assessor: Assessor, *, network_mask: bool, heatmap: str) -> dict[str, float | str]:

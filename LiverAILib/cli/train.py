@@ -63,7 +63,11 @@ def _add_schedule(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--steps", type=int, help="batches an epoch (default: every sample once)")
     group.add_argument("--batch-size", type=int, help="samples a batch")
     group.add_argument("--image-size", type=int, help="rows and columns of the samples trained on")
-    group.add_argument("--max-lr", type=float, help="peak learning rate of --schedule fine-tune (default 3e-4)")
+    group.add_argument(
+        "--max-lr",
+        type=float,
+        help="peak learning rate of the short or the fine-tuning (default 3e-4) schedule",
+    )
     group.add_argument(
         "--patience", type=int, metavar="N", help="end a stage after N validations without a better score"
     )
@@ -112,7 +116,7 @@ def run_train(args: argparse.Namespace) -> int:
     from dataclasses import fields
 
     from LiverAILib.jobs.train import train
-    from LiverAILib.jobs.train_options import TrainingOptions
+    from LiverAILib.training.options import TrainingOptions
 
     log = (lambda line: None) if args.quiet else (lambda line: print(line, flush=True))
     options = {field.name: getattr(args, field.name) for field in fields(TrainingOptions)}

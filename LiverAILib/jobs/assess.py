@@ -185,7 +185,7 @@ class Assessor:
         if LIVER.name in case.masks:
             return self._given_masks(case, image)
         if self._last_segmentation is None or self._last_segmentation[0] != image_hash:
-            name = self.model.settings.get("segmentation_model") or default_model(image)
+            name = self.model.card.segmentation_model or default_model(image)
             if name not in self._segmenters:
                 self._segmenters[name] = Segmenter(load_model(name), device=self.device)
             self._last_segmentation = (image_hash, *self._segmenters[name].segment(image))
@@ -203,7 +203,7 @@ class Assessor:
         """Why this segmentation was taken, for a person."""
         if segmentation.source == "given":
             return "masks given by the user"
-        named = self.model.settings.get("segmentation_model")
+        named = self.model.card.segmentation_model
         return f"named by the card of {self.model.name}" if named else f"default model for {finding}"
 
     def _provenance(

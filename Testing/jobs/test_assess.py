@@ -14,7 +14,7 @@ from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.assess import Assessor, assess
 from Testing.conftest import reoriented
-from Testing.models import untrained_nowak2021, untrained_segmentation
+from Testing.models import untrained_nowak2021, untrained_segmentation, with_settings
 
 ALL_48 = [
     (axes, flips) for axes in itertools.permutations(range(3)) for flips in itertools.product((False, True), repeat=3)
@@ -159,7 +159,7 @@ def test_a_finer_map_explains_the_same_probabilities_in_the_same_place(assessor,
 def test_the_card_calibrates_the_probabilities_and_the_class_that_is_explained(model, phantom, intercept, called):
     image, mask = phantom
     calibration = {"segmented": {"intercept": intercept, "slope": 1.0}}
-    shifted = replace(model, card={**model.card, "settings": {**model.settings, "calibration": calibration}})
+    shifted = with_settings(model, calibration=calibration)
     case = Case({"t2": image}, masks={"liver": mask})
     plain, found = assess(case, model, device="cpu"), assess(case, shifted, device="cpu")
     assert found.predicted == found.heatmap.target == called

@@ -9,7 +9,8 @@ import pytest
 from LiverAILib.cli import main
 from LiverAILib.data.cohort import read_cohort
 from LiverAILib.data.model import save_model
-from LiverAILib.data.seen_cases import CARD_KEY, seen_cases
+from LiverAILib.data.model_card import SEEN
+from LiverAILib.data.seen_cases import seen_cases
 from LiverAILib.jobs.assess import Assessor
 from LiverAILib.jobs.cohort_evaluation import case_results
 from LiverAILib.jobs.cohort_evaluation.case_results import CaseSettings, assess_case, case_of, kept_case
@@ -102,7 +103,7 @@ def test_the_report_has_the_papers_tables_and_what_goes_beyond(done):
     families = {row["family"] for row in record["explanation"]["explanation_verdicts"]}
     assert families == {"segmented Grad-CAM", "full Grad-CAM"}
     card = (output / "report" / "model_card.md").read_text()
-    assert CARD_KEY not in card
+    assert SEEN not in card
 
 
 def test_a_second_run_takes_the_kept_cases_and_tries_the_failed_one_again(done, folder, monkeypatch):
@@ -148,7 +149,7 @@ def test_a_case_is_kept_until_settings_or_weights_change(folder, tmp_path):
 def test_a_case_is_not_kept_for_another_segmentation_model_or_version(folder, tmp_path, monkeypatch):
     first = untrained_segmentation(tmp_path / "first" / "segmenter")
     weights = {name: value + 1e-3 if value.is_floating_point() else value for name, value in first.state().items()}
-    save_model(tmp_path / "second" / "segmenter", first.card, weights)
+    save_model(tmp_path / "second" / "segmenter", first.card.entries, weights)
     model = untrained_nowak2021(tmp_path / "classifier", segmentation_model="segmenter").folder
     test = read_subject(model).tests(read_cohort(folder / "cohort" / "manifest.csv"), "test")[0]
     settings = CaseSettings("network", explain=False)
@@ -168,7 +169,7 @@ def test_a_training_image_renamed_is_refused_when_it_is_met(folder, tmp_path, ca
     train = read_cohort(write_tiny_cohort(tmp_path / "train", ("train",)))
     model = untrained_nowak2021(tmp_path / "leaky")
     card = json.loads((model.folder / "model.json").read_text())
-    card[CARD_KEY] = seen_cases(train.rows, [])
+    card[SEEN] = seen_cases(train.rows, [])
     (model.folder / "model.json").write_text(json.dumps(card))
     lines = write_tiny_cohort(tmp_path / "test", ("test",) * 2, patients=["new", "other"]).read_text()
     (tmp_path / "test" / "manifest.csv").write_text(lines.replace("c0,", "renamed,"))

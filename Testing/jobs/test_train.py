@@ -22,7 +22,7 @@ def test_a_trained_segmentation_model_segments_and_a_finished_run_is_not_trained
     lines = []
     settings = {**TINY, "name": "tiny", "seed": 3, "log": lines.append}
     model = train("segmentation", cohort, tmp_path / "run", **settings)
-    assert model.card["training"]["seed"] == 3
+    assert model.card.entries["training"]["seed"] == 3
     assert any("dice_liver" in line for line in lines)
     image = read_image(cohort.parent / "0.nii.gz")
     segmentation, _ = Segmenter(model, device="cpu").segment(image)

@@ -75,9 +75,9 @@ def test_more_cases_train_every_fold_and_are_never_tested(tmp_path):
     models = train("segmentation", cohort, tmp_path / "run", folds=2, validation=False, also_train=other, **tiny)
     (extra,) = read_cohort(other)
     for model in models:
-        assert model.card["training"]["cases"] == {"train": 3, "validation": 0, "test": 2}
+        assert model.card.entries["training"]["cases"] == {"train": 3, "validation": 0, "test": 2}
         with pytest.raises(UserError, match="patients that it has seen"):
-            Seen.from_card(model.card).refuse_patients([extra], model.name, splits=("train",))
+            Seen.of(model.card).refuse_patients([extra], model.name, splits=("train",))
     assert "x" not in (tmp_path / "run" / "folds.csv").read_text()
 
 
@@ -104,7 +104,7 @@ def test_a_run_of_folds_leaves_a_model_each_that_never_saw_its_own_cases(tmp_pat
     for fold, model in enumerate(models, 1):
         own = [rows[line["case_id"]] for line in table if line["fold"] == str(fold)]
         others = [rows[line["case_id"]] for line in table if line["fold"] != str(fold)]
-        seen = Seen.from_card(model.card)
+        seen = Seen.of(model.card)
         seen.refuse_patients(own, model.name, splits=("train", "validation"))
         with pytest.raises(UserError, match="a model is not evaluated on patients that it has seen"):
             seen.refuse_patients(others, model.name, splits=("train", "validation"))

@@ -175,7 +175,7 @@ def _key(test: Assignment, settings: CaseSettings) -> dict[str, Any]:
 
 def _segmentation_checksum(test: Assignment, settings: CaseSettings) -> str:
     """Of the model whose masks are used; empty where none is named."""
-    name = test.model.settings.get("segmentation_model")
+    name = test.model.card.segmentation_model
     return load_model(name).checksum if settings.masks == "network" and name else ""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from LiverAILib.methods.nowak2021.settings import IMAGE_SIZE
 from LiverAILib.methods.nowak2021.slices import (
     SliceSet,
     batches,
@@ -19,7 +20,6 @@ from LiverAILib.methods.nowak2021.slices import (
     load_slices,
     plain_inputs,
 )
-from LiverAILib.methods.nowak2021.view import IMAGE_SIZE
 from LiverAILib.networks.classifier import ResNet50Classifier
 from LiverAILib.training.balance import class_weights, sampler
 from LiverAILib.training.fit import FitOptions, Task, fit

@@ -14,9 +14,10 @@ from LiverAILib.data.cohort import CohortRow
 from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
 from LiverAILib.methods.yin2021 import SPEC
-from LiverAILib.methods.yin2021.method import CLASSES, mean_probabilities
+from LiverAILib.methods.yin2021.method import mean_probabilities
 from LiverAILib.methods.yin2021.network import Yin2021Network
-from LiverAILib.methods.yin2021.view import InputSettings, StackView, windows
+from LiverAILib.methods.yin2021.settings import CLASSES, InputSettings
+from LiverAILib.methods.yin2021.view import StackView, windows
 from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.training.augmentation import Geometry, random_grid, uniform, warp
 from LiverAILib.training.balance import class_weights

@@ -15,11 +15,12 @@ from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.train import train
 from LiverAILib.methods.yin2021 import training
 from LiverAILib.methods.yin2021.method import build_network
-from LiverAILib.methods.yin2021.view import InputSettings, prepare_stack
+from LiverAILib.methods.yin2021.settings import InputSettings, NetworkSettings, Yin2021Settings
+from LiverAILib.methods.yin2021.view import prepare_stack
 from LiverAILib.training.fit import FitOptions
 from LiverAILib.training.schedule import YIN2021, Stage, one_cycle_optimizer, one_stage
 
-TINY = {"channels": [4, 4, 8, 8], "hidden": 8, "normalization": "batch"}
+TINY = NetworkSettings(channels=(4, 4, 8, 8), hidden=8, normalization="batch")
 INPUTS = InputSettings(image_size=16, slices=8)
 
 
@@ -174,16 +175,16 @@ def test_from_manifest_to_model(cohort, tmp_path):
     assert card["method"] == "yin2021"
     assert card["settings"]["image_size"] == 16
     assert card["settings"]["normalization"] == "batch"
-    build_network(model.settings).load_state_dict(read_model(model.folder).state())
+    build_network(Yin2021Settings.from_card(model.card).network).load_state_dict(read_model(model.folder).state())
 
 
 def test_masking_is_kept_in_the_card_and_by_further_training(cohort, tmp_path):
     tiny = {"image_size": 16, "epochs": 1, "batch_size": 2, "log": lambda line: None}
-    assert train("yin2021", cohort, tmp_path / "abdomen", **tiny).card["settings"]["masking"] == "none"
+    assert train("yin2021", cohort, tmp_path / "abdomen", **tiny).settings["masking"] == "none"
     masked = train("yin2021", cohort, tmp_path / "liver", masking="liver", **tiny)
-    assert masked.card["settings"]["masking"] == "liver"
+    assert masked.settings["masking"] == "liver"
     further = train("yin2021", cohort, tmp_path / "further", initial_weights=str(masked.folder), **tiny)
-    assert further.card["settings"]["masking"] == "liver"
+    assert further.settings["masking"] == "liver"
 
 
 def test_the_published_run_uses_the_published_network(cohort, tmp_path):
