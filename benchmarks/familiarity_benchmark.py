@@ -75,7 +75,7 @@ def collect(manifest: Path, data: Path | None) -> dict[str, dict[str, np.ndarray
         for row in cohort.split(split):
             kinds.setdefault(split, []).append(slices_of(row))
             if split == "train":
-                labels.append(int(row.label == 4))
+                labels.append(int(bool(row.cirrhosis)))
     for row in cohort.split("test")[:SPOILED]:
         kinds.setdefault("lowest tenth of the liver", []).append(slices_of(row, level_share=0.1))
     if data is not None:

@@ -48,7 +48,7 @@ def examine(row: CohortRow, assessor: Assessor, *, network_mask: bool, heatmap: 
     found = segmentation.image.array == LIVER.label
     numbers: dict[str, float | str] = {
         "case_id": row.case_id,
-        "stage": row.label,
+        "stage": row.stage,
         "predicted": classified.predicted,
         "dice": 2 * (found & liver).sum() / (found.sum() + liver.sum()),
         "scanner": row.covariates["scanner"],
@@ -60,7 +60,7 @@ def examine(row: CohortRow, assessor: Assessor, *, network_mask: bool, heatmap: 
     seen = examination.views[examination.primary][0].seen()
     regions = {"evidence": row.read_mask("evidence", image), "liver": liver}
     for name, region in regions.items():
-        score = region_score(heat, region, seen) if row.label == 4 else None
+        score = region_score(heat, region, seen) if row.cirrhosis else None
         if score is not None:
             numbers[f"mass_share_{name}"], numbers[f"mass_chance_{name}"] = score.share, score.chance
     return numbers

@@ -38,6 +38,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         choices=("network", "given"),
         help="liver masks: the segmentation network's (default, as in Nowak 2021) or the manifest's",
     )
+    output.add_labels(parser)
     output.add_heatmap(parser)
     add("--no-explain", action="store_true", help="no tables and pictures of the heat maps")
     add("--explain-cases", type=int, default=12, metavar="N", help="cases for the checks of faithfulness (default: 12)")
@@ -79,6 +80,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     settings = CohortSettings(
         split="" if args.split == "all" else args.split,
         masks=args.masks,
+        labels=args.labels,
         explain=not args.no_explain,
         heatmap=args.heatmap,
         checked_cases=args.explain_cases,

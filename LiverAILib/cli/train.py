@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from LiverAILib.cli import output
 from LiverAILib.methods import list_methods
 
 
@@ -33,6 +34,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--also-train", type=Path, metavar="CSV", help="manifest of more cases to train on, in every fold; never tested"
     )
+    output.add_labels(parser)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     _add_start(parser.add_argument_group("where training starts"))
@@ -128,6 +130,7 @@ def run_train(args: argparse.Namespace) -> int:
         folds=args.folds,
         validation=not args.no_validation,
         also_train=args.also_train,
+        labels=args.labels,
         log=log,
         **options,
     )

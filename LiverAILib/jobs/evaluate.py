@@ -74,7 +74,7 @@ def evaluate_cohort(
         UserError: Model and cohort do not fit, a patient was seen in training, or too few cases could be assessed.
     """
     settings = settings or CohortSettings()
-    who, manifest, output = read_subject(subject), read_cohort(cohort), Path(output)
+    who, manifest, output = read_subject(subject), read_cohort(cohort, labels=settings.labels), Path(output)
     labels = Labels.of(who.first.classes, manifest)
     chosen = options(who, labels)
     tests = who.tests(manifest, settings.split, other_patients=settings.other_patients)

@@ -51,6 +51,11 @@ def understood_options() -> dict[str, frozenset[str]]:
     }
 
 
+def _label_kinds(method: str) -> tuple[str, ...]:
+    """Kinds of labels that a method can be trained on; empty where it needs none."""
+    return () if method == SEGMENTATION else method_named(method).answer.labels
+
+
 def _trainer(method: str) -> Trainer:
     return train_segmentation if method == SEGMENTATION else method_named(method).load_trainer()
 
@@ -64,6 +69,7 @@ def train(
     folds: int | None = None,
     validation: bool = True,
     also_train: str | os.PathLike[str] | None = None,
+    labels: str | None = None,
     card: Mapping[str, Any] | None = None,
     log: Callable[[str], None] = print,
     **options: Any,
@@ -83,6 +89,7 @@ def train(
             and the last state is kept (segmentation only).
         also_train: Manifest of cases that are trained on beside the cohort, in every fold, and never tested: simulated ones,
             or some whose masks are no reference.
+        labels: What the column "label" of the manifests holds, "stage" or "cirrhosis" (see `read_cohort`).
         card: Entries that replace those of the model card (description, training_data, license, metrics, ...).
         log: Called with one line an epoch.
         **options: See `TrainingOptions`.
@@ -101,8 +108,10 @@ def train(
         raise UserError(
             "--no-validation: means something with --folds only. Without them the manifest's splits decide."
         )
-    read = read_cohort(cohort)
-    more = _extra_cases(read, also_train)
+    read = read_cohort(cohort, labels=labels)
+    if _label_kinds(method):
+        read.check_labels(_label_kinds(method))
+    more = _extra_cases(read, also_train, labels)
     output = Path(output)
     with distributed.process_group(choose_device(chosen.device)) as device:
         log = log if distributed.is_writer() else (lambda line: None)
@@ -111,6 +120,7 @@ def train(
             check_output_folder(output)
             asked = {"folds": folds, "validation": validation, "cohort": str(read.path.resolve())}
             asked["also_train"] = None if also_train is None else str(Path(also_train).resolve())
+            asked |= {} if labels is None else {"labels": labels}
             _same_run(output / "run.json", {**chosen.record(method), **asked})
         distributed.barrier()
         chosen = replace(chosen, device=str(device))
@@ -128,7 +138,9 @@ def train(
         return models
 
 
-def _extra_cases(cohort: Cohort, also_train: str | os.PathLike[str] | None) -> tuple[CohortRow, ...]:
+def _extra_cases(
+    cohort: Cohort, also_train: str | os.PathLike[str] | None, labels: str | None
+) -> tuple[CohortRow, ...]:
     """The cases of the manifest `also_train` as training cases.
 
     Raises:
@@ -136,17 +148,17 @@ def _extra_cases(cohort: Cohort, also_train: str | os.PathLike[str] | None) -> t
     """
     if also_train is None:
         return ()
-    more = read_cohort(also_train)
+    more = read_cohort(also_train, labels=labels)
     both = sorted({row.patient_id for row in more} & {row.patient_id for row in cohort})
     if both:
         raise UserError(
-            f"{more.path}: patient {both[0]} stands in {cohort.path} too, and may be tested there. Take the patient out of one."
+            f"{more.path}: patient {both[0]} is in {cohort.path} too, and may be tested there. Remove the patient from one."
         )
     return tuple(replace(row, split="train") for row in more)
 
 
 def _joined(cohort: Cohort, more: tuple[CohortRow, ...]) -> Cohort:
-    return Cohort(cohort.path, cohort.rows + more)
+    return replace(cohort, rows=cohort.rows + more)
 
 
 def _train_one(

@@ -77,5 +77,5 @@ def split_by_folds(
         inner = patient_folds(others, parts_of_others, seed=seed) if validation else [0] * len(others)
         of_case = {row.case_id: "validation" if n == 1 else "train" for row, n in zip(others, inner, strict=True)}
         new = (replace(row, split=of_case.get(row.case_id, "test")) for row in rows)
-        parts.append((fold, Cohort(cohort.path, tuple(new))))
+        parts.append((fold, replace(cohort, rows=tuple(new))))
     return parts

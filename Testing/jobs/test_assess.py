@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from LiverAILib.data.case import Case
+from LiverAILib.data.structures import LIVER, SPLEEN
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.imaging.image import Image
@@ -253,3 +254,21 @@ def test_canonical_masks_have_the_patients_right_on_the_left(phantom):
     canonical, _ = to_canonical(reoriented(image, (1, 2, 0), (True, False, True)))
     x = [(canonical.index_to_lps @ [i, 0, 0, 1])[0] for i in (0, 1)]
     assert x[1] > x[0]
+
+
+@pytest.mark.parametrize("liver_by", ["user", "network"])
+def test_where_masks_overlap_the_liver_wins(assessor, phantom, liver_by):
+    image, mask = phantom
+    given = {"liver": mask} if liver_by == "user" else {}
+    before = assessor.assess(Case({"t2": image}, masks=given)).segmentation.image.array
+    liver = before == LIVER.label
+    k, j, _ = np.argwhere(liver)[liver.sum() // 2]
+    box = np.zeros(liver.shape, np.uint8)
+    box[k, max(j - 3, 0) : j + 4, :] = 1
+    assert (box[liver] > 0).any()
+    assert (box[~liver] > 0).any()
+    spleen = mask.with_array(box)
+    for masks in ({"spleen": spleen, **given}, {**given, "spleen": spleen}):
+        after = assessor.assess(Case({"t2": image}, masks=masks)).segmentation.image.array
+        assert np.array_equal(after == LIVER.label, liver)
+        assert np.array_equal(after == SPLEEN.label, (box > 0) & ~liver)

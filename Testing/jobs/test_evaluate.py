@@ -68,7 +68,7 @@ def test_scores_are_those_of_the_assessor_one_by_one(done, folder):
         assert float(row["score:full"]) == pytest.approx(
             assessment.outcomes["full"].probabilities["cirrhosis"], abs=1e-6
         )
-        assert row["label"] == ("cirrhosis" if test.row.label == 4 else "no cirrhosis")
+        assert row["label"] == ("cirrhosis" if test.row.stage == 4 else "no cirrhosis")
         volume = next(m.value for m in assessment.measurements if m.key == "liver_volume")
         assert float(row["score:small_liver_volume"]) == pytest.approx(-volume)
     assert [row["score:resident"] for row in rows] == list("0101011")
@@ -79,6 +79,24 @@ def test_scores_are_those_of_the_assessor_one_by_one(done, folder):
         "65 and above",
         "65 and above",
     ]
+
+
+def test_the_report_says_what_the_labels_are(done):
+    report = (done[1] / "report" / "report.html").read_text()
+    assert "Labels: fibrosis stages; F4 counts as cirrhosis, F0 to F3 as no cirrhosis." in report
+
+
+def test_labels_that_do_not_say_what_they_are_are_refused_before_any_work(folder, tmp_path, capsys):
+    """Stages of 0 and 1 only, under a name that does not say so: with the option there is no cirrhosis among them."""
+    stages = [number % 2 for number in range(4)]
+    manifest = write_tiny_cohort(tmp_path / "cohort", ("test",) * 4, stages, labels="label")
+    assert main(command(folder, tmp_path / "out", cohort=manifest)) == 2
+    assert "column label does not say whether it holds stages or cirrhosis" in capsys.readouterr().err
+    assert main(command(folder, tmp_path / "out", "--labels", "stage", cohort=manifest)) == 2
+    assert "all 4 cases are no cirrhosis" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main(command(folder, tmp_path / "out", "--labels", "cirrhosis", "--no-explain", cohort=manifest)) == 0
+    assert [row["label"] for row in predictions(tmp_path / "out")] == ["no cirrhosis", "cirrhosis"] * 2
 
 
 def test_a_failed_case_is_listed_counted_and_makes_exit_code_1(done):

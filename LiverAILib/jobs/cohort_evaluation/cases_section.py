@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from LiverAILib.data.cohort import Cohort
 from LiverAILib.data.seen_cases import Seen
@@ -18,9 +18,9 @@ def cases_addition(results: Sequence[CaseResult], labels: Labels) -> Addition:
     """Which cases were assessed, failed, or came with warnings, and how good their masks were."""
     failed = [one for one in results if one.error]
     good = [one for one in results if not one.error]
-    text = [f"{len(good)} of {len(results)} cases were assessed."]
+    text = [f"{len(good)} of {len(results)} cases were assessed.", labels.text]
     if failed:
-        right = sum(one.record["predicted"][one.record["primary"]] == labels.of_row(one.test.row) for one in good)
+        right = sum(labels.called(_primary(one)) == labels.of_row(one.test.row) for one in good)
         text.append(
             f"The failed cases are in no other number of this report. Counted as wrong, the accuracy of the most probable class "
             f"is {right / len(results):.3f} ({right}/{len(results)})."
@@ -51,6 +51,11 @@ def cases_addition(results: Sequence[CaseResult], labels: Labels) -> Addition:
         )
         record["liver_dice"] = {"n": len(dice), "mean": statistics.mean(dice), "worst": min(dice)}
     return Addition("cases", Section("Cases", tuple(text), tuple(tables)), record)
+
+
+def _primary(one: CaseResult) -> Mapping[str, float]:
+    """Probabilities of the primary pipeline."""
+    return one.record["pipelines"][one.record["primary"]]
 
 
 def cohort_warnings(who: Subject, cohort: Cohort, results: Sequence[CaseResult], settings: CohortSettings) -> list[str]:

@@ -83,15 +83,14 @@ def pipeline_slices(
     As in the paper, validation sees the segmentation network's masks; but for the published schedule training sees both
     kinds, because a network without pretrained weights learns the finer border of given masks and fails on the network's.
     """
-    common = {"staged": training.is_staged(cohort.rows), "classes": classes}
     rows, validation = cohort.split("train"), cohort.split("validation")
-    slices = training.load_slices(rows, pipeline, neighbors=1, **common)
+    slices = training.load_slices(rows, pipeline, neighbors=1, classes=classes)
     if segmenter is not None and pipeline == "segmented" and not options.published:
-        by_network = training.load_slices(rows, pipeline, neighbors=1, segmenter=segmenter, **common)
+        by_network = training.load_slices(rows, pipeline, neighbors=1, segmenter=segmenter, classes=classes)
         slices = training.joined(slices, by_network)
     if len(slices.labels.unique()) < 2:
         raise UserError(f"{cohort.path}: the training cases are all of one class. Training needs at least two.")
-    return slices, training.load_slices(validation, pipeline, segmenter=segmenter, **common)
+    return slices, training.load_slices(validation, pipeline, segmenter=segmenter, classes=classes)
 
 
 def new_classifier(options: TrainingOptions, classes: Sequence[str], pipeline: str) -> ResNet50Classifier:

@@ -15,7 +15,6 @@ from LiverAILib.methods.nowak2021.slices import (
     SliceSet,
     batches,
     fixed_views,
-    is_staged,
     joined,
     load_slices,
     plain_inputs,
@@ -28,7 +27,7 @@ from LiverAILib.training.loss import corn_loss, cross_entropy
 from LiverAILib.training.precision import Precision
 from LiverAILib.training.schedule import Stage
 
-__all__ = ["PipelineOptions", "SliceSet", "batches", "is_staged", "joined", "load_slices", "predict", "train_pipeline"]
+__all__ = ["PipelineOptions", "SliceSet", "batches", "joined", "load_slices", "predict", "train_pipeline"]
 
 
 @dataclass(frozen=True)

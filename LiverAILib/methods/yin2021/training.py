@@ -84,8 +84,8 @@ def load_stacks(rows: Sequence[CohortRow], settings: InputSettings, *, segmenter
     """
     stacks, labels = [], []
     for row in rows:
-        if row.label is None:
-            raise UserError(f"case {row.case_id}: no label in the manifest. Training needs a fibrosis stage 0-4.")
+        if row.stage is None:
+            raise UserError(f"case {row.case_id}: no stage in the manifest. Fill the column stage (0-4).")
         if segmenter is None and LIVER.name not in row.masks:
             raise UserError(
                 f"case {row.case_id}: no mask:liver in the manifest. Add the column, or use --segmentation-model."
@@ -95,7 +95,7 @@ def load_stacks(rows: Sequence[CohortRow], settings: InputSettings, *, segmenter
         if not liver.any():
             raise UserError(f"case {row.case_id}: the liver mask is empty. Correct it or take the case out.")
         stacks.append(StackView.of(image, liver, settings).prepared.half())
-        labels.append(row.label)
+        labels.append(row.stage)
     return StackSet(tuple(stacks), torch.tensor(labels))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def cohort(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cohort")
     k, j, i = np.indices((10, 48, 48))
     liver = ((k - 5) / 4) ** 2 + ((j - 22) / 14) ** 2 + ((i - 18) / 14) ** 2 < 1
-    lines = ["case_id,patient_id,split,label,image:ct,mask:liver"]
+    lines = ["case_id,patient_id,split,stage,image:ct,mask:liver"]
     for number, split in enumerate(("train",) * 4 + ("validation",) * 2):
         stage = 4 * (number % 2)
         array = np.random.default_rng(number).normal(-50, 10, liver.shape) + liver * (150 + 20 * stage * (i % 4 < 2))
@@ -206,6 +207,16 @@ def test_stacks_are_those_of_the_method_and_faults_are_named(cohort):
     torch.testing.assert_close(data.stacks[0], expected.half())
     assert data.labels.tolist() == [4]
     with pytest.raises(UserError, match="case c1: no mask:liver"):
-        training.load_stacks([type(row)(**{**vars(row), "masks": {}})], INPUTS)
-    with pytest.raises(UserError, match="case c1: no label"):
-        training.load_stacks([type(row)(**{**vars(row), "label": None})], INPUTS)
+        training.load_stacks([replace(row, masks={})], INPUTS)
+    with pytest.raises(UserError, match="case c1: no stage"):
+        training.load_stacks([replace(row, label=None)], INPUTS)
+    with pytest.raises(UserError, match="case c1: no stage"):
+        training.load_stacks([replace(row, label=1, label_kind="cirrhosis")], INPUTS)
+
+
+def test_stages_cannot_be_learned_from_yes_and_no(cohort, tmp_path):
+    manifest = cohort.with_name("cirrhosis.csv")
+    manifest.write_text(cohort.read_text().replace("stage", "cirrhosis").replace(",4,", ",1,"))
+    with pytest.raises(UserError, match=r"labels are cirrhosis \(0 or 1\), but stage \(0-4\) is needed"):
+        train("yin2021", manifest, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
