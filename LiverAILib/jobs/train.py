@@ -114,9 +114,9 @@ def train(
     more = _extra_cases(read, also_train, labels)
     output = Path(output)
     with distributed.process_group(choose_device(chosen.device)) as device:
-        log = log if distributed.is_writer() else (lambda line: None)
+        log = log if distributed.is_main_process() else (lambda line: None)
         chosen = replace(chosen, precision=Precision.choose(device, chosen.precision).name)
-        if distributed.is_writer():
+        if distributed.is_main_process():
             check_output_folder(output)
             asked = {"folds": folds, "validation": validation, "cohort": str(read.path.resolve())}
             asked["also_train"] = None if also_train is None else str(Path(also_train).resolve())
@@ -178,7 +178,7 @@ def _train_one(
         raise UserError(f'{cohort.path}: no case of split "train". Fill the column "split".')
     output.mkdir(parents=True, exist_ok=True)
     made, state = _trainer(method)(cohort, output, options, log)
-    if distributed.is_writer():
+    if distributed.is_main_process():
         seen = seen_cases(train_rows, validation)
         if start is not None:
             seen = joined(start.card.seen or {}, seen)

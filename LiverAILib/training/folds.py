@@ -63,7 +63,7 @@ def split_by_folds(
     """
     rows = [row for row in cohort if row.split != "test"]
     numbers = patient_folds(rows, folds, seed=seed)
-    if distributed.is_writer():
+    if distributed.is_main_process():
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream, lineterminator="\n")

@@ -20,6 +20,7 @@ from LiverAILib.methods.nowak2021.slices import (
     plain_inputs,
 )
 from LiverAILib.networks.classifier import ResNet50Classifier
+from LiverAILib.training import distributed
 from LiverAILib.training.balance import class_weights, sampler
 from LiverAILib.training.fit import FitOptions, Task, fit
 from LiverAILib.training.frozen_features import FeatureCache, view_batches
@@ -99,7 +100,7 @@ def pipeline_task(
 ) -> Task:
     """What is trained, as `fit` takes it."""
     precision, size = options.precision, options.size
-    network = network.to(precision.device, memory_format=torch.channels_last)
+    network = distributed.place_network(network, precision.device, memory_format=torch.channels_last)
     steps = options.steps or max(1, len(training.labels) // options.batch_size)
     loss_of = class_loss(network, training, options)
 

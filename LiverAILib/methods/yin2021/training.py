@@ -19,6 +19,7 @@ from LiverAILib.methods.yin2021.network import Yin2021Network
 from LiverAILib.methods.yin2021.settings import CLASSES, InputSettings
 from LiverAILib.methods.yin2021.view import StackView, windows
 from LiverAILib.segmentation.predict import Segmenter
+from LiverAILib.training import distributed
 from LiverAILib.training.augmentation import Geometry, random_grid, uniform, warp
 from LiverAILib.training.balance import class_weights
 from LiverAILib.training.fit import FitOptions, Task, fit
@@ -217,8 +218,9 @@ def train_network(
         own = None if weights is None else weights.to(labels.device)
         return cross_entropy(scores.float(), labels, weights=own)
 
+    network = distributed.place_network(network, precision.device, memory_format=torch.channels_last_3d)
     task = Task(
-        network.to(precision.device, memory_format=torch.channels_last_3d),
+        network,
         network.layer_groups,
         draw,
         steps,
