@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from LiverAILib.data.label_kinds import CIRRHOSIS, LABEL_KINDS, STAGES
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.report.score_columns import STAGE
 from LiverAILib.imaging.files import read_image
@@ -18,9 +19,6 @@ from LiverAILib.imaging.image import Image
 
 SPLITS = ("train", "validation", "test", "")
 REQUIRED = ("case_id", "patient_id")
-STAGES, CIRRHOSIS = "stage", "cirrhosis"
-LABEL_KINDS = (STAGES, CIRRHOSIS)
-"""What labels are, and the columns that say so: a fibrosis stage 0-4, or cirrhosis 0/1."""
 UNSTATED = "label"
 """Column whose labels are either; `--labels` has to say which."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from LiverAILib.data.cohort import LABEL_KINDS
+from LiverAILib.data.label_kinds import LABEL_KINDS
 from LiverAILib.data.outcome import GRAD_CAM, HIRES_CAM
 
 if TYPE_CHECKING:

@@ -132,7 +132,7 @@ def test_weights_that_do_not_fit_the_card_are_refused(tmp_path):
 
 
 def test_the_margin_of_the_card_is_the_one_that_is_used(tmp_path):
-    from LiverAILib.methods.nowak2021.method import prepare_slice
+    from LiverAILib.methods.nowak2021.view import prepare_slice
 
     section, liver = torch.rand(40, 40).numpy(), torch.zeros(40, 40, dtype=torch.bool).numpy()
     liver[10:30, 10:30] = True

@@ -122,7 +122,7 @@ def test_a_ct_cohort_has_the_same_patients_under_another_role(tmp_path):
     rows = read_cohort(manifest).rows
     assert [sorted(row.images) for row in rows] == [["ct"], ["ct"]]
     for row in rows:
-        image = row.read_image("ct")
+        image = row.read_image("ct", "CT")
         assert image.modality == "CT"
         assert image.size[:2] == (64, 64)
         assert 345 < image.size[0] * image.spacing[0] < 405

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from LiverAILib.data.cohort import STAGES, Cohort, CohortRow
+from LiverAILib.data.cohort import Cohort, CohortRow
+from LiverAILib.data.label_kinds import STAGES
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.report.score_columns import STAGE
 from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult

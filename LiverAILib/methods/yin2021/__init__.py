@@ -1,6 +1,6 @@
 """Yin 2021: fibrosis stages F0-F4 on portal venous CT."""
 
-from LiverAILib.data.cohort import STAGES
+from LiverAILib.data.label_kinds import STAGES
 from LiverAILib.methods.spec import Answer, ImageRole, MethodSpec
 
 SPEC = MethodSpec(
