@@ -7,13 +7,33 @@ from pathlib import Path
 import torch
 
 from LiverAILib.data.model import Model, save_model
+from LiverAILib.data.model_card import Entries, ModelCard
 from LiverAILib.data.structures import STRUCTURES
-from LiverAILib.methods.nowak2021.method import CLASSES
-from LiverAILib.methods.nowak2021.view import LIVER_MARGIN, PIPELINES
-from LiverAILib.methods.yin2021.method import CLASSES as STAGES
-from LiverAILib.methods.yin2021.method import PIPELINE, build_network
+from LiverAILib.methods.nowak2021.settings import CLASSES, LIVER_MARGIN, PIPELINES
+from LiverAILib.methods.yin2021.method import build_network
+from LiverAILib.methods.yin2021.settings import CLASSES as STAGES
+from LiverAILib.methods.yin2021.settings import PIPELINE, NetworkSettings
 from LiverAILib.networks.classifier import ResNet50Classifier
 from LiverAILib.networks.unet import build_unet
+
+CARD = {
+    "name": "tiny",
+    "method": "segmentation",
+    "description": "A tiny model.",
+    "modality": ["MR"],
+    "classes": ["background", "liver"],
+    "settings": {},
+    "training_data": "none",
+    "license": "Apache-2.0",
+    "weights": {"file": "weights.safetensors", "sha256": 64 * "0", "bytes": 1, "storage": "int8"},
+}
+"""A card with everything that every method needs."""
+
+
+def with_settings(model: Model, **settings) -> Model:
+    """The same model with other settings in its card."""
+    entries = {**model.card.entries, "settings": {**model.settings, **settings}}
+    return Model(model.folder, ModelCard.of(entries, model.card.path))
 
 
 def untrained_nowak2021(folder: Path, *, image_size: int = 64, segmentation_model: str | None = None) -> Model:
@@ -80,7 +100,7 @@ def untrained_yin2021(
         "segmentation_model": segmentation_model,
         **settings,
     }
-    network = build_network(settings)
+    network = build_network(NetworkSettings.of(Entries(folder, settings)))
     card = {
         "name": folder.name,
         "method": "yin2021",

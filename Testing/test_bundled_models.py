@@ -32,7 +32,7 @@ def test_the_box_holds_a_segmentation_model_and_a_classifier():
 @pytest.mark.parametrize("model", bundled(), ids=lambda model: model.name)
 def test_every_card_says_data_license_metrics_and_limits(model):
     for key in ("training_data", "license", "metrics", "limits", "intended_use", "training"):
-        assert model.card[key], key
+        assert model.card.entries[key], key
     assert (model.folder / "LICENSE.md").is_file()
     assert model.name == model.folder.name
     model.state()
@@ -40,19 +40,19 @@ def test_every_card_says_data_license_metrics_and_limits(model):
 
 def test_classifiers_trained_on_simulated_cases_say_so():
     assert load_model("nowak2021-simulated").simulated
-    assert "simulated" in load_model("nowak2021-simulated").card["description"].lower()
+    assert "simulated" in load_model("nowak2021-simulated").card.description.lower()
 
 
 def test_together_they_leave_room_in_a_slicer_extension():
     size = sum(file.stat().st_size for model in bundled() for file in Path(model.folder).iterdir())
     assert size < 80e6
-    assert load_model("liver-mr-ct").card["weights"]["bytes"] <= 26e6
+    assert load_model("liver-mr-ct").card.weights.bytes <= 26e6
 
 
 def test_the_segmentation_network_is_the_one_that_the_card_describes(data_folder, tmp_path):
     """On scans that it was trained on, which tests no more than that: the held-out figures are those of another training."""
     model = load_model("liver-mr-ct")
-    stated = model.card["metrics"]["seen_in_training"]["liver_dice"]
+    stated = model.card.entries["metrics"]["seen_in_training"]["liver_dice"]
     segmenter = Segmenter(model, device="cpu")
     manifest, _ = write_manifests(data_folder, tmp_path)
     rows = [row for row in read_cohort(manifest).split("test") if "t2" in row.images]
@@ -70,13 +70,13 @@ def test_the_card_states_held_out_figures_of_patients_that_their_network_did_not
     """The model in the box has seen every real scan, so it is refused a test on them."""
     model = load_model("liver-mr-ct")
     held_out = {f"chaos_mr_{subject}" for subject in HELD_OUT_MR} | set(HELD_OUT_CT)
-    assert set(model.card["metrics"]["held_out_split"]["held_out"]["liver"]) == held_out
+    assert set(model.card.entries["metrics"]["held_out_split"]["held_out"]["liver"]) == held_out
     manifest, _ = write_manifests(data_folder, tmp_path)
     cohort = read_cohort(manifest)
-    assert set(model.card["metrics"]["cross_validation"]["cases"]) == {row.case_id for row in cohort}
+    assert set(model.card.entries["metrics"]["cross_validation"]["cases"]) == {row.case_id for row in cohort}
     rows = cohort.split("test")
     with pytest.raises(UserError, match="was trained on patient chaos_mr_10"):
-        Seen.from_card(model.card).refuse_patients(rows, model.name, splits=("train",))
+        Seen.of(model.card).refuse_patients(rows, model.name, splits=("train",))
 
 
 @pytest.mark.parametrize("stage", [0, 4])

@@ -43,9 +43,9 @@ def test_the_map_of_cirrhosis_lies_on_planted_evidence_more_than_chance(assessor
 
 
 def test_the_card_says_what_was_reached(assessor):
-    held_out = assessor.model.card["metrics"]["held_out"]
+    held_out = assessor.model.card.entries["metrics"]["held_out"]
     assert held_out["n"] >= 200
     for name in (">=F2", ">=F3", "F4"):
         assert held_out["planted_masks"][name]["auc"].startswith("0.")
     assert assessor.model.simulated
-    assert assessor.model.card["weights"]["bytes"] < 1e6
+    assert assessor.model.card.weights.bytes < 1e6

@@ -18,17 +18,20 @@ def write_tiny_cohort(
     splits: Sequence[str] = ("train",) * 4 + ("validation",) * 2,
     stages: Sequence[int] | None = None,
     patients: Sequence[str] | None = None,
+    labels: str = "stage",
 ) -> Path:
     """Write blocks (8, 64, 64) of noise with a bright ellipsoid liver, striped the stronger the higher the stage.
 
-    Stages alternate between F0 and F4 where none are given. Returns the manifest; the liver mask lies beside it.
+    Stages alternate between F0 and F4 where none are given; `labels` is the column that holds them.
+
+    Returns the manifest; the liver mask lies beside it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     stages = stages or [4 * (number % 2) for number in range(len(splits))]
     patients = patients or [f"p{number}" for number in range(len(splits))]
     k, j, i = np.indices((8, 64, 64))
     liver = ((k - 4) / 4) ** 2 + ((j - 30) / 18) ** 2 + ((i - 26) / 20) ** 2 < 1
-    lines = ["case_id,patient_id,split,label,image:t2,mask:liver"]
+    lines = [f"case_id,patient_id,split,{labels},image:t2,mask:liver"]
     for number, (split, stage, patient) in enumerate(zip(splits, stages, patients, strict=True)):
         noise = np.random.default_rng(number).normal(60, 8, liver.shape)
         array = noise + liver * (90 + 10 * stage * (i % 4 < 2))

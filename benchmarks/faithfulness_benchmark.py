@@ -76,7 +76,7 @@ def main() -> None:
     args = parser.parse_args()
     rows = read_cohort(args.manifest).split("test")
     half = args.cases // 2
-    chosen = [*[row for row in rows if row.label == 4][:half], *[row for row in rows if row.label != 4][:half]]
+    chosen = [*[row for row in rows if row.cirrhosis][:half], *[row for row in rows if not row.cirrhosis][:half]]
     method = Nowak2021(load_model(args.model), torch.device("cpu"))
     results = []
     for pipeline, network in method.networks.items():

@@ -28,7 +28,8 @@ from LiverAILib.methods.familiarity import fit_familiarity
 from LiverAILib.methods.familiarity_training import pooled_features
 from LiverAILib.methods.nowak2021.caudate_level import caudate_level
 from LiverAILib.methods.nowak2021.method import Nowak2021
-from LiverAILib.methods.nowak2021.view import PIPELINES, prepare_slice
+from LiverAILib.methods.nowak2021.settings import PIPELINES
+from LiverAILib.methods.nowak2021.view import prepare_slice
 from LiverAILib.segmentation.training.public_data import write_manifests
 
 SPOILED = 40
@@ -74,7 +75,7 @@ def collect(manifest: Path, data: Path | None) -> dict[str, dict[str, np.ndarray
         for row in cohort.split(split):
             kinds.setdefault(split, []).append(slices_of(row))
             if split == "train":
-                labels.append(int(row.label == 4))
+                labels.append(int(bool(row.cirrhosis)))
     for row in cohort.split("test")[:SPOILED]:
         kinds.setdefault("lowest tenth of the liver", []).append(slices_of(row, level_share=0.1))
     if data is not None:

@@ -26,7 +26,8 @@ from LiverAILib.data.structures import LIVER
 from LiverAILib.evaluation.delong import auc
 from LiverAILib.explain.region_scores import region_score
 from LiverAILib.jobs.assess import Assessor
-from LiverAILib.methods.yin2021.method import CLASSES, CUMULATIVE, cumulative
+from LiverAILib.methods.yin2021.method import CUMULATIVE, cumulative
+from LiverAILib.methods.yin2021.settings import CLASSES
 
 
 def examine(row: CohortRow, assessor: Assessor, *, network_mask: bool, heatmap: str) -> dict[str, float | str]:
@@ -47,7 +48,7 @@ def examine(row: CohortRow, assessor: Assessor, *, network_mask: bool, heatmap: 
     found = segmentation.image.array == LIVER.label
     numbers: dict[str, float | str] = {
         "case_id": row.case_id,
-        "stage": row.label,
+        "stage": row.stage,
         "predicted": classified.predicted,
         "dice": 2 * (found & liver).sum() / (found.sum() + liver.sum()),
         "scanner": row.covariates["scanner"],
@@ -59,7 +60,7 @@ def examine(row: CohortRow, assessor: Assessor, *, network_mask: bool, heatmap: 
     seen = examination.views[examination.primary][0].seen()
     regions = {"evidence": row.read_mask("evidence", image), "liver": liver}
     for name, region in regions.items():
-        score = region_score(heat, region, seen) if row.label == 4 else None
+        score = region_score(heat, region, seen) if row.cirrhosis else None
         if score is not None:
             numbers[f"mass_share_{name}"], numbers[f"mass_chance_{name}"] = score.share, score.chance
     return numbers

@@ -31,7 +31,7 @@ def read_cases(manifest: Path, report: Path) -> list[dict[str, float]]:
             planted = rows[kept["case_id"]]
             cases.append(
                 {
-                    "stage": int(planted["label"]),
+                    "stage": int(planted["stage"]),
                     "level_error_mm": (kept["slice"] - int(planted["caudate_level"])) * kept["spacing"][0],
                     "dice": kept["agreement"]["dice"],
                 }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from LiverAILib.data.model_card import ModelCard
 
 Translate = Callable[[str], str]
 
@@ -80,9 +83,9 @@ def _measurements(measurements: list[Mapping[str, Any]], tr: Translate) -> str:
     return f"<table cellpadding='4'>{''.join(rows)}</table>" if rows else ""
 
 
-def modelHtml(card: Mapping[str, Any], cardUrl: str, tr: Translate) -> str:
+def modelHtml(card: ModelCard, cardUrl: str, tr: Translate) -> str:
     """What a model is, with a link to its card."""
-    simulated = f" <b>{escape(tr('Trained on simulated cases.'))}</b>" if card.get("simulated") else ""
+    simulated = f" <b>{escape(tr('Trained on simulated cases.'))}</b>" if card.simulated else ""
     link = f"<a href='{escape(cardUrl, quote=True)}'>{escape(tr('Model card'))}</a>"
-    license_ = escape(tr("License: {license}").format(license=card["license"]))
-    return f"{escape(card['description'])}{simulated}<br>{license_} · {link}"
+    license_ = escape(tr("License: {license}").format(license=card.license))
+    return f"{escape(card.description)}{simulated}<br>{license_} · {link}"

@@ -39,6 +39,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         choices=("network", "given"),
         help="liver masks: the segmentation network's (default, as in Nowak 2021) or the manifest's",
     )
+    output.add_labels(parser)
     output.add_heatmap(parser)
     add("--no-explain", action="store_true", help="no tables and pictures of the heat maps")
     add("--explain-cases", type=int, default=12, metavar="N", help="cases for the checks of faithfulness (default: 12)")
@@ -80,6 +81,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     settings = CohortSettings(
         split="" if args.split == "all" else args.split,
         masks=args.masks,
+        labels=args.labels,
         explain=not args.no_explain,
         heatmap=args.heatmap,
         checked_cases=args.explain_cases,
@@ -128,7 +130,7 @@ def _options(args: argparse.Namespace, subject: Subject, labels: Labels) -> Opti
     return command.options_of(
         args,
         threshold="0.5",
-        method_name=str(model.settings.get("primary_pipeline") or model.name),
+        method_name=str(model.card.primary_pipeline or model.name),
         paper=paper,
         title=f"{subject.name} on {Path(args.cohort).resolve().parent.name}/{Path(args.cohort).name}",
         card=card_of(model),

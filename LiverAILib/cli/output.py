@@ -58,3 +58,13 @@ def progress(args: argparse.Namespace) -> Callable[[float, str], None]:
     if args.progress:
         return tags
     return (lambda fraction, text: None) if args.quiet or args.json else lines
+
+
+def add_labels(parser: argparse.ArgumentParser) -> None:
+    """Add `--labels`."""
+    parser.add_argument(
+        "--labels",
+        choices=("stage", "cirrhosis"),
+        help="what a manifest's column label holds: fibrosis stages 0-4, or cirrhosis 0/1 (columns called stage or cirrhosis "
+        "say it themselves)",
+    )

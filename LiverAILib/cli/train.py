@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from LiverAILib.cli import output
 from LiverAILib.methods import list_methods
 
 
@@ -33,6 +34,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--also-train", type=Path, metavar="CSV", help="manifest of more cases to train on, in every fold; never tested"
     )
+    output.add_labels(parser)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     _add_start(parser.add_argument_group("where training starts"))
@@ -63,7 +65,11 @@ def _add_schedule(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--steps", type=int, help="batches an epoch (default: every sample once)")
     group.add_argument("--batch-size", type=int, help="samples a batch")
     group.add_argument("--image-size", type=int, help="rows and columns of the samples trained on")
-    group.add_argument("--max-lr", type=float, help="peak learning rate of --schedule fine-tune (default 3e-4)")
+    group.add_argument(
+        "--max-lr",
+        type=float,
+        help="peak learning rate of the short or the fine-tuning (default 3e-4) schedule",
+    )
     group.add_argument(
         "--patience", type=int, metavar="N", help="end a stage after N validations without a better score"
     )
@@ -112,7 +118,7 @@ def run_train(args: argparse.Namespace) -> int:
     from dataclasses import fields
 
     from LiverAILib.jobs.train import train
-    from LiverAILib.jobs.train_options import TrainingOptions
+    from LiverAILib.training.options import TrainingOptions
 
     log = (lambda line: None) if args.quiet else (lambda line: print(line, flush=True))
     options = {field.name: getattr(args, field.name) for field in fields(TrainingOptions)}
@@ -124,6 +130,7 @@ def run_train(args: argparse.Namespace) -> int:
         folds=args.folds,
         validation=not args.no_validation,
         also_train=args.also_train,
+        labels=args.labels,
         log=log,
         **options,
     )

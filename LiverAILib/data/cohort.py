@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from LiverAILib.data.label_kinds import CIRRHOSIS, LABEL_KINDS, STAGES
 from LiverAILib.data.masks import read_mask, split_choice
 from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
+from LiverAILib.evaluation.report.score_columns import STAGE
 from LiverAILib.imaging.files import read_image
 from LiverAILib.imaging.image import Image
 
 SPLITS = ("train", "validation", "test", "")
 REQUIRED = ("case_id", "patient_id")
+UNSTATED = "label"
+"""Column whose labels are either; `--labels` has to say which."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +30,13 @@ class CohortRow:
 
     Attributes:
         case_id: Unique in the manifest.
-        patient_id: Cases of one patient never stand on both sides of a split.
+        patient_id: Cases of one patient are all on one side of a split.
         split: "train", "validation", "test" or "".
-        label: Stage 0-4, or 0/1 for cirrhosis; None where the manifest has none.
+        label: Label as the manifest has it; None where it has none. Use `stage` and `cirrhosis`, which know what it means.
         images: Role ("t2", "ct", ...) to files.
         masks: Structure ("liver", "spleen", ...) to `file`, `file#name` or `file#label`.
         covariates: The other columns.
+        label_kind: What the label is, one of `LABEL_KINDS`; None where the manifest does not say.
     """
 
     case_id: str
@@ -41,6 +46,19 @@ class CohortRow:
     images: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     masks: Mapping[str, str] = field(default_factory=dict)
     covariates: Mapping[str, str] = field(default_factory=dict)
+    label_kind: str | None = None
+
+    @property
+    def stage(self) -> int | None:
+        """Fibrosis stage 0-4; None where it is not known."""
+        return self.label if self.label_kind == STAGES else None
+
+    @property
+    def cirrhosis(self) -> bool | None:
+        """Whether the patient has cirrhosis, which is stage 4; None where it is not known."""
+        if self.label is None or self.label_kind is None:
+            return None
+        return self.label == (4 if self.label_kind == STAGES else 1)
 
     def read_images(self, role: str, modality: str | None = None) -> tuple[Image, ...]:
         """The images of `role`, of `modality` where the files do not say.
@@ -79,10 +97,17 @@ class CohortRow:
 
 @dataclass(frozen=True)
 class Cohort:
-    """The cases of a manifest, in its order."""
+    """The cases of a manifest, in its order.
+
+    Attributes:
+        path: The manifest.
+        rows: The cases.
+        label_kind: What the labels are, one of `LABEL_KINDS`; None where the manifest has none or does not say.
+    """
 
     path: Path
     rows: tuple[CohortRow, ...]
+    label_kind: str | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -94,13 +119,42 @@ class Cohort:
         """The rows of the named splits."""
         return tuple(row for row in self.rows if row.split in names)
 
+    def check_labels(self, allowed: Collection[str] = LABEL_KINDS) -> str:
+        """What the labels are, one of `allowed`.
 
-def read_cohort(path: str | os.PathLike[str]) -> Cohort:
+        Raises:
+            UserError: There are no labels, the manifest does not say what they are, or they are something else.
+        """
+        if self.label_kind is None:
+            if all(row.label is None for row in self.rows):
+                raise UserError(f"{self.path}: no labels. Add a column {' or '.join(map(_described, allowed))}.")
+            raise UserError(
+                f"{self.path}: column {UNSTATED} does not say whether it holds stages or cirrhosis. Rename the column to "
+                f"{' or '.join(map(_described, LABEL_KINDS))}, or give --labels {' or --labels '.join(LABEL_KINDS)}."
+            )
+        if self.label_kind not in allowed:
+            raise UserError(
+                f"{self.path}: the labels are {_described(self.label_kind)}, but {' or '.join(map(_described, allowed))} is "
+                "needed. Give another manifest."
+            )
+        return self.label_kind
+
+
+def _described(kind: str) -> str:
+    return {STAGES: "stage (0-4)", CIRRHOSIS: "cirrhosis (0 or 1)"}[kind]
+
+
+def read_cohort(path: str | os.PathLike[str], *, labels: str | None = None) -> Cohort:
     """The cohort that a CSV manifest lists.
+
+    Args:
+        path: The manifest.
+        labels: What its column "label" holds, one of `LABEL_KINDS`; not needed for the columns "stage" and "cirrhosis", which
+            say it themselves.
 
     Raises:
         UserError: One message with every fault of the manifest by line and column: a missing column, a missing file, a
-            doubled case, an unknown split, a label that is no stage, or a patient on both sides of a split.
+            duplicate case_id, an unknown split, a wrong label, or a patient on both sides of a split.
     """
     path = Path(path)
     if not path.is_file():
@@ -112,16 +166,50 @@ def read_cohort(path: str | os.PathLike[str]) -> Cohort:
     missing = [column for column in REQUIRED if column not in table[0]]
     if missing:
         raise UserError(f"{path}: column {', '.join(missing)} missing. A manifest needs {', '.join(REQUIRED)}.")
+    column, kind = _label_column(path, table[0], labels)
     faults: list[str] = []
-    rows = tuple(_row(line, cells, path.parent, faults) for line, cells in enumerate(table, 2))
+    rows = tuple(_row(line, cells, path.parent, faults, column, kind) for line, cells in enumerate(table, 2))
     _check_rows(rows, faults)
     if faults:
         shown = "; ".join(faults[:20]) + (f"; and {len(faults) - 20} more" if len(faults) > 20 else "")
         raise UserError(f"{path}: {len(faults)} fault{'s' * (len(faults) > 1)}. {shown}")
-    return Cohort(path, rows)
+    return Cohort(path, rows, kind)
 
 
-def _row(line: int, cells: dict[str, str], folder: Path, faults: list[str]) -> CohortRow:
+def _label_column(path: Path, columns: Collection[str], labels: str | None) -> tuple[str | None, str | None]:
+    """The column that holds the labels, and what they are; each None where the manifest does not have or say it."""
+    if labels is not None and labels not in LABEL_KINDS:
+        raise UserError(f"--labels {labels}: unknown. Use one of {', '.join(LABEL_KINDS)}.")
+    found = [name for name in (*LABEL_KINDS, UNSTATED) if name in columns]
+    if len(found) > 1:
+        raise UserError(
+            f"{path}: columns {' and '.join(found)}: only one of them can hold the labels. Remove the others."
+        )
+    if not found:
+        return None, None
+    if found[0] == UNSTATED:
+        return UNSTATED, labels
+    if labels not in (None, found[0]):
+        raise UserError(f"--labels {labels}: the column {found[0]} of {path} says otherwise. Leave the option out.")
+    return found[0], found[0]
+
+
+def _label(line: int, cell: str, column: str, kind: str | None, faults: list[str]) -> int | None:
+    if not cell:
+        return None
+    stage = STAGE.match(cell)
+    if kind == CIRRHOSIS and cell not in ("0", "1"):
+        faults.append(f"line {line}, column {column}: '{cell}' is neither 0 nor 1")
+    elif stage is None:
+        faults.append(f"line {line}, column {column}: '{cell}' is no stage 0-4")
+    else:
+        return int(stage.group(1))
+    return None
+
+
+def _row(
+    line: int, cells: dict[str, str], folder: Path, faults: list[str], label_column: str | None, label_kind: str | None
+) -> CohortRow:
     images: dict[str, tuple[Path, ...]] = {}
     masks: dict[str, str] = {}
     covariates: dict[str, str] = {}
@@ -142,15 +230,11 @@ def _row(line: int, cells: dict[str, str], folder: Path, faults: list[str]) -> C
                 faults.append(f"line {line}, column {column}: {file} does not exist")
             elif choice is not None and not choice.strip():
                 faults.append(f"line {line}, column {column}: there is nothing behind the '#'")
-        elif column not in ("case_id", "patient_id", "split", "label"):
+        elif column not in (*REQUIRED, "split", label_column):
             covariates[column] = cell
     for column in REQUIRED:
         if not (cells[column] or "").strip():
             faults.append(f"line {line}, column {column}: empty")
-    label = (cells.get("label") or "").strip()
-    if label and label not in ("0", "1", "2", "3", "4"):
-        faults.append(f"line {line}, column label: '{label}' is no stage 0-4")
-        label = ""
     split = (cells.get("split") or "").strip()
     if split not in SPLITS:
         faults.append(f"line {line}, column split: '{split}' is none of train, validation, test")
@@ -158,10 +242,11 @@ def _row(line: int, cells: dict[str, str], folder: Path, faults: list[str]) -> C
         (cells["case_id"] or "").strip(),
         (cells["patient_id"] or "").strip(),
         split,
-        int(label) if label else None,
+        _label(line, (cells[label_column] or "").strip(), label_column, label_kind, faults) if label_column else None,
         images,
         masks,
         covariates,
+        label_kind,
     )
 
 
@@ -170,10 +255,10 @@ def _check_rows(rows: tuple[CohortRow, ...], faults: list[str]) -> None:
     splits: dict[str, str] = {}
     for line, row in enumerate(rows, 2):
         if row.case_id in seen:
-            faults.append(f"line {line}, column case_id: '{row.case_id}' stands twice")
+            faults.append(f"line {line}, column case_id: '{row.case_id}' is a duplicate")
         seen.add(row.case_id)
         if splits.setdefault(row.patient_id, row.split) != row.split:
             faults.append(
-                f"line {line}, column split: patient '{row.patient_id}' stands in '{splits[row.patient_id]}' and "
+                f"line {line}, column split: patient '{row.patient_id}' is in '{splits[row.patient_id]}' and "
                 f"'{row.split}'; a patient belongs to one split"
             )

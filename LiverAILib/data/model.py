@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from LiverAILib.data.model_card import CARD, WEIGHTS, ModelCard, WeightsFile, read_card
 from LiverAILib.errors import UserError
 from LiverAILib.resources import model_folders
+from LiverAILib.whole_file import whole_file
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
-CARD, WEIGHTS = "model.json", "weights.safetensors"
-REQUIRED = ("name", "method", "description", "modality", "classes", "settings", "training_data", "license", "weights")
+__all__ = [
+    "CARD",
+    "FAMILIARITY",
+    "LICENSE_UNKNOWN",
+    "WEIGHTS",
+    "Model",
+    "dequantize",
+    "list_models",
+    "load_model",
+    "load_network",
+    "mismatched_tensors",
+    "network_state",
+    "quantize",
+    "read_model",
+    "save_model",
+]
+
 SCALE_SUFFIX = "::scale"
 FAMILIARITY = "familiarity"
 """First part of the names of the tensors that hold it in a model's weights."""
@@ -30,41 +49,41 @@ class Model:
 
     Attributes:
         folder: Where it lies.
-        card: Content of `model.json`.
+        card: Content of `model.json`, checked.
     """
 
     folder: Path
-    card: Mapping[str, Any]
+    card: ModelCard
 
     @property
     def name(self) -> str:
         """How the model is called."""
-        return self.card["name"]
+        return self.card.name
 
     @property
     def method(self) -> str:
         """The method that it belongs to ("segmentation", "nowak2021", ...)."""
-        return self.card["method"]
+        return self.card.method
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the outputs, in the network's order."""
-        return tuple(self.card["classes"])
+        return self.card.classes
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """How the input is prepared and which network takes it."""
-        return self.card["settings"]
+        return self.card.settings
 
     @property
     def simulated(self) -> bool:
         """True where the model was trained on simulated cases."""
-        return bool(self.card.get("simulated", False))
+        return self.card.simulated
 
     @property
     def checksum(self) -> str:
         """SHA-256 of the weights, as the card states it."""
-        return self.card["weights"]["sha256"]
+        return self.card.weights.sha256
 
     def state(self) -> dict[str, torch.Tensor]:
         """The weights as float32 tensors by name, after the checksum was compared.
@@ -75,7 +94,7 @@ class Model:
         from safetensors import SafetensorError
         from safetensors.torch import load
 
-        path = self.folder / WEIGHTS
+        path = self.folder / self.card.weights.file
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -95,18 +114,42 @@ class Model:
             )
         try:
             return dequantize(load(content))
-        except SafetensorError:
-            raise UserError(f"{path}: not a safetensors file. Install the model '{self.name}' again.") from None
+        except (SafetensorError, ValueError) as error:
+            raise UserError(
+                f"{path}: not a safetensors file ({error}). Install the model '{self.name}' again."
+            ) from None
 
 
 def list_models() -> list[Model]:
-    """The installed models: those of the folders in LIVERAI_MODELS, then the bundled ones."""
+    """The installed models: those of the folders in LIVERAI_MODELS, then the bundled ones.
+
+    A folder whose card is malformed is left out, with a warning in the log.
+    """
+    models, faults = _installed()
+    for fault in faults.values():
+        if fault not in _reported:
+            logging.getLogger(__name__).warning("%s", fault)
+            _reported.add(fault)
+    return models
+
+
+_reported: set[str] = set()
+"""Warnings of `list_models` that this process has given already: it is called for every image."""
+
+
+def _installed() -> tuple[list[Model], dict[str, str]]:
+    """The installed models, and what is wrong with the others by the name of their folder."""
     found: dict[str, Model] = {}
+    faults: dict[str, str] = {}
     for place in model_folders():
         for card in sorted(place.glob(f"*/{CARD}")):
-            model = read_model(card.parent)
-            found.setdefault(model.name, model)
-    return list(found.values())
+            try:
+                model = read_model(card.parent)
+            except UserError as error:
+                faults.setdefault(card.parent.name, str(error))
+            else:
+                found.setdefault(model.name, model)
+    return list(found.values()), faults
 
 
 def load_model(name: str | os.PathLike[str]) -> Model:
@@ -118,10 +161,12 @@ def load_model(name: str | os.PathLike[str]) -> Model:
     folder = Path(name)
     if (folder / CARD).is_file():
         return read_model(folder)
-    installed = list_models()
+    installed, faults = _installed()
     for model in installed:
         if model.name == str(name):
             return model
+    if str(name) in faults:
+        raise UserError(faults[str(name)])
     names = ", ".join(model.name for model in installed) or "none"
     if folder.is_dir():
         raise UserError(
@@ -131,16 +176,8 @@ def load_model(name: str | os.PathLike[str]) -> Model:
 
 
 def read_model(folder: Path) -> Model:
-    """The model of a folder, its card checked."""
-    path = folder / CARD
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a readable model card ({error}). Install the model again.") from None
-    missing = [key for key in REQUIRED if key not in card] if isinstance(card, dict) else list(REQUIRED)
-    if missing:
-        raise UserError(f"{path}: the model card lacks {', '.join(missing)}. Export the model again.")
-    return Model(folder, card)
+    """The model of a folder, its card checked; the weights are not read yet."""
+    return Model(folder, read_card(folder / CARD))
 
 
 def save_model(
@@ -148,27 +185,56 @@ def save_model(
 ) -> Model:
     """Write a model folder; `card` gets the entry "weights" with file, checksum, size and storage.
 
+    A model that is there already is replaced in one step, the renaming of its card: a kill leaves the old model or the new
+    one, never the card of one with the weights of the other.
+
     Args:
         folder: Created where it is missing.
-        card: All of `REQUIRED` but "weights".
+        card: All entries of `model.json` but "weights".
         state: The network's state dict.
-        storage: "int8" (8-bit weights with one scale an output channel), "float16" or "float32".
+        storage: "int8" (8-bit weights with one scale per output channel), "float16" or "float32".
+
+    Raises:
+        UserError: An entry of the card is wrong, or the folder cannot be written. What was there is then still there.
     """
     from safetensors.torch import save
 
     content = save(quantize(state, storage))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / WEIGHTS).write_bytes(content)
-    weights = {
-        "file": WEIGHTS,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "bytes": len(content),
-        "storage": storage,
-    }
-    (folder / CARD).write_text(
-        json.dumps({**card, "weights": weights}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    checksum = hashlib.sha256(content).hexdigest()
+    old = _weights_in_use(folder)
+    if old is not None and old.sha256 == checksum:
+        file = old.file
+    else:
+        file = f"weights-{checksum[:12]}.safetensors" if old is not None and old.file == WEIGHTS else WEIGHTS
+    weights = {"file": file, "sha256": checksum, "bytes": len(content), "storage": storage}
+    path = folder / CARD
+    complete = {**card, "weights": weights}
+    try:
+        text = json.dumps(complete, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        raise UserError(
+            f"{path}: the card would hold NaN or infinity, as after a training that diverged. Train with a smaller --max-lr."
+        ) from None
+    ModelCard.of(json.loads(text), path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be created ({error.strerror}). Choose another folder.") from None
+    with whole_file(folder / file) as unfinished:
+        unfinished.write_bytes(content)
+    with whole_file(path) as unfinished:
+        unfinished.write_text(text + "\n", encoding="utf-8")
+    if old is not None and old.file != file:
+        (folder / old.file).unlink(missing_ok=True)
     return read_model(folder)
+
+
+def _weights_in_use(folder: Path) -> WeightsFile | None:
+    """The weights file of the model in `folder`; None where there is no usable model."""
+    try:
+        return read_model(folder).card.weights
+    except UserError:
+        return None
 
 
 def quantize(state: Mapping[str, torch.Tensor], storage: str) -> dict[str, torch.Tensor]:
@@ -193,7 +259,11 @@ def quantize(state: Mapping[str, torch.Tensor], storage: str) -> dict[str, torch
 
 
 def dequantize(stored: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The float32 tensors of a stored model: the inverse of `quantize`, up to rounding."""
+    """The float32 tensors of a stored model: the inverse of `quantize`, up to rounding.
+
+    Raises:
+        ValueError: An 8-bit tensor has no scale.
+    """
     import torch
 
     state = {}
@@ -201,7 +271,9 @@ def dequantize(stored: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         if name.endswith(SCALE_SUFFIX):
             continue
         if value.dtype == torch.int8:
-            scale = stored[name + SCALE_SUFFIX]
+            scale = stored.get(name + SCALE_SUFFIX)
+            if scale is None:
+                raise ValueError(f"8-bit tensor {name} without its scale")
             state[name] = value.float() * scale.view((-1,) + (1,) * (value.ndim - 1))
         else:
             state[name] = value.float() if value.is_floating_point() else value
@@ -211,3 +283,32 @@ def dequantize(stored: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def network_state(state: Mapping[str, Any]) -> dict[str, Any]:
     """The tensors of a model's networks, without those of its familiarity."""
     return {name: value for name, value in state.items() if not name.startswith(f"{FAMILIARITY}.")}
+
+
+def mismatched_tensors(expected: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> list[str]:
+    """Names of the tensors that only one of two state dicts has, or that differ in shape."""
+    both = expected.keys() & given.keys()
+    return sorted(expected.keys() ^ given.keys()) + sorted(n for n in both if expected[n].shape != given[n].shape)
+
+
+def load_network(model: Model, network: nn.Module, state: Mapping[str, torch.Tensor], *, prefix: str = "") -> None:
+    """Load the tensors of `state` whose names begin with `prefix` into the network that the model's card describes.
+
+    Args:
+        model: Named where the weights do not fit.
+        network: Filled in place.
+        state: `Model.state()`, without tensors of anything else under `prefix`.
+        prefix: Taken off the names.
+
+    Raises:
+        UserError: Tensors are missing, unexpected, or of another shape.
+    """
+    given = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    differing = mismatched_tensors(network.state_dict(), given)
+    if differing:
+        shown = ", ".join(prefix + name for name in differing[:3]) + (", ..." if len(differing) > 3 else "")
+        raise UserError(
+            f"{model.folder / model.card.weights.file}: the weights do not fit the network that {CARD} describes: classes and "
+            f"settings ask for other tensors ({len(differing)} differ: {shown}). Install the model '{model.name}' again."
+        )
+    network.load_state_dict(given)

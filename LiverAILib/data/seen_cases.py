@@ -13,10 +13,9 @@ from typing import Any
 
 from LiverAILib.data.cohort import CohortRow
 from LiverAILib.data.fingerprint import hash_image
+from LiverAILib.data.model_card import ModelCard
 from LiverAILib.errors import UserError
 
-CARD_KEY = "seen"
-"""Entry of a model card: ``{"train": {"patients": [...], "images": [...]}, "validation": {...}}``."""
 SHOWN = 5
 
 
@@ -28,7 +27,7 @@ def patient_checksum(patient_id: str) -> str:
 def seen_cases(
     train: Sequence[CohortRow], validation: Sequence[CohortRow], *, images: bool = True
 ) -> dict[str, dict[str, list[str]]]:
-    """The entry `CARD_KEY` of a model's card.
+    """The entry `SEEN` of a model's card: ``{"train": {"patients": [...], "images": [...]}, "validation": {...}}``.
 
     Args:
         train: Cases that the weights were fitted on; with weights of an earlier model, see `joined` for that one's.
@@ -71,12 +70,11 @@ class Seen:
     known: bool = False
 
     @classmethod
-    def from_card(cls, card: Mapping[str, Any]) -> Seen:
+    def of(cls, card: ModelCard) -> Seen:
         """What a model's card says."""
-        entry = card.get(CARD_KEY)
-        if not isinstance(entry, Mapping):
+        if card.seen is None:
             return cls()
-        parts = {split: entry.get(split, {}) for split in ("train", "validation")}
+        parts = {split: card.seen.get(split, {}) for split in ("train", "validation")}
         return cls(
             {split: frozenset(part.get("patients", ())) for split, part in parts.items()},
             {split: frozenset(part.get("images", ())) for split, part in parts.items()},

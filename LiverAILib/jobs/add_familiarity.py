@@ -17,7 +17,7 @@ from LiverAILib.data.model import Model, load_model, network_state, save_model
 from LiverAILib.errors import UserError
 from LiverAILib.methods.familiarity_training import FEWEST_VALIDATION, familiarity_state
 from LiverAILib.methods.nowak2021.method import Nowak2021
-from LiverAILib.methods.nowak2021.training import is_staged, load_slices
+from LiverAILib.methods.nowak2021.training import load_slices
 from LiverAILib.results.files import check_output_folder
 from LiverAILib.segmentation.predict import Segmenter
 
@@ -47,19 +47,19 @@ def add_familiarity(
             "each are needed to say what is familiar."
         )
     check_output_folder(output)
-    name = model.settings.get("segmentation_model") if network_masks else None
+    name = model.card.segmentation_model if network_masks else None
     segmenter = Segmenter(load_model(name)) if name else None
     method = Nowak2021(model, torch.device("cpu"))
     state = network_state(model.state())
-    staged = is_staged(cohort.rows)
-    size = model.settings["image_size"]
-    common = {"staged": staged, "classes": model.classes, "size": size}
+    cohort.check_labels()
+    size = method.settings.image_size
+    common = {"classes": model.classes, "size": size}
     for pipeline, network in method.networks.items():
         slices = load_slices(training, pipeline, **common)
         held_out = load_slices(validation, pipeline, segmenter=segmenter, **common)
         state |= familiarity_state(network, slices, held_out, pipeline, size=size)
-    card = {key: value for key, value in model.card.items() if key != "weights"}
-    return save_model(output, card, state, storage=model.card["weights"]["storage"])
+    card = {key: value for key, value in model.card.entries.items() if key != "weights"}
+    return save_model(output, card, state, storage=model.card.weights.storage)
 
 
 def main() -> None:

@@ -169,7 +169,7 @@ class Assessor:
         """Why this segmentation was taken, for a person."""
         if segmentation.source == "given":
             return "masks given by the user"
-        named = self.model.settings.get("segmentation_model")
+        named = self.model.card.segmentation_model
         return f"named by the card of {self.model.name}" if named else f"default model for {finding}"
 
     def _provenance(

@@ -36,7 +36,7 @@ def segmentation_model(case: Case, model: Model, image: Image) -> Model | None:
     """
     if not method_of(model).segmentation or LIVER.name in case.masks:
         return None
-    return load_model(model.settings.get("segmentation_model") or default_model(image))
+    return load_model(model.card.segmentation_model or default_model(image))
 
 
 def check_request(model: Model, request: AssessmentRequest) -> None:

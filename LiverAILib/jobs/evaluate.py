@@ -13,7 +13,8 @@ from typing import Any
 
 from LiverAILib.data.cohort import Cohort, read_cohort
 from LiverAILib.data.model import Model, load_model
-from LiverAILib.data.seen_cases import CARD_KEY, Seen
+from LiverAILib.data.model_card import SEEN
+from LiverAILib.data.seen_cases import Seen
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.report.content import Addition, Evaluation
 from LiverAILib.evaluation.report.evaluate import evaluate, write_report
@@ -82,7 +83,7 @@ def evaluate_cohort(
         UserError: Model and cohort do not fit, a patient was seen in training, or too few cases could be assessed.
     """
     settings = settings or CohortSettings()
-    who, manifest, output = read_subject(subject), read_cohort(cohort), Path(output)
+    who, manifest, output = read_subject(subject), read_cohort(cohort, labels=settings.labels), Path(output)
     labels = Labels.of(who.first.classes, manifest)
     chosen = options(who, labels)
     tests = who.tests(manifest, settings.split, other_patients=settings.other_patients)
@@ -127,7 +128,9 @@ def evaluate_cohort(
 
 def card_of(model: Model) -> dict[str, Any]:
     """The model's card for the report, without checksums of patients."""
-    card = {key: value for key, value in model.card.items() if key not in (CARD_KEY, "weights", "settings", "metrics")}
+    card = {
+        key: value for key, value in model.card.entries.items() if key not in (SEEN, "weights", "settings", "metrics")
+    }
     return {**card, "checksum": model.checksum}
 
 
@@ -173,7 +176,7 @@ def _check_before(
 
 def _refuse_segmentation(who: Subject, tests: Sequence[Assignment], settings: CohortSettings) -> list[str]:
     """The segmentation model must not have seen the tested patients either; one that is chosen by image is met later."""
-    name = who.first.settings.get("segmentation_model")
+    name = who.first.card.segmentation_model
     if settings.masks == "given" or not name:
         return []
     seen = _seen_by(name)
@@ -188,14 +191,14 @@ def _refuse_segmentation(who: Subject, tests: Sequence[Assignment], settings: Co
 
 def _seen_by(model: str) -> Seen:
     """What an installed model has seen."""
-    return Seen.from_card(load_model(model).card)
+    return Seen.of(load_model(model).card)
 
 
 def _refuse_met(one: CaseResult, settings: CohortSettings, splits: tuple[str, ...]) -> None:
     """Refuse a case whose image the classifier or the segmentation network has seen, or whose patient the latter has."""
     row, checksums = one.test.row, one.record["inputs_sha256"]
     for checksum in checksums:
-        Seen.from_card(one.test.model.card).refuse_image(checksum, row.case_id, one.test.model.name, splits=splits)
+        Seen.of(one.test.model.card).refuse_image(checksum, row.case_id, one.test.model.name, splits=splits)
     segmentation = one.record["segmentation"]
     if segmentation is not None and segmentation["source"] != "given":
         source = segmentation["source"]

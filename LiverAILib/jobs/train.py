@@ -15,22 +15,24 @@ from LiverAILib import __version__
 from LiverAILib.data.assessment import RESEARCH_USE
 from LiverAILib.data.cohort import Cohort, CohortRow, read_cohort
 from LiverAILib.data.model import Model, read_model, save_model
-from LiverAILib.data.seen_cases import CARD_KEY, joined, seen_cases
+from LiverAILib.data.model_card import SEEN
+from LiverAILib.data.seen_cases import joined, seen_cases
 from LiverAILib.errors import UserError
-from LiverAILib.jobs.train_options import TrainingOptions
 from LiverAILib.methods import list_methods, method_named
 from LiverAILib.networks.device import choose_device
 from LiverAILib.results.files import check_output_folder
+from LiverAILib.segmentation.training import options as segmentation_options
 from LiverAILib.segmentation.training.trainer import train_segmentation
 from LiverAILib.training import distributed
 from LiverAILib.training.folds import split_by_folds
 from LiverAILib.training.initial_weights import initial_model, provenance
+from LiverAILib.training.options import TrainingOptions
 from LiverAILib.training.precision import Precision
 
 Trainer = Callable[
-    [Cohort, Path, Mapping[str, Any], Callable[[str], None]], tuple[dict[str, Any], dict[str, torch.Tensor]]
+    [Cohort, Path, TrainingOptions, Callable[[str], None]], tuple[dict[str, Any], dict[str, torch.Tensor]]
 ]
-"""Function of cohort, run folder, settings and log that gives entries of the model card and the network's state."""
+"""Function of cohort, run folder, options and log that gives entries of the model card and the network's state."""
 
 SEGMENTATION = "segmentation"
 
@@ -38,6 +40,20 @@ SEGMENTATION = "segmentation"
 def trainable() -> list[str]:
     """What can be trained: the segmentation network and the methods that say how."""
     return [SEGMENTATION, *(name for name, spec in list_methods().items() if spec.trainer)]
+
+
+def understood_options() -> dict[str, frozenset[str]]:
+    """The method-specific training options that each of `trainable` understands."""
+    specs = list_methods()
+    return {
+        name: segmentation_options.TRAINING_OPTIONS if name == SEGMENTATION else specs[name].training_options
+        for name in trainable()
+    }
+
+
+def _label_kinds(method: str) -> tuple[str, ...]:
+    """Kinds of labels that a method can be trained on; empty where it needs none."""
+    return () if method == SEGMENTATION else method_named(method).answer.labels
 
 
 def _trainer(method: str) -> Trainer:
@@ -53,6 +69,7 @@ def train(
     folds: int | None = None,
     validation: bool = True,
     also_train: str | os.PathLike[str] | None = None,
+    labels: str | None = None,
     card: Mapping[str, Any] | None = None,
     log: Callable[[str], None] = print,
     **options: Any,
@@ -72,6 +89,7 @@ def train(
             and the last state is kept (segmentation only).
         also_train: Manifest of cases that are trained on beside the cohort, in every fold, and never tested: simulated ones,
             or some whose masks are no reference.
+        labels: What the column "label" of the manifests holds, "stage" or "cirrhosis" (see `read_cohort`).
         card: Entries that replace those of the model card (description, training_data, license, metrics, ...).
         log: Called with one line an epoch.
         **options: See `TrainingOptions`.
@@ -84,40 +102,45 @@ def train(
     """
     if method not in trainable():
         raise UserError(f"{method}: cannot be trained. Use one of {', '.join(trainable())}.")
-    settings = TrainingOptions(**options).settings(method)
-    start = initial_model(settings["initial_weights"], method)
+    chosen = TrainingOptions(**options).resolved(method, understood_options())
+    start = initial_model(chosen.initial_weights, method)
     if not validation and folds is None:
         raise UserError(
             "--no-validation: means something with --folds only. Without them the manifest's splits decide."
         )
-    read = read_cohort(cohort)
-    more = _extra_cases(read, also_train)
+    read = read_cohort(cohort, labels=labels)
+    if _label_kinds(method):
+        read.check_labels(_label_kinds(method))
+    more = _extra_cases(read, also_train, labels)
     output = Path(output)
-    with distributed.process_group(choose_device(settings["device"])) as device:
-        log = log if distributed.is_writer() else (lambda line: None)
-        settings["precision"] = Precision.choose(device, settings["precision"]).name
-        if distributed.is_writer():
+    with distributed.process_group(choose_device(chosen.device)) as device:
+        log = log if distributed.is_main_process() else (lambda line: None)
+        chosen = replace(chosen, precision=Precision.choose(device, chosen.precision).name)
+        if distributed.is_main_process():
             check_output_folder(output)
             asked = {"folds": folds, "validation": validation, "cohort": str(read.path.resolve())}
             asked["also_train"] = None if also_train is None else str(Path(also_train).resolve())
-            _same_run(output / "run.json", {**settings, **asked})
+            asked |= {} if labels is None else {"labels": labels}
+            _same_run(output / "run.json", {**chosen.record(method), **asked})
         distributed.barrier()
-        settings["device"] = str(device)
+        chosen = replace(chosen, device=str(device))
         name = name or output.resolve().name
         if folds is None:
             entries = {"name": name, **(card or {})}
-            return _train_one(method, _joined(read, more), output, settings, start, card=entries, log=log)
+            return _train_one(method, _joined(read, more), output, chosen, start, card=entries, log=log)
         models = []
-        parts = split_by_folds(read, folds, output / "folds.csv", seed=settings["seed"], validation=validation)
+        parts = split_by_folds(read, folds, output / "folds.csv", seed=chosen.seed, validation=validation)
         for number, part in parts:
             log(f"fold {number} of {folds}")
             entries = {"name": f"{name}-fold-{number}", **(card or {})}
             run, part = output / f"fold_{number}", _joined(part, more)
-            models.append(_train_one(method, part, run, {**settings, "fold": number}, start, card=entries, log=log))
+            models.append(_train_one(method, part, run, chosen, start, card=entries, fold=number, log=log))
         return models
 
 
-def _extra_cases(cohort: Cohort, also_train: str | os.PathLike[str] | None) -> tuple[CohortRow, ...]:
+def _extra_cases(
+    cohort: Cohort, also_train: str | os.PathLike[str] | None, labels: str | None
+) -> tuple[CohortRow, ...]:
     """The cases of the manifest `also_train` as training cases.
 
     Raises:
@@ -125,27 +148,28 @@ def _extra_cases(cohort: Cohort, also_train: str | os.PathLike[str] | None) -> t
     """
     if also_train is None:
         return ()
-    more = read_cohort(also_train)
+    more = read_cohort(also_train, labels=labels)
     both = sorted({row.patient_id for row in more} & {row.patient_id for row in cohort})
     if both:
         raise UserError(
-            f"{more.path}: patient {both[0]} stands in {cohort.path} too, and may be tested there. Take the patient out of one."
+            f"{more.path}: patient {both[0]} is in {cohort.path} too, and may be tested there. Remove the patient from one."
         )
     return tuple(replace(row, split="train") for row in more)
 
 
 def _joined(cohort: Cohort, more: tuple[CohortRow, ...]) -> Cohort:
-    return Cohort(cohort.path, cohort.rows + more)
+    return replace(cohort, rows=cohort.rows + more)
 
 
 def _train_one(
     method: str,
     cohort: Cohort,
     output: Path,
-    settings: Mapping[str, Any],
+    options: TrainingOptions,
     start: Model | None,
     *,
     card: Mapping[str, Any],
+    fold: int | None = None,
     log: Callable[[str], None],
 ) -> Model:
     """Train on the cohort's splits and write the model folder."""
@@ -153,23 +177,24 @@ def _train_one(
     if not train_rows:
         raise UserError(f'{cohort.path}: no case of split "train". Fill the column "split".')
     output.mkdir(parents=True, exist_ok=True)
-    made, state = _trainer(method)(cohort, output, settings, log)
-    if distributed.is_writer():
+    made, state = _trainer(method)(cohort, output, options, log)
+    if distributed.is_main_process():
         seen = seen_cases(train_rows, validation)
         if start is not None:
-            seen = joined(start.card.get(CARD_KEY, {}), seen)
+            seen = joined(start.card.seen or {}, seen)
         complete = {
             "version": __version__,
             "method": method,
             **made,
             "training": {
-                **settings,
+                **options.record(method),
+                **({} if fold is None else {"fold": fold}),
                 "initial_weights": provenance(start),
                 "processes": distributed.world_size(),
                 "torch": torch.__version__,
                 "cases": {split: len(cohort.split(split)) for split in ("train", "validation", "test")},
             },
-            CARD_KEY: seen,
+            SEEN: seen,
             "intended_use": RESEARCH_USE,
             **card,
         }

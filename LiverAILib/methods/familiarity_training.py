@@ -13,12 +13,14 @@ from LiverAILib.methods.familiarity import (
     PooledFeatures,
     fit_familiarity,
 )
+from LiverAILib.methods.nowak2021.settings import IMAGE_SIZE
 from LiverAILib.methods.nowak2021.training import SliceSet
-from LiverAILib.methods.nowak2021.view import IMAGE_SIZE, network_input
-from LiverAILib.methods.yin2021.method import PIPELINE, pooled_windows
+from LiverAILib.methods.nowak2021.view import network_input
+from LiverAILib.methods.yin2021.method import pooled_windows
 from LiverAILib.methods.yin2021.network import Yin2021Network
+from LiverAILib.methods.yin2021.settings import PIPELINE, InputSettings
 from LiverAILib.methods.yin2021.training import StackSet
-from LiverAILib.methods.yin2021.view import InputSettings, windows
+from LiverAILib.methods.yin2021.view import windows
 from LiverAILib.networks.classifier import ResNet50Classifier
 
 FEWEST_VALIDATION = 20

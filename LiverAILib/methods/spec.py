@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
+from LiverAILib.data.label_kinds import LABEL_KINDS
 from LiverAILib.data.outcome import GRAD_CAM, HIRES_CAM
 
 if TYPE_CHECKING:
@@ -43,14 +44,15 @@ class Answer:
     Attributes:
         kind: "classes" for probabilities of the model's classes, "quantity" for a value.
         title: As shown to a person ("Cirrhosis", "Liver fat fraction").
-        label: Manifest column of the reference standard ("label", "pdff_percent").
+        labels: Manifest columns of the reference standard that it can be trained on and tested with, of which a manifest has
+            one: "stage" and "cirrhosis" (see `Cohort.label_kind`), or the quantity's ("pdff_percent").
         unit: Unit of a quantity.
         cutoffs: Values of a quantity from which on a case counts as positive, lowest first.
     """
 
     kind: Literal["classes", "quantity"]
     title: str
-    label: str = "label"
+    labels: tuple[str, ...] = LABEL_KINDS
     unit: str = ""
     cutoffs: tuple[float, ...] = ()
 

@@ -9,9 +9,8 @@ import torchvision
 from torch import nn
 
 from LiverAILib.networks.corn import log_class_probabilities
+from LiverAILib.networks.heads import HEADS
 from LiverAILib.networks.pretrained import IMAGENET, download, load_weights
-
-HEADS = ("softmax", "corn")
 
 
 class ResNet50Classifier(nn.Module):

@@ -8,6 +8,14 @@ from torch import nn
 
 from LiverAILib.networks.pretrained import IMAGENET, IMAGENET_MEAN, IMAGENET_STD, download, load_weights
 
+ADJACENT_SLICES = 3
+"""Slices that the network takes as channels: the one that it segments and its neighbors."""
+
+
+def encoder_names() -> list[str]:
+    """Names of the encoders that `build_unet` knows."""
+    return smp.encoders.get_encoder_names()
+
 
 class NormalizedUnet(smp.Unet):
     """A U-Net that takes images in 0..1 and gives its encoder what ImageNet's weights expect; it has no further weights."""
@@ -22,7 +30,7 @@ class NormalizedUnet(smp.Unet):
 def build_unet(
     classes: int,
     *,
-    in_channels: int = 3,
+    in_channels: int = ADJACENT_SLICES,
     encoder: str = "resnet34",
     encoder_weights: str | None = None,
     normalization: str | None = None,

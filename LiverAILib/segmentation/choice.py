@@ -52,7 +52,7 @@ def choose_model(image: Image, name: str | None = None) -> ModelChoice:
     if name is not None:
         return ModelChoice(str(name), finding, given=True)
     for model in list_models():
-        if model.method == "segmentation" and finding.modality in model.card["modality"]:
+        if model.method == "segmentation" and finding.modality in model.card.modality:
             return ModelChoice(model.name, finding, given=False)
     raise UserError(
         f"{image.meta.get('path', 'image')}: no segmentation model for {finding.modality} ({finding.why}) is installed. "

@@ -15,6 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from LiverAILib.data.model_card import CARD, read_card
+from LiverAILib.whole_file import whole_file
+
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 BODY = 0.05
 """Scaled intensity above which a pixel counts as body and not as air."""
@@ -90,10 +93,11 @@ def training_reference(manifest: Path) -> dict[str, dict[str, Any]]:
 
 def store_reference(card: Path, reference: Mapping[str, Any]) -> None:
     """Put the reference into the settings of `model.json`; nothing else in the card changes."""
-    content = json.loads(card.read_text(encoding="utf-8"))
-    content["settings"]["reference_intensities"] = reference
-    card.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    content = dict(read_card(card).entries)
+    content["settings"] = {**content["settings"], "reference_intensities": reference}
+    with whole_file(card) as unfinished:
+        unfinished.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    store_reference(Path(sys.argv[2]) / "model.json", training_reference(Path(sys.argv[1])))
+    store_reference(Path(sys.argv[2]) / CARD, training_reference(Path(sys.argv[1])))

@@ -10,8 +10,8 @@ import torch
 from scipy import ndimage
 
 from LiverAILib.data.assessment import CaseWarning, Segmentation
-from LiverAILib.data.model import Model, load_model
-from LiverAILib.data.structures import LIVER, STRUCTURES
+from LiverAILib.data.model import Model, load_model, load_network
+from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import AxisOrder, to_canonical
 from LiverAILib.imaging.image import Image
@@ -29,6 +29,7 @@ from LiverAILib.segmentation.postprocess import (
     smooth_along_slices,
 )
 from LiverAILib.segmentation.quality import segmentation_warnings
+from LiverAILib.segmentation.settings import SegmentationSettings
 from LiverAILib.segmentation.views import VIEWS, bring_back, show
 
 BATCH = 8
@@ -68,15 +69,15 @@ class Segmenter:
         self.model = model
         self.views = VIEWS[:views]
         self.device = choose_device(device) if isinstance(device, str) else device
-        settings = model.settings
-        self.structures = tuple(STRUCTURES[name] for name in model.classes[1:])
+        self.settings = SegmentationSettings.from_card(model.card)
+        self.structures = self.settings.structures
         network = build_unet(
             len(model.classes),
-            in_channels=settings["adjacent_slices"],
-            encoder=settings["encoder"],
-            normalization=settings.get("normalization"),
+            in_channels=self.settings.adjacent_slices,
+            encoder=self.settings.encoder,
+            normalization=self.settings.normalization,
         )
-        network.load_state_dict(model.state())
+        load_network(model, network, model.state())
         network.eval().requires_grad_(False)
         self.network = network.to(self.device, memory_format=torch.channels_last)
         self.mixed = bfloat16_pays(self.device)
@@ -112,20 +113,20 @@ class Segmenter:
         labels = self._enlarge(probabilities, grid)
         for structure in self.structures:
             fill_holes(labels, structure.label)
-        settings = self.model.settings
-        reference = settings.get("reference_intensities", {}).get(modality)
+        reference = self.settings.reference_intensities.get(modality)
+        limits = self.settings.low_confidence
         warnings = (
             *segmentation_warnings(labels, canonical, components),
-            *figure_warnings(figures, reference, view_spread=spread, low_confidence=settings.get("low_confidence")),
+            *figure_warnings(figures, reference, view_spread=spread, low_confidence=limits),
         )
         return SegmentationResult(self._result(image, labels, order), warnings, figures, spread)
 
     def _modality(self, image: Image) -> str:
         finding = find_modality(image)
-        if finding.modality not in self.model.card["modality"]:
+        if finding.modality not in self.model.card.modality:
             raise UserError(
                 f"{image.meta.get('path', 'image')}: the image is {finding}, the model '{self.model.name}' is for "
-                f"{' and '.join(self.model.card['modality'])}. Choose another image or model, or give --modality."
+                f"{' and '.join(self.model.card.modality)}. Choose another image or model, or give --modality."
             )
         return finding.modality
 

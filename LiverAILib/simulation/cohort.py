@@ -29,7 +29,7 @@ COLUMNS = (
     "case_id",
     "patient_id",
     "split",
-    "label",
+    "stage",
     "mask:liver",
     "mask:right_kidney",
     "mask:left_kidney",
@@ -104,7 +104,7 @@ def simulate_cohort(
         for row in _all_cases(working, plan, split_of, seed, (modality, matrix), workers):
             rows.append(row)
             if progress:
-                progress(len(rows) / cases, f"{row['case_id']}, stage F{row['label']}")
+                progress(len(rows) / cases, f"{row['case_id']}, stage F{row['stage']}")
         with (working / MANIFEST).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns_of(modality), lineterminator="\n")
             writer.writeheader()
@@ -211,7 +211,7 @@ def _one_case(working: Path, number: int, stage: int, split: str, seed: int, sca
         "case_id": case_id,
         "patient_id": case_id,
         "split": split,
-        "label": stage,
+        "stage": stage,
         f"image:{ROLES[modality]}": files[ROLES[modality]],
         "mask:liver": f"{labels}#{LIVER}",
         "mask:right_kidney": f"{labels}#{RIGHT_KIDNEY}",

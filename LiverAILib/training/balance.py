@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-BALANCES = ("sampling", "weights", "none")
-"""Draw every class equally often; draw every case equally often and weight the loss; or do nothing."""
+from LiverAILib.training.options import BALANCES
 
 Draw = Callable[[int, torch.Generator], torch.Tensor]
 
@@ -17,7 +16,7 @@ def sampler(labels: torch.Tensor, balance: str) -> Draw:
 
     Args:
         labels: int64 (n,).
-        balance: One of `BALANCES`; "sampling" gives each class that there is the same share of every batch.
+        balance: One of `options.BALANCES`; "sampling" gives each class that there is the same share of every batch.
 
     Raises:
         ValueError: Unknown `balance`.

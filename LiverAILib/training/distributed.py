@@ -1,7 +1,8 @@
-"""One run on several processes (`torchrun`), each with a part of every batch, that gives what one process gives.
+"""Training in several processes, started by `torchrun`: each one computes its shard of every batch.
 
-Every process draws the whole batch from the same seed and keeps its own part of it, so that the samples do not depend on the
-number of processes. Sums over the batch (in losses and in batch normalization) run over all of them.
+Sums over the batch in the losses run over all processes (`all_reduce_sum`), so that the gradient is that of the whole batch.
+Batch normalization does the same on GPUs, through torch's SyncBatchNorm; on the CPU, where that does not run, it normalizes by
+the statistics of each process's own shard, and the result differs from that of one process.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ def world_size() -> int:
 
 
 def rank() -> int:
-    """Number of this process, from 0; process 0 writes."""
+    """Rank of this process; rank 0 writes."""
     return dist.get_rank() if world_size() > 1 else 0
 
 
-def is_writer() -> bool:
-    """Whether this process writes files and logs."""
+def is_main_process() -> bool:
+    """Whether this process, of rank 0, writes files and logs."""
     return rank() == 0
 
 
@@ -40,11 +41,11 @@ def barrier() -> None:
         dist.barrier()
 
 
-def told_by_writer(value: Callable[[], Any]) -> Any:
-    """What `value` gives in process 0 (it is called there only), in every process."""
+def broadcast_from_main(value: Callable[[], Any]) -> Any:
+    """The result of `value`, called on rank 0 only, on every rank."""
     if world_size() == 1:
         return value()
-    box = [value() if is_writer() else None]
+    box = [value() if is_main_process() else None]
     dist.broadcast_object_list(box, src=0)
     return box[0]
 
@@ -69,23 +70,24 @@ def process_group(device: torch.device) -> Iterator[torch.device]:
         dist.destroy_process_group()
 
 
-def own_part(batch: Any) -> Any:
-    """The samples of a batch (tensors, or tuples or dataclasses of tensors, samples first) that this process works on.
+def local_shard(batch: Any) -> Any:
+    """This process's shard of a batch (tensors, or tuples or dataclasses of tensors, samples first).
 
     Raises:
-        UserError: The batch cannot be shared out equally.
+        UserError: The number of samples is no multiple of the number of processes.
     """
     if world_size() == 1:
         return batch
 
-    def part(tensor: torch.Tensor) -> torch.Tensor:
+    def shard(tensor: torch.Tensor) -> torch.Tensor:
         if len(tensor) % world_size():
             raise UserError(
-                f"--batch-size {len(tensor)}: cannot be shared by {world_size()} processes. Use a multiple of {world_size()}."
+                f"--batch-size {len(tensor)}: cannot be split evenly among {world_size()} processes. Use a multiple of "
+                f"{world_size()}."
             )
         return tensor[rank() :: world_size()]
 
-    return map_tensors(batch, part)
+    return map_tensors(batch, shard)
 
 
 def map_tensors(batch: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
@@ -99,62 +101,54 @@ def map_tensors(batch: Any, function: Callable[[torch.Tensor], torch.Tensor]) ->
     return batch
 
 
-class _Total(torch.autograd.Function):
+class _AllReduceSum(torch.autograd.Function):
     """Sum over processes; the gradient of a sum that every process uses is the sum of their gradients."""
 
     @staticmethod
-    def forward(ctx, tensor: torch.Tensor) -> torch.Tensor:
-        total = tensor.clone()
-        dist.all_reduce(total)
-        return total
+    def forward(ctx: Any, tensor: torch.Tensor) -> torch.Tensor:
+        summed = tensor.clone()
+        dist.all_reduce(summed)
+        return summed
 
     @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:
-        total = gradient.clone()
-        dist.all_reduce(total)
-        return total
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        summed = gradient.clone()
+        dist.all_reduce(summed)
+        return summed
 
 
-def total(tensor: torch.Tensor) -> torch.Tensor:
+def all_reduce_sum(tensor: torch.Tensor) -> torch.Tensor:
     """Sum of `tensor` over the processes, through which gradients flow.
 
     A loss of such sums is the same number in every process, and the mean over the processes of the gradients of the
     parameters, which DistributedDataParallel takes, is then its gradient.
     """
-    return _Total.apply(tensor) if world_size() > 1 else tensor
+    return _AllReduceSum.apply(tensor) if world_size() > 1 else tensor
 
 
-class SyncedBatchNorm(nn.modules.batchnorm._BatchNorm):
-    """Batch normalization with the statistics of the whole batch, also on the CPU, where torch's SyncBatchNorm does not run."""
+def place_network(
+    network: nn.Module, device: torch.device, *, memory_format: torch.memory_format = torch.preserve_format
+) -> nn.Module:
+    """The network on `device`, with batch normalization over the whole batch where several GPUs share it.
 
-    def _check_input_dim(self, inputs: torch.Tensor) -> None:
-        if inputs.ndim < 2:
-            raise ValueError(f"expected at least 2 dimensions, got {inputs.ndim}")
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Normalized (batch, channels, ...); in evaluation mode by the running statistics."""
-        self._check_input_dim(inputs)
-        if not self.training or world_size() == 1:
-            return super().forward(inputs)
-        over = (0, *range(2, inputs.ndim))
-        values = inputs.to(self.running_mean.dtype)  # half precision would lose the statistics
-        count = total(values.new_tensor(float(values.numel() // values.shape[1])))
-        mean = total(values.sum(over)) / count
-        shape = (1, -1, *(1,) * (inputs.ndim - 2))
-        centered = values - mean.view(shape)
-        variance = total((centered**2).sum(over)) / count
-        with torch.no_grad():
-            self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean.detach(), self.momentum)
-            self.running_var.lerp_(variance.detach() * count / (count - 1), self.momentum)
-        scale = torch.rsqrt(variance + self.eps) * self.weight
-        return (centered * scale.view(shape) + self.bias.view(shape)).to(inputs.dtype)
+    Call it before layers are grouped for the optimizer: batch-norm layers are replaced by `SyncBatchNorm` ones of the same
+    parameters and names.
+    """
+    network = network.to(device, memory_format=memory_format)
+    if world_size() > 1 and device.type == "cuda":
+        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    return network
 
 
-def synchronize_batch_norm(network: nn.Module) -> None:
-    """Let every batch-norm layer see the whole batch; layers, parameters and names in the state dict stay as they are."""
-    if world_size() == 1:
-        return
-    for module in network.modules():
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)):
-            module.__class__ = SyncedBatchNorm
+def batch_norm_note(network: nn.Module) -> str:
+    """What the log says of a network whose batch normalization is not synchronized; "" where there is nothing to say."""
+    if world_size() == 1 or not any(_normalizes_shards(module) for module in network.modules()):
+        return ""
+    return (
+        f"note: {world_size()} processes on the CPU: batch normalization uses the statistics of each process's part of a "
+        "batch, so the result differs from that of one process"
+    )
+
+
+def _normalizes_shards(module: nn.Module) -> bool:
+    return isinstance(module, nn.modules.batchnorm._BatchNorm) and not isinstance(module, nn.SyncBatchNorm)

@@ -24,7 +24,7 @@ class Task:
     """What is trained.
 
     Attributes:
-        network: The module; its parameters are trained in place.
+        network: The module, placed by `distributed.place_network`; its parameters are trained in place.
         layer_groups: Submodules ordered first to last, which together hold all parameters.
         batches: Function of a seed that gives the batches of one epoch: tensors, or tuples or dataclasses of tensors.
         steps: Batches an epoch.
@@ -82,7 +82,7 @@ def fit(
     """Train `task` through `stages`; a run that was killed goes on from its last finished epoch.
 
     Every epoch draws its randomness from (seed, stage, epoch) alone, so that an interrupted run ends as an uninterrupted one.
-    Started by `torchrun`, each process works on its part of every batch, and process 0 validates and writes.
+    Started by `torchrun`, each process computes its shard of every batch (see `distributed`), and rank 0 validates and writes.
 
     Args:
         task: What is trained.
@@ -112,11 +112,12 @@ class _Run:
         make_deterministic(task.precision.device)
         output.mkdir(parents=True, exist_ok=True)
         task.network.to(task.precision.device)
-        distributed.synchronize_batch_norm(task.network)
         self.checkpoint = Checkpoint(output)
-        self.view = EarlyView(output / "learning_curves.png", enabled=distributed.is_writer())
-        self.log = log if distributed.is_writer() else (lambda line: None)
+        self.view = EarlyView(output / "learning_curves.png", enabled=distributed.is_main_process())
+        self.log = log if distributed.is_main_process() else (lambda line: None)
         self.progress = self.checkpoint.load(task.network) or {"stage": 0, "epoch": 0, "best": None, "history": []}
+        if note := distributed.batch_norm_note(task.network):
+            self.log(note)
         distributed.barrier()
         if options.start_counts and not self.progress["history"]:
             self.finish_epoch({"stage": "start", "epoch": 0}, task, validate=True)
@@ -156,7 +157,7 @@ class _Run:
             progress.update(stage=number, epoch=epoch + 1)
             due = (epoch + 1) % options.validate_every == 0 or epoch + 1 == stage.epochs
             self.finish_epoch(record, task, validate=due)
-            if distributed.is_writer():
+            if distributed.is_main_process():
                 self.checkpoint.save(task.network, optimizer, scheduler, scaler, progress)
             self.view.show(progress["history"])
         progress.update(stage=number + 1, epoch=0)
@@ -166,11 +167,11 @@ class _Run:
         """Validate where it is due, keep the best state, and note and log the record."""
         if validate:
             if task.validate is not None:
-                record.update(distributed.told_by_writer(lambda: task.validate(task.network)))
+                record.update(distributed.broadcast_from_main(lambda: task.validate(task.network)))
             best = self.progress["best"]
             if best is None or "score" not in record or record["score"] > best:
                 self.progress["best"] = record.get("score")
-                if distributed.is_writer():
+                if distributed.is_main_process():
                     self.checkpoint.save_best(task.network)
         self.progress["history"].append(record)
         shown = {key: value for key, value in record.items() if not isinstance(value, list)}
@@ -217,8 +218,8 @@ class _Learner:
         self.task.network.train()
         for group in self.kept_in_evaluation:
             group.eval()
-        losses = [self.step(distributed.own_part(batch)) for batch in self.task.batches(seed)]
-        mean = distributed.total(torch.stack(losses).mean()) / distributed.world_size()
+        losses = [self.step(distributed.local_shard(batch)) for batch in self.task.batches(seed)]
+        mean = distributed.all_reduce_sum(torch.stack(losses).mean()) / distributed.world_size()
         return float(mean)
 
     def step(self, batch: Any) -> torch.Tensor:

@@ -63,7 +63,7 @@ def split_by_folds(
     """
     rows = [row for row in cohort if row.split != "test"]
     numbers = patient_folds(rows, folds, seed=seed)
-    if distributed.is_writer():
+    if distributed.is_main_process():
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream, lineterminator="\n")
@@ -77,5 +77,5 @@ def split_by_folds(
         inner = patient_folds(others, parts_of_others, seed=seed) if validation else [0] * len(others)
         of_case = {row.case_id: "validation" if n == 1 else "train" for row, n in zip(others, inner, strict=True)}
         new = (replace(row, split=of_case.get(row.case_id, "test")) for row in rows)
-        parts.append((fold, Cohort(cohort.path, tuple(new))))
+        parts.append((fold, replace(cohort, rows=tuple(new))))
     return parts

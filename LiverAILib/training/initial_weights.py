@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from LiverAILib.data.model import Model, load_model, network_state
+from LiverAILib.data.model import Model, load_model, mismatched_tensors, network_state
 from LiverAILib.errors import UserError
 
 
@@ -34,9 +34,7 @@ def start_from(network: nn.Module, model: Model, *, prefix: str = "") -> None:
     """
     state = network_state(model.state())
     given = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
-    own = network.state_dict()
-    faults = sorted(own.keys() ^ given.keys())
-    faults += [name for name in own.keys() & given.keys() if own[name].shape != given[name].shape]
+    faults = mismatched_tensors(network.state_dict(), given)
     if faults:
         raise UserError(
             f"--initial-weights {model.name}: {len(faults)} of its weights do not fit this network ({', '.join(faults[:3])}"

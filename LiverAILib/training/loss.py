@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from LiverAILib.networks.corn import conditional_terms
-from LiverAILib.training.distributed import total
+from LiverAILib.training.distributed import all_reduce_sum
 
 
 def cross_entropy(scores: torch.Tensor, labels: torch.Tensor, *, weights: torch.Tensor | None = None) -> torch.Tensor:
@@ -32,7 +32,7 @@ def corn_loss(logits: torch.Tensor, labels: torch.Tensor, *, weights: torch.Tens
 
 
 def _mean(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    return total((values * weights).sum()) / total(weights.sum())
+    return all_reduce_sum((values * weights).sum()) / all_reduce_sum(weights.sum())
 
 
 def merge_unknown_organs(log_probabilities: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
@@ -62,6 +62,6 @@ def dice_and_cross_entropy(logits: torch.Tensor, labels: torch.Tensor, known: to
     entropy = _mean(each, torch.ones_like(each))
     probabilities = log_probabilities[:, 1:].exp() * known[:, :, None, None]
     target = F.one_hot(labels, logits.shape[1]).permute(0, 3, 1, 2)[:, 1:].float()
-    overlap = 2 * total((probabilities * target).sum((0, 2, 3)))
-    sizes = total(probabilities.sum((0, 2, 3)) + target.sum((0, 2, 3)))
+    overlap = 2 * all_reduce_sum((probabilities * target).sum((0, 2, 3)))
+    sizes = all_reduce_sum(probabilities.sum((0, 2, 3)) + target.sum((0, 2, 3)))
     return entropy + (1 - (overlap + 1) / (sizes + 1)).mean()

@@ -71,14 +71,15 @@ def fine_tuning(epochs: int, *, max_lr: float | None = None) -> tuple[Stage, ...
     return (Stage("fine-tune", epochs, rate, rate),)
 
 
-def progressive_sizes(epochs: int, *, size: int) -> tuple[tuple[int, tuple[Stage, ...]], ...]:
-    """Short schedule of a classifier without pretrained weights: most epochs on small images, the last quarter at `size`.
+def progressive_sizes(epochs: int, *, size: int, max_lr: float = 1e-3) -> tuple[tuple[int, tuple[Stage, ...]], ...]:
+    """Short schedule of a classifier without pretrained weights: most epochs on small images, the last quarter at `size` with
+    three tenths of the learning rate.
 
     Returns:
         Image size and stages, one entry a run.
     """
     large = max(1, epochs // 4)
-    return ((size * 4 // 7, one_stage(max(1, epochs - large), 1e-3)), (size, one_stage(large, 3e-4)))
+    return ((size * 4 // 7, one_stage(max(1, epochs - large), max_lr)), (size, one_stage(large, 0.3 * max_lr)))
 
 
 def shortened(stages: Sequence[Stage], divisor: int) -> tuple[Stage, ...]:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from LiverAILib.data.cohort import CohortRow, read_cohort
-from LiverAILib.data.seen_cases import CARD_KEY, patient_checksum
+from LiverAILib.data.model_card import SEEN
+from LiverAILib.data.seen_cases import patient_checksum
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
 from Testing.conftest import ROOT
@@ -43,10 +44,10 @@ def run(tmp_path_factory) -> Path:
         lines.append(f"{case},p{number},,ct.nii.gz,labels.nii.gz#1,labels.nii.gz#4")
         folds.append([case, f"p{number}", str(number)])
         model = untrained_segmentation(folder / f"fold_{number}" / "model")
-        card = dict(model.card)
+        card = dict(model.card.entries)
         card["name"] = f"fold-{number}"
         others = {"patients": [patient_checksum(f"p{3 - number}")], "images": []}
-        card[CARD_KEY] = {"train": others, "validation": {"patients": [], "images": []}}
+        card[SEEN] = {"train": others, "validation": {"patients": [], "images": []}}
         (model.folder / "model.json").write_text(json.dumps(card))
     (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
     with (folder / "folds.csv").open("w", newline="") as stream:
@@ -61,7 +62,7 @@ def test_every_case_of_a_run_is_segmented_by_the_model_of_its_own_fold(truth, ru
 
 def test_a_model_that_has_seen_its_case_is_refused(truth, run, tmp_path):
     card = json.loads((run / "fold_1" / "model" / "model.json").read_text())
-    planted = {**card, CARD_KEY: {**card[CARD_KEY], "train": {"patients": [patient_checksum("p1")], "images": []}}}
+    planted = {**card, SEEN: {**card[SEEN], "train": {"patients": [patient_checksum("p1")], "images": []}}}
     (run / "fold_1" / "model" / "model.json").write_text(json.dumps(planted))
     try:
         with pytest.raises(UserError, match="p1"):

@@ -10,7 +10,7 @@ from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.image import Image
 
-HEADER = "case_id,patient_id,split,label,image:t2,mask:liver,age_years\n"
+HEADER = "case_id,patient_id,split,stage,image:t2,mask:liver,age_years\n"
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def write(folder, *lines: str, header: str = HEADER):
 def test_a_row_holds_its_files_label_and_covariates(folder):
     cohort = read_cohort(write(folder, "c1,p1,train,4,a.nii.gz,m.nrrd#3,61", "c2,p2,test,0,a.nii.gz,m.nrrd,"))
     first, second = cohort
-    assert (first.case_id, first.patient_id, first.split, first.label) == ("c1", "p1", "train", 4)
+    assert (first.case_id, first.patient_id, first.split, first.stage) == ("c1", "p1", "train", 4)
     assert first.covariates == {"age_years": "61"}
     assert second.covariates == {}
     image = first.read_image("t2", "MR")
@@ -51,8 +51,8 @@ def test_every_fault_is_named_by_line_and_column(folder):
         read_cohort(path)
     message = str(error.value)
     for fault in (
-        "line 3, column case_id: 'c1' stands twice",
-        "line 3, column label: '9'",
+        "line 3, column case_id: 'c1' is a duplicate",
+        "line 3, column stage: '9' is no stage 0-4",
         "line 3, column image:t2",
         "line 3, column mask:liver: there is nothing behind the '#'",
         "line 3, column split: patient 'p1'",
@@ -103,3 +103,60 @@ def test_a_hash_in_the_name_of_a_mask_file(folder):
     first, second = read_cohort(write(folder, "c1,p1,,,a.nii.gz,m#1.nrrd,", "c2,p2,,,a.nii.gz,m#1.nrrd#3,"))
     for row in (first, second):
         assert row.read_mask("liver", row.read_image("t2")).sum() == 12
+
+
+def test_a_stage_says_whether_there_is_cirrhosis_and_not_the_other_way_round(folder):
+    """A cohort whose largest stage is F1 has no case of cirrhosis, and one of yes and no has no stages."""
+    lines = ("c1,p1,train,1,a.nii.gz,,", "c2,p2,train,0,a.nii.gz,,", "c3,p3,train,,a.nii.gz,,")
+    stages = read_cohort(write(folder, *lines))
+    assert stages.check_labels() == "stage"
+    assert [row.stage for row in stages] == [1, 0, None]
+    assert [row.cirrhosis for row in stages] == [False, False, None]
+    yes_and_no = read_cohort(write(folder, *lines, header=HEADER.replace("stage", "cirrhosis")))
+    assert yes_and_no.check_labels() == "cirrhosis"
+    assert [row.stage for row in yes_and_no] == [None] * 3
+    assert [row.cirrhosis for row in yes_and_no] == [True, False, None]
+
+
+def test_every_stage_below_4_is_no_cirrhosis(folder):
+    lines = [f"c{stage},p{stage},train,{stage},a.nii.gz,," for stage in ("0", "F1", "s2", "F3", "S4")]
+    cohort = read_cohort(write(folder, *lines))
+    assert [row.stage for row in cohort] == [0, 1, 2, 3, 4]
+    assert [row.cirrhosis for row in cohort] == [False, False, False, False, True]
+
+
+@pytest.mark.parametrize("labels", [("0", "1"), ("0", "4")])
+def test_a_label_that_does_not_say_what_it_is_is_not_guessed(folder, labels):
+    """Not even where the largest one is no answer to yes or no; what needs no label does not ask."""
+    lines = [f"c{n},p{n},train,{label},a.nii.gz,," for n, label in enumerate(labels)]
+    path = write(folder, *lines, header=HEADER.replace("stage", "label"))
+    cohort = read_cohort(path)
+    assert [(row.stage, row.cirrhosis) for row in cohort] == [(None, None)] * 2
+    assert "label" not in cohort.rows[0].covariates
+    with pytest.raises(
+        UserError, match=r"Rename the column to stage .* or cirrhosis .*--labels stage or --labels cirr"
+    ):
+        cohort.check_labels()
+    assert read_cohort(path, labels="stage").rows[1].stage == int(labels[1])
+
+
+def test_labels_that_contradict_what_they_are_said_to_be_are_refused(folder):
+    line = "c1,p1,train,4,a.nii.gz,,"
+    for header in ("cirrhosis", "label"):
+        path = write(folder, line, header=HEADER.replace("stage", header))
+        with pytest.raises(UserError, match=f"line 2, column {header}: '4' is neither 0 nor 1"):
+            read_cohort(path, labels="cirrhosis")
+    with pytest.raises(UserError, match=r"--labels cirrhosis: the column stage of .* says otherwise"):
+        read_cohort(write(folder, line), labels="cirrhosis")
+    with pytest.raises(UserError, match="--labels yes: unknown"):
+        read_cohort(write(folder, line), labels="yes")
+    with pytest.raises(UserError, match="columns stage and cirrhosis: only one"):
+        read_cohort(write(folder, line + ",1", header=HEADER.replace("age_years", "age_years,cirrhosis")))
+
+
+def test_labels_of_another_kind_or_none_are_refused_where_they_are_needed(folder):
+    cohort = read_cohort(write(folder, "c1,p1,train,1,a.nii.gz,,", header=HEADER.replace("stage", "cirrhosis")))
+    with pytest.raises(UserError, match=r"the labels are cirrhosis \(0 or 1\), but stage \(0-4\) is needed"):
+        cohort.check_labels(["stage"])
+    with pytest.raises(UserError, match=r"no labels\. Add a column stage \(0-4\) or cirrhosis"):
+        read_cohort(write(folder, "c1,p1", header="case_id,patient_id\n")).check_labels()

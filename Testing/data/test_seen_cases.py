@@ -1,13 +1,16 @@
 """A model's card lists whom it has seen; evaluating on one of them is refused."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from LiverAILib.data.cohort import read_cohort
 from LiverAILib.data.fingerprint import hash_image
-from LiverAILib.data.seen_cases import CARD_KEY, Seen, joined, patient_checksum, seen_cases
+from LiverAILib.data.model_card import SEEN, ModelCard
+from LiverAILib.data.seen_cases import Seen, joined, patient_checksum, seen_cases
 from LiverAILib.errors import UserError
+from Testing.models import CARD
 from Testing.tiny_cohort import write_tiny_cohort
 
 
@@ -21,17 +24,18 @@ def rows(tmp_path_factory):
 @pytest.fixture(scope="module")
 def card(rows):
     """As it comes back from model.json."""
-    return json.loads(json.dumps({CARD_KEY: seen_cases(rows[:2], rows[2:3])}))
+    entries = {**CARD, SEEN: seen_cases(rows[:2], rows[2:3])}
+    return ModelCard.of(json.loads(json.dumps(entries)), Path("model.json"))
 
 
 def test_a_card_holds_checksums_and_no_identifier(card, rows):
-    assert "p0" not in json.dumps(card)
-    assert card[CARD_KEY]["train"]["patients"] == sorted(patient_checksum(name) for name in ("p0", "p1"))
-    assert hash_image(rows[2].read_image("t2")) in card[CARD_KEY]["validation"]["images"]
+    assert "p0" not in json.dumps(card.seen)
+    assert card.seen["train"]["patients"] == sorted(patient_checksum(name) for name in ("p0", "p1"))
+    assert hash_image(rows[2].read_image("t2")) in card.seen["validation"]["images"]
 
 
 def test_training_and_validation_patients_are_refused_and_others_are_not(card, rows):
-    seen = Seen.from_card(card)
+    seen = Seen.of(card)
     both = ("train", "validation")
     seen.refuse_patients(rows[3:], "m", splits=both)
     seen.refuse_patients(rows[2:], "m", splits=("train",))
@@ -42,19 +46,19 @@ def test_training_and_validation_patients_are_refused_and_others_are_not(card, r
 
 
 def test_a_training_image_under_another_name_is_refused(card, rows):
-    seen = Seen.from_card(card)
+    seen = Seen.of(card)
     seen.refuse_image(hash_image(rows[3].read_image("t2")), "c3", "m", splits=("train", "validation"))
     with pytest.raises(UserError, match="case renamed has the very voxels of a train case"):
         seen.refuse_image(hash_image(rows[0].read_image("t2")), "renamed", "m", splits=("train",))
 
 
 def test_a_model_that_goes_on_from_another_has_seen_its_patients_too(card, rows):
-    more = joined(card[CARD_KEY], seen_cases(rows[3:], [], images=False))
+    more = joined(card.seen, seen_cases(rows[3:], [], images=False))
     assert patient_checksum("p3") in more["train"]["patients"]
     assert patient_checksum("p0") in more["train"]["patients"]
-    assert more["validation"] == card[CARD_KEY]["validation"]
+    assert more["validation"] == card.seen["validation"]
 
 
 def test_a_card_that_says_nothing_is_not_known():
-    assert not Seen.from_card({}).known
-    assert Seen.from_card({CARD_KEY: seen_cases([], [])}).known
+    assert not Seen.of(ModelCard.of(CARD, Path("model.json"))).known
+    assert Seen.of(ModelCard.of({**CARD, SEEN: seen_cases([], [])}, Path("model.json"))).known

@@ -11,7 +11,8 @@ from LiverAILib.data.structures import LIVER
 from LiverAILib.explain.map_family import MapFamily
 from LiverAILib.explain.randomization import cascading_randomization
 from LiverAILib.methods.nowak2021.method import Nowak2021
-from LiverAILib.methods.nowak2021.view import PIPELINES, network_input, prepare_slice
+from LiverAILib.methods.nowak2021.settings import PIPELINES
+from LiverAILib.methods.nowak2021.view import network_input, prepare_slice
 from LiverAILib.simulation.t2_mr import simulate_t2_mr
 
 

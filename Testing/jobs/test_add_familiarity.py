@@ -36,7 +36,7 @@ def patient(number: int) -> Image:
 def cohort(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cohort")
     write_image(Image(LIVER.astype(np.uint8), SPACING), folder / "liver.nrrd")
-    lines = ["case_id,patient_id,split,label,image:t2,mask:liver"]
+    lines = ["case_id,patient_id,split,stage,image:t2,mask:liver"]
     for number in range(2 * FEWEST_VALIDATION):
         write_image(patient(number), folder / f"{number}.nii.gz")
         split = "train" if number % 2 else "validation"

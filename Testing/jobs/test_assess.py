@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from LiverAILib.data.case import Case
+from LiverAILib.data.structures import LIVER, SPLEEN
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.assess import Assessor, assess
 from Testing.conftest import reoriented
-from Testing.models import untrained_nowak2021, untrained_segmentation
+from Testing.models import untrained_nowak2021, untrained_segmentation, with_settings
 
 ALL_48 = [
     (axes, flips) for axes in itertools.permutations(range(3)) for flips in itertools.product((False, True), repeat=3)
@@ -160,7 +161,7 @@ def test_a_finer_map_explains_the_same_probabilities_in_the_same_place(assessor,
 def test_the_card_calibrates_the_probabilities_and_the_class_that_is_explained(model, phantom, intercept, called):
     image, mask = phantom
     calibration = {"segmented": {"intercept": intercept, "slope": 1.0}}
-    shifted = replace(model, card={**model.card, "settings": {**model.settings, "calibration": calibration}})
+    shifted = with_settings(model, calibration=calibration)
     case = Case({"t2": image}, masks={"liver": mask})
     plain, found = assess(case, model, device="cpu"), assess(case, shifted, device="cpu")
     assert found.predicted == found.heatmap.target == called
@@ -278,3 +279,21 @@ def test_canonical_masks_have_the_patients_right_on_the_left(phantom):
     canonical, _ = to_canonical(reoriented(image, (1, 2, 0), (True, False, True)))
     x = [(canonical.index_to_lps @ [i, 0, 0, 1])[0] for i in (0, 1)]
     assert x[1] > x[0]
+
+
+@pytest.mark.parametrize("liver_by", ["user", "network"])
+def test_where_masks_overlap_the_liver_wins(assessor, phantom, liver_by):
+    image, mask = phantom
+    given = {"liver": mask} if liver_by == "user" else {}
+    before = assessor.assess(Case({"t2": image}, masks=given)).segmentation.image.array
+    liver = before == LIVER.label
+    k, j, _ = np.argwhere(liver)[liver.sum() // 2]
+    box = np.zeros(liver.shape, np.uint8)
+    box[k, max(j - 3, 0) : j + 4, :] = 1
+    assert (box[liver] > 0).any()
+    assert (box[~liver] > 0).any()
+    spleen = mask.with_array(box)
+    for masks in ({"spleen": spleen, **given}, {**given, "spleen": spleen}):
+        after = assessor.assess(Case({"t2": image}, masks=masks)).segmentation.image.array
+        assert np.array_equal(after == LIVER.label, liver)
+        assert np.array_equal(after == SPLEEN.label, (box > 0) & ~liver)

@@ -11,7 +11,8 @@ from LiverAILib.cli import main
 from LiverAILib.data import fingerprint
 from LiverAILib.data.cohort import read_cohort
 from LiverAILib.data.model import save_model
-from LiverAILib.data.seen_cases import CARD_KEY, seen_cases
+from LiverAILib.data.model_card import SEEN
+from LiverAILib.data.seen_cases import seen_cases
 from LiverAILib.imaging.files import read_image, write_image
 from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.assess import Assessor
@@ -70,7 +71,7 @@ def test_scores_are_those_of_the_assessor_one_by_one(done, folder):
         assert float(row["score:full"]) == pytest.approx(
             assessment.outcomes["full"].probabilities["cirrhosis"], abs=1e-6
         )
-        assert row["label"] == ("cirrhosis" if test.row.label == 4 else "no cirrhosis")
+        assert row["label"] == ("cirrhosis" if test.row.stage == 4 else "no cirrhosis")
         volume = next(m.value for m in assessment.measurements if m.key == "liver_volume")
         assert float(row["score:small_liver_volume"]) == pytest.approx(-volume)
     assert [row["score:resident"] for row in rows] == list("0101011")
@@ -81,6 +82,24 @@ def test_scores_are_those_of_the_assessor_one_by_one(done, folder):
         "65 and above",
         "65 and above",
     ]
+
+
+def test_the_report_says_what_the_labels_are(done):
+    report = (done[1] / "report" / "report.html").read_text()
+    assert "Labels: fibrosis stages; F4 counts as cirrhosis, F0 to F3 as no cirrhosis." in report
+
+
+def test_labels_that_do_not_say_what_they_are_are_refused_before_any_work(folder, tmp_path, capsys):
+    """Stages of 0 and 1 only, under a name that does not say so: with the option there is no cirrhosis among them."""
+    stages = [number % 2 for number in range(4)]
+    manifest = write_tiny_cohort(tmp_path / "cohort", ("test",) * 4, stages, labels="label")
+    assert main(command(folder, tmp_path / "out", cohort=manifest)) == 2
+    assert "column label does not say whether it holds stages or cirrhosis" in capsys.readouterr().err
+    assert main(command(folder, tmp_path / "out", "--labels", "stage", cohort=manifest)) == 2
+    assert "all 4 cases are no cirrhosis" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main(command(folder, tmp_path / "out", "--labels", "cirrhosis", "--no-explain", cohort=manifest)) == 0
+    assert [row["label"] for row in predictions(tmp_path / "out")] == ["no cirrhosis", "cirrhosis"] * 2
 
 
 def test_a_failed_case_is_listed_counted_and_makes_exit_code_1(done):
@@ -105,7 +124,7 @@ def test_the_report_has_the_papers_tables_and_what_goes_beyond(done):
     families = {row["family"] for row in record["explanation"]["explanation_verdicts"]}
     assert families == {"segmented Grad-CAM", "full Grad-CAM"}
     card = (output / "report" / "model_card.md").read_text()
-    assert CARD_KEY not in card
+    assert SEEN not in card
 
 
 def test_a_second_run_takes_the_kept_cases_and_tries_the_failed_one_again(done, folder, monkeypatch):
@@ -198,7 +217,7 @@ def test_a_case_is_not_kept_after_an_input_was_replaced(folder, tmp_path, monkey
 def test_a_case_is_not_kept_for_another_segmentation_model_or_version(folder, tmp_path, monkeypatch):
     first = untrained_segmentation(tmp_path / "first" / "segmenter")
     weights = {name: value + 1e-3 if value.is_floating_point() else value for name, value in first.state().items()}
-    save_model(tmp_path / "second" / "segmenter", first.card, weights)
+    save_model(tmp_path / "second" / "segmenter", first.card.entries, weights)
     model = untrained_nowak2021(tmp_path / "classifier", segmentation_model="segmenter").folder
     test = read_subject(model).tests(read_cohort(folder / "cohort" / "manifest.csv"), "test")[0]
     settings = CaseSettings("network", explain=False)
@@ -218,7 +237,7 @@ def test_a_training_image_renamed_is_refused_when_it_is_met(folder, tmp_path, ca
     train = read_cohort(write_tiny_cohort(tmp_path / "train", ("train",)))
     model = untrained_nowak2021(tmp_path / "leaky")
     card = json.loads((model.folder / "model.json").read_text())
-    card[CARD_KEY] = seen_cases(train.rows, [])
+    card[SEEN] = seen_cases(train.rows, [])
     (model.folder / "model.json").write_text(json.dumps(card))
     lines = write_tiny_cohort(tmp_path / "test", ("test",) * 2, patients=["new", "other"]).read_text()
     (tmp_path / "test" / "manifest.csv").write_text(lines.replace("c0,", "renamed,"))

@@ -7,11 +7,13 @@ import json
 import pytest
 
 from LiverAILib.data.case import Case
+from LiverAILib.data.cohort import read_cohort
 from LiverAILib.data.seen_cases import patient_checksum
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import read_image
 from LiverAILib.jobs.assess import assess
 from LiverAILib.jobs.train import train
+from LiverAILib.methods.nowak2021.slices import class_label
 from LiverAILib.segmentation.predict import Segmenter
 from Testing.tiny_cohort import write_tiny_cohort
 
@@ -22,7 +24,7 @@ def test_a_trained_segmentation_model_segments_and_a_finished_run_is_not_trained
     lines = []
     settings = {**TINY, "name": "tiny", "seed": 3, "log": lines.append}
     model = train("segmentation", cohort, tmp_path / "run", **settings)
-    assert model.card["training"]["seed"] == 3
+    assert model.card.entries["training"]["seed"] == 3
     assert any("dice_liver" in line for line in lines)
     image = read_image(cohort.parent / "0.nii.gz")
     segmentation, _ = Segmenter(model, device="cpu").segment(image)
@@ -82,3 +84,23 @@ def test_options_that_cannot_work_are_refused_in_one_line(cohort, tmp_path, opti
     with pytest.raises(UserError, match=message) as caught:
         train("nowak2021", cohort, tmp_path / "run", log=lambda line: None, **options)
     assert "\n" not in str(caught.value)
+
+
+def test_labels_that_do_not_say_what_they_are_are_refused_before_any_work(tmp_path):
+    manifest = write_tiny_cohort(tmp_path / "cohort", labels="label")
+    with pytest.raises(UserError, match="column label does not say whether it holds stages or cirrhosis"):
+        train("nowak2021", manifest, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_stages_of_0_and_1_hold_no_cirrhosis_to_train_on(tmp_path):
+    """A cohort of early stages is not taken for one of cirrhosis yes and no."""
+    manifest = write_tiny_cohort(tmp_path / "cohort", stages=[0, 1, 0, 1, 0, 1])
+    with pytest.raises(UserError, match="the training cases are all of one class"):
+        train("nowak2021", manifest, tmp_path / "run", log=lambda line: None)
+
+
+def test_all_stages_below_f4_are_no_cirrhosis_to_a_model_of_two_classes(tmp_path):
+    rows = read_cohort(write_tiny_cohort(tmp_path, ("train",) * 5, stages=[0, 1, 2, 3, 4])).rows
+    assert [class_label(row, ("no cirrhosis", "cirrhosis")) for row in rows] == [0, 0, 0, 0, 1]
+    assert [class_label(row, ("F0", "F1", "F2", "F3", "F4")) for row in rows] == [0, 1, 2, 3, 4]

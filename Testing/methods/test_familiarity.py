@@ -98,9 +98,8 @@ def test_new_familiar_cases_exceed_the_threshold_as_rarely_as_promised(rng):
 def test_what_a_model_stores_gives_the_same_distances(rng, tmp_path):
     features, validation = rng.normal(size=(60, 80)), rng.normal(size=(20, 80))
     fitted = fit_familiarity(features, validation, labels=np.arange(60) % 2)
-    card = dict.fromkeys(
-        ("name", "method", "description", "modality", "classes", "settings", "training_data", "license"), ""
-    )
+    card = dict.fromkeys(("name", "method", "description", "training_data", "license"), "none")
+    card |= {"modality": ["MR"], "classes": ["no", "yes"], "settings": {}}
     model = save_model(tmp_path / "model", card, fitted.state("familiarity.full."), storage="int8")
     found = read_familiarity(model.state(), "familiarity.full.")
     np.testing.assert_array_equal(found.score(validation), fitted.score(validation))
@@ -169,7 +168,7 @@ def test_an_assessment_warns_of_an_unfamiliar_input_with_its_figures(tmp_path):
         center = pooled.pooled if pipeline == "full" else pooled.pooled + 1
         near = center + 0.01 * rng.normal(size=(12, 2048))
         state |= fit_familiarity(near[:8], near[8:]).state(f"{FAMILIARITY}.{pipeline}.")
-    card = {key: value for key, value in plain.card.items() if key != "weights"}
+    card = {key: value for key, value in plain.card.entries.items() if key != "weights"}
     fitted = save_model(tmp_path / "fitted", card, state, storage="float32")
     found = _examine(Nowak2021(load_model(fitted.folder), torch.device("cpu")), image, segmentation)
     assert not found.outcomes["full"].familiarity.unfamiliar
@@ -202,7 +201,7 @@ def test_a_volume_is_judged_by_the_mean_of_its_windows(tmp_path, away, unfamilia
     [center] = pooled_stack_features(method.network, data, method.settings)
     near = center + away + 0.01 * np.random.default_rng(2).normal(size=(50, len(center)))
     state = {**plain.state(), **fit_familiarity(near[:30], near[30:]).state(f"{FAMILIARITY}.abdomen.")}
-    card = {key: value for key, value in plain.card.items() if key != "weights"}
+    card = {key: value for key, value in plain.card.entries.items() if key != "weights"}
     fitted = Yin2021(save_model(tmp_path / "fitted", card, state, storage="float32"), torch.device("cpu"))
     found = fitted.examine(Case({"ct": image}), segmentation, request=AssessmentRequest(), clock=lambda step: None)
     assert found.outcomes["abdomen"].familiarity.unfamiliar is unfamiliar

@@ -11,7 +11,7 @@ from LiverAILib.data.model import save_model
 from LiverAILib.data.structures import STRUCTURES
 from LiverAILib.imaging.image import Image
 from LiverAILib.segmentation.predict import Segmenter
-from Testing.models import untrained_segmentation
+from Testing.models import untrained_segmentation, with_settings
 
 BRIGHTNESS = {0: 0.2, 1: 0.45, 2: 0.65, 3: 0.65, 4: 0.85}
 """Scaled intensity of background and organs; the two kidneys look the same, and the network calls both right."""
@@ -30,9 +30,7 @@ def planted_segmenter(folder: Path, *, views: int = 1, **settings) -> Segmenter:
     """A segmenter whose network is `ByBrightness`; `settings` go into the model's card."""
     model = untrained_segmentation(folder / "planted")
     if settings:
-        model = save_model(
-            folder / "planted", {**model.card, "settings": {**model.settings, **settings}}, model.state()
-        )
+        model = save_model(folder / "planted", with_settings(model, **settings).card.entries, model.state())
     segmenter = Segmenter(model, device="cpu", views=views)
     segmenter.network = ByBrightness()
     return segmenter

@@ -42,7 +42,7 @@ def test_manifest_names_files_that_exist_and_fit(manifest):
         lobes = [masks[f"mask:{name}"] for name in ("right_lobe", "left_lobe", "caudate")]
         assert np.array_equal(sum(lobe.astype(int) for lobe in lobes), masks["mask:liver"])  # they share out the liver
         record = json.loads((manifest.parent / row["case_id"] / "parameters.json").read_text(encoding="utf-8"))
-        assert record["stage"] == int(row["label"])
+        assert record["stage"] == int(row["stage"])
         assert record["caudate_level"] == int(row["caudate_level"])
         assert row["scanner"].startswith("simulated-")
         assert 18 <= int(row["age_years"]) <= 90
@@ -122,13 +122,13 @@ def test_a_ct_cohort_has_the_same_patients_under_another_role(tmp_path):
     rows = read_cohort(manifest).rows
     assert [sorted(row.images) for row in rows] == [["ct"], ["ct"]]
     for row in rows:
-        image = row.read_image("ct")
+        image = row.read_image("ct", "CT")
         assert image.modality == "CT"
         assert image.size[:2] == (64, 64)
         assert 345 < image.size[0] * image.spacing[0] < 405
         assert row.read_mask("liver", image).any()
         assert row.covariates["scanner"].startswith("simulated-CT-")
-    assert [row.label for row in rows] == assign_stages(2, seed=11)
+    assert [row.stage for row in rows] == assign_stages(2, seed=11)
 
 
 @pytest.mark.parametrize("wrong", [{"modality": "pet"}, {"matrix": 20}])

@@ -90,7 +90,7 @@ def untrained_model(tmp_path_factory) -> Path:
     import torch
 
     from LiverAILib.data.model import save_model
-    from LiverAILib.methods.nowak2021.method import CLASSES
+    from LiverAILib.methods.nowak2021.settings import CLASSES
     from LiverAILib.networks.classifier import ResNet50Classifier
 
     torch.manual_seed(0)

@@ -18,7 +18,7 @@ from Testing.tiny_cohort import write_tiny_cohort
 def rows():
     """Thirty patients, every third with a second case, every fifth with cirrhosis."""
     numbers = sorted([*range(30), *range(0, 30, 3)])
-    return [CohortRow(f"c{i}", f"p{n}", label=4 * (n % 5 == 0)) for i, n in enumerate(numbers)]
+    return [CohortRow(f"c{i}", f"p{n}", label=4 * (n % 5 == 0), label_kind="stage") for i, n in enumerate(numbers)]
 
 
 def test_a_patient_stands_in_one_fold_and_each_fold_has_its_share_of_the_classes(rows):
@@ -28,7 +28,7 @@ def test_a_patient_stands_in_one_fold_and_each_fold_has_its_share_of_the_classes
     for row, number in zip(rows, numbers, strict=True):
         assert by_patient.setdefault(row.patient_id, number) == number
     for fold in (1, 2, 3):
-        positive = sum(row.label == 4 for row, number in zip(rows, numbers, strict=True) if number == fold)
+        positive = sum(bool(row.cirrhosis) for row, number in zip(rows, numbers, strict=True) if number == fold)
         assert 2 <= positive <= 3  # of eight
     assert numbers == patient_folds(rows, 3, seed=1)
     assert numbers != patient_folds(rows, 3, seed=2)
@@ -75,16 +75,16 @@ def test_more_cases_train_every_fold_and_are_never_tested(tmp_path):
     models = train("segmentation", cohort, tmp_path / "run", folds=2, validation=False, also_train=other, **tiny)
     (extra,) = read_cohort(other)
     for model in models:
-        assert model.card["training"]["cases"] == {"train": 3, "validation": 0, "test": 2}
+        assert model.card.entries["training"]["cases"] == {"train": 3, "validation": 0, "test": 2}
         with pytest.raises(UserError, match="patients that it has seen"):
-            Seen.from_card(model.card).refuse_patients([extra], model.name, splits=("train",))
+            Seen.of(model.card).refuse_patients([extra], model.name, splits=("train",))
     assert "x" not in (tmp_path / "run" / "folds.csv").read_text()
 
 
 def test_more_cases_of_a_patient_of_the_cohort_are_refused(tmp_path):
     cohort = write_tiny_cohort(tmp_path / "own", [""] * 4, patients=["a", "b", "c", "d"])
     other = write_tiny_cohort(tmp_path / "other", ["train"], patients=["b"])
-    with pytest.raises(UserError, match=r"patient b stands in .* too, and may be tested there"):
+    with pytest.raises(UserError, match=r"patient b is in .* too, and may be tested there"):
         train("segmentation", cohort, tmp_path / "run", folds=2, also_train=other)
 
 
@@ -104,7 +104,7 @@ def test_a_run_of_folds_leaves_a_model_each_that_never_saw_its_own_cases(tmp_pat
     for fold, model in enumerate(models, 1):
         own = [rows[line["case_id"]] for line in table if line["fold"] == str(fold)]
         others = [rows[line["case_id"]] for line in table if line["fold"] != str(fold)]
-        seen = Seen.from_card(model.card)
+        seen = Seen.of(model.card)
         seen.refuse_patients(own, model.name, splits=("train", "validation"))
         with pytest.raises(UserError, match="a model is not evaluated on patients that it has seen"):
             seen.refuse_patients(others, model.name, splits=("train", "validation"))

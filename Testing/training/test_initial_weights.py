@@ -40,8 +40,8 @@ def test_fine_tuning_begins_at_the_model_and_says_so(cohort, tmp_path):
     before, after = model.state(), tuned.state()
     for name in (n for n in before if "running_" not in n and "num_batches" not in n):
         torch.testing.assert_close(after[name], before[name], msg=name)
-    assert tuned.card["training"]["initial_weights"] == {"name": "model", "sha256": model.checksum}
-    assert tuned.card["training"]["schedule"] == "fine-tune"
+    assert tuned.card.entries["training"]["initial_weights"] == {"name": "model", "sha256": model.checksum}
+    assert tuned.card.entries["training"]["schedule"] == "fine-tune"
 
 
 def test_a_segmentation_model_is_trained_further(cohort, tmp_path):
@@ -57,7 +57,7 @@ def test_a_segmentation_model_is_trained_further(cohort, tmp_path):
     tuned = train("segmentation", cohort, tmp_path / "run", log=lambda line: None, **arguments)
     stem = "encoder.conv1.weight"
     torch.testing.assert_close(tuned.state()[stem], model.state()[stem], atol=1e-3, rtol=1e-2)
-    assert tuned.card["training"]["initial_weights"]["sha256"] == model.checksum
+    assert tuned.card.entries["training"]["initial_weights"]["sha256"] == model.checksum
 
 
 def test_a_model_that_does_not_fit_is_refused(cohort, tmp_path):

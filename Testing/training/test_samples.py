@@ -72,7 +72,7 @@ def test_synthetic_contrast_keeps_the_tissues_apart_but_not_their_brightness():
 
 
 def test_batches_hold_both_classes_equally_and_nothing_outside_the_mask(cohort):
-    data = load_slices(read_cohort(cohort).split("train"), "segmented", staged=True, neighbors=1)
+    data = load_slices(read_cohort(cohort).split("train"), "segmented", neighbors=1)
     assert len(data.labels) == 12
     images, labels = next(iter(batches(data, batch_size=8, steps=1, size=64)(0)))
     assert labels.tolist().count(1) == 4

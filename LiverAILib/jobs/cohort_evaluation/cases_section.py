@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from LiverAILib.data.cohort import Cohort
 from LiverAILib.data.seen_cases import Seen
@@ -18,9 +18,9 @@ def cases_addition(results: Sequence[CaseResult], labels: Labels) -> Addition:
     """Which cases were assessed, failed, or came with warnings, and how good their masks were."""
     failed = [one for one in results if one.error]
     good = [one for one in results if not one.error]
-    text = [f"{len(good)} of {len(results)} cases were assessed."]
+    text = [f"{len(good)} of {len(results)} cases were assessed.", labels.text]
     if failed:
-        right = sum(one.record["predicted"][one.record["primary"]] == labels.of_row(one.test.row) for one in good)
+        right = sum(labels.called(_primary(one)) == labels.of_row(one.test.row) for one in good)
         text.append(
             f"The failed cases are in no other number of this report. Counted as wrong, the accuracy of the most probable class "
             f"is {right / len(results):.3f} ({right}/{len(results)})."
@@ -53,6 +53,11 @@ def cases_addition(results: Sequence[CaseResult], labels: Labels) -> Addition:
     return Addition("cases", Section("Cases", tuple(text), tuple(tables)), record)
 
 
+def _primary(one: CaseResult) -> Mapping[str, float]:
+    """Probabilities of the primary pipeline."""
+    return one.record["pipelines"][one.record["primary"]]
+
+
 def cohort_warnings(who: Subject, cohort: Cohort, results: Sequence[CaseResult], settings: CohortSettings) -> list[str]:
     """Warnings to read before the numbers."""
     found = []
@@ -61,11 +66,11 @@ def cohort_warnings(who: Subject, cohort: Cohort, results: Sequence[CaseResult],
         found.append(f"{failed} of {len(results)} cases could not be assessed; they are listed under Cases.")
     if who.first.simulated:
         found.append("The model was trained on simulated cases only: these numbers say nothing about real patients.")
-    if any(not Seen.from_card(model.card).known for model in who.models.values()):
+    if any(not Seen.of(model.card).known for model in who.models.values()):
         found.append(
             "The model's card does not list the patients that it was trained on: that none of them is tested here is not known."
         )
-    if any(who.first.settings.get("calibration", {}).values()):
+    if any(who.first.card.calibration.values()):
         found.append(
             "The card's calibration is in all probabilities already: what is found under Calibration comes on top of it."
         )

@@ -14,6 +14,7 @@ class CohortSettings:
     Attributes:
         split: Split of the cases that a single model is tested on; "" takes all cases.
         masks: "network" (as Nowak 2021) or "given" (the manifest's).
+        labels: What the column "label" of the manifest holds, "stage" or "cirrhosis" (see `read_cohort`).
         explain: Add tables and pictures of the explanations.
         heatmap: How the heat maps are made, as `assess` takes it.
         checked_cases: Cases for the checks of faithfulness; 0: none.
@@ -25,6 +26,7 @@ class CohortSettings:
 
     split: str = "test"
     masks: str = "network"
+    labels: str | None = None
     explain: bool = True
     heatmap: str = GRAD_CAM
     checked_cases: int = 12

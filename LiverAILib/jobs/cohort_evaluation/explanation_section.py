@@ -44,7 +44,7 @@ def explanation_addition(
     if not any(one.arrays for one in results):
         return None
     cases = (case for one in results for case in one.explained(labels.of_row(one.test.row)))
-    compared = (labels.classes[0], labels.classes[-1])
+    compared = (labels.model_classes[0], labels.model_classes[-1])
     report = explanation_report(cases, faithfulness, compared=compared)
     found = report.tables()
     order = [*(name for name in TITLES if name in found), *(name for name in found if name not in TITLES)]
@@ -117,7 +117,7 @@ def _pictures(results: Sequence[CaseResult], labels: Labels, report: Explanation
     for number, pipeline in enumerate(dict.fromkeys(group.pipeline for group in report.groups)):
         for scale in SCALES:
             found = box_plot_data(report.groups, pipeline=pipeline, scale=scale)
-            groups = {name: found[name] for name in labels.classes if name in found}
+            groups = {name: found[name] for name in labels.model_classes if name in found}
             if not groups:
                 continue
             test = next((one for one in report.tests if (one.pipeline, one.scale) == (pipeline, scale)), None)
@@ -151,7 +151,8 @@ def _overlays(results: Sequence[CaseResult], labels: Labels) -> list[Picture]:
 def right_and_wrong(one: CaseResult, labels: Labels) -> str:
     """The group of a case in Nowak 2021's figure 4; for stages the true stage and whether it was met."""
     record, truth = one.record, labels.of_row(one.test.row)
-    right = record["predicted"][record["primary"]] == truth
+    called = {name: labels.called(probabilities) for name, probabilities in record["pipelines"].items()}
+    right = called[record["primary"]] == truth
     if labels.stages:
         return f"{truth}, {'correct' if right else 'wrong'}"
     calls = {name: cell for name, cell in one.test.row.covariates.items() if name.startswith(READER)}
@@ -162,7 +163,7 @@ def right_and_wrong(one: CaseResult, labels: Labels) -> str:
         return NOWAK_GROUPS[4] if any(reader_right) else "f  method wrong"
     if reader_right and not all(reader_right):
         return NOWAK_GROUPS[2]
-    if any(record["predicted"][name] != truth for name in others):
+    if any(called[name] != truth for name in others):
         return NOWAK_GROUPS[3]
     return NOWAK_GROUPS[positive]
 

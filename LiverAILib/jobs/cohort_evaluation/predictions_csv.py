@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from LiverAILib.data.cohort import Cohort, CohortRow
+from LiverAILib.data.label_kinds import STAGES
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.report.score_columns import STAGE
 from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult
@@ -17,46 +18,84 @@ from LiverAILib.whole_file import whole_file
 SUBGROUPS = ("scanner", "site", "sex", "age_group")
 AGE_BANDS = ((50, "below 50"), (65, "50 to 64"), (200, "65 and above"))
 READER = "reader:"
+NO_OR_CIRRHOSIS = ("no cirrhosis", "cirrhosis")
 
 
 @dataclass(frozen=True)
 class Labels:
-    """How the labels of a cohort become classes of a model.
+    """The classes in which a model's answers and a cohort's labels are compared.
+
+    A model of stages on stages: the stages. In all other cases cirrhosis or not: of stages, on either side, that is F4 against
+    the rest.
 
     Attributes:
-        classes: Classes of the model.
-        staged: True where the cohort's labels are stages 0-4 rather than 0/1.
+        model_classes: Classes of the model.
+        kind: What the cohort's labels are, one of `LABEL_KINDS`.
     """
 
-    classes: tuple[str, ...]
-    staged: bool
+    model_classes: tuple[str, ...]
+    kind: str
 
     @classmethod
     def of(cls, classes: Sequence[str], cohort: Cohort) -> Labels:
-        """For the classes of a model and a cohort."""
-        return cls(tuple(classes), any((row.label or 0) > 1 for row in cohort.rows))
+        """For the classes of a model and a cohort.
+
+        Raises:
+            UserError: The manifest does not say what its labels are.
+        """
+        return cls(tuple(classes), cohort.check_labels())
+
+    @property
+    def staging_model(self) -> bool:
+        """Whether the model's classes are stages."""
+        return len(self.model_classes) > 2 and all(STAGE.match(name) for name in self.model_classes)
 
     @property
     def stages(self) -> bool:
-        """Whether the model's classes are stages."""
-        return len(self.classes) > 2 and all(STAGE.match(name) for name in self.classes)
+        """Whether stages are compared, and not cirrhosis."""
+        return self.staging_model and self.kind == STAGES
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The compared classes, negative first."""
+        return NO_OR_CIRRHOSIS if self.staging_model and not self.stages else self.model_classes
+
+    @property
+    def text(self) -> str:
+        """What is compared, for the report."""
+        if self.stages:
+            return "Labels: fibrosis stages, against the stages of the model."
+        if self.kind == STAGES:
+            return f"Labels: fibrosis stages; F4 counts as {self.classes[1]}, F0 to F3 as {self.classes[0]}."
+        if self.staging_model:
+            return f"Labels: cirrhosis or not; of the model's stages only {self.model_classes[-1]} against the rest is tested."
+        return "Labels: cirrhosis or not."
 
     def of_row(self, row: CohortRow) -> str:
-        """The true class of a case: its stage, or, for a model of two classes, cirrhosis (F4) or not.
+        """The true class of a case: its stage, or cirrhosis or not.
 
         Raises:
-            UserError: The case has no label, or one that the model does not know.
+            UserError: The case has no label.
         """
-        if row.label is None:
+        if row.cirrhosis is None:
             raise UserError(
-                f"case {row.case_id}: no label in the manifest, so it cannot be evaluated. Fill the column label."
+                f"case {row.case_id}: no label in the manifest, so it cannot be evaluated. Fill the column {self.kind}."
             )
-        if not self.stages:
-            positive = row.label == 4 if self.staged else row.label > 0
-            return self.classes[int(positive)]
-        if row.label >= len(self.classes):
-            raise UserError(f"case {row.case_id}: label {row.label} is none of the model's {', '.join(self.classes)}.")
-        return self.classes[row.label]
+        if self.stages and row.stage is not None:
+            return self.classes[row.stage]
+        return self.classes[int(row.cirrhosis)]
+
+    def of_probabilities(self, probabilities: Mapping[str, float]) -> dict[str, float]:
+        """Probability of each compared class from those of the model's classes."""
+        if self.classes == self.model_classes:
+            return {name: probabilities[name] for name in self.model_classes}
+        positive = probabilities[self.model_classes[-1]]
+        return dict(zip(self.classes, (1 - positive, positive), strict=True))
+
+    def called(self, probabilities: Mapping[str, float]) -> str:
+        """The most probable of the compared classes."""
+        compared = self.of_probabilities(probabilities)
+        return max(compared, key=compared.__getitem__)
 
 
 def age_group(row: CohortRow) -> str:
@@ -111,11 +150,11 @@ def write_predictions(path: Path, results: Sequence[CaseResult], labels: Labels)
         cells: dict[str, object] = {"case_id": row.case_id, "patient_id": row.patient_id, "label": labels.of_row(row)}
         if one.test.fold:
             cells["fold"] = one.test.fold
-        for name, value in record["pipelines"][record["primary"]].items():
+        for name, value in labels.of_probabilities(record["pipelines"][record["primary"]]).items():
             cells[f"score:{name}"] = f"{value:.8f}"
         for pipeline, probabilities in record["pipelines"].items():
             if pipeline != record["primary"]:
-                cells |= _scores(pipeline, probabilities, labels)
+                cells |= _scores(pipeline, labels.of_probabilities(probabilities), labels)
         cells |= {f"score:{name}": _reader_call(row, name, labels) for name in readers}
         cells |= {f"score:{name}": record["baselines"].get(name, "") for name in baselines}
         cells |= {name: _subgroup(row, name) for name in groups}

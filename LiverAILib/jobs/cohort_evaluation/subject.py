@@ -74,7 +74,7 @@ class Subject:
             )
         splits = ("train", "validation")
         if not other_patients:
-            Seen.from_card(self.first.card).refuse_patients(rows, self.first.name, splits=splits)
+            Seen.of(self.first.card).refuse_patients(rows, self.first.name, splits=splits)
         return [Assignment(row, self.first) for row in rows]
 
     def calibration(
@@ -98,7 +98,7 @@ class Subject:
                 "temperatures and prediction sets are fitted on is not tested with them. Mend the column split."
             )
         if not other_patients:
-            Seen.from_card(self.first.card).refuse_patients(rows, self.first.name, splits=("train",))
+            Seen.of(self.first.card).refuse_patients(rows, self.first.name, splits=("train",))
         return [Assignment(row, self.first) for row in rows]
 
     def _held_out(self, cohort: Cohort) -> list[Assignment]:
@@ -120,7 +120,7 @@ class Subject:
             tests.append(Assignment(row, self.models[fold], fold))
         for fold, model in self.models.items():
             own = [test.row for test in tests if test.fold == fold]
-            Seen.from_card(model.card).refuse_patients(own, model.name, splits=("train", "validation"))
+            Seen.of(model.card).refuse_patients(own, model.name, splits=("train", "validation"))
         return tests
 
 

@@ -14,7 +14,7 @@ import torch
 
 from LiverAILib.data.assessment import Segmentation
 from LiverAILib.data.case import Case
-from LiverAILib.data.model import FAMILIARITY, Model
+from LiverAILib.data.model import FAMILIARITY, Model, load_network
 from LiverAILib.data.outcome import GRAD_CAM, Classification, InputFamiliarity
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.structures import LIVER
@@ -25,13 +25,11 @@ from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.methods.base import Clock, Examination, Method
 from LiverAILib.methods.familiarity import PooledFeatures, familiarity_warnings, read_familiarity
 from LiverAILib.methods.nowak2021 import SPEC
+from LiverAILib.methods.nowak2021.settings import Nowak2021Settings
 from LiverAILib.methods.nowak2021.slice_choice import choose_slice
 from LiverAILib.methods.nowak2021.view import SliceView
 from LiverAILib.networks.classifier import ResNet50Classifier
 
-CLASSES = ("no cirrhosis", "cirrhosis")
-STAGES = ("F0", "F1", "F2", "F3", "F4")
-"""Classes of a model that goes beyond the paper: fibrosis stages."""
 SCALE = "raw: score of the class a feature position, not scaled between images"
 ZERO = "no evidence for the class in the chosen slice's network input; not computed elsewhere"
 
@@ -51,12 +49,12 @@ class Nowak2021(Method):
 
     def __init__(self, model: Model, device: torch.device) -> None:
         super().__init__(model, device)
+        self.settings = Nowak2021Settings.from_card(model.card)
         state = model.state()
         self.networks = {}
-        for pipeline in model.settings["pipelines"]:
-            network = ResNet50Classifier(len(model.classes), head=model.settings.get("head", "softmax"))
-            prefix = pipeline + "."
-            network.load_state_dict({k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)})
+        for pipeline in self.settings.pipelines:
+            network = ResNet50Classifier(len(model.classes), head=self.settings.head)
+            load_network(model, network, state, prefix=f"{pipeline}.")
             self.networks[pipeline] = network.eval().requires_grad_(False).to(device)
         self.familiarity = {name: read_familiarity(state, f"{FAMILIARITY}.{name}.") for name in self.networks}
         self._remembered: dict[tuple[str, str, str | None, str], _Explained] = {}
@@ -80,13 +78,13 @@ class Nowak2021(Method):
                 liver[position],
                 position,
                 pipeline=pipeline,
-                size=self.model.settings["image_size"],
+                size=self.settings.image_size,
+                margin=self.settings.liver_margin,
             )
             outcomes[pipeline], views[pipeline] = self._run(view, request), (view,)
             clock(f"classify_and_explain_{pipeline}")
         unfamiliar = familiarity_warnings({name: outcome.familiarity for name, outcome in outcomes.items()})
-        primary = self.model.settings["primary_pipeline"]
-        return Examination(outcomes, primary, views, chosen, (*warnings, *unfamiliar))
+        return Examination(outcomes, self.settings.primary_pipeline, views, chosen, (*warnings, *unfamiliar))
 
     def _run(self, view: SliceView, request: AssessmentRequest) -> Classification:
         explained = self._classify(view, request)
@@ -106,7 +104,7 @@ class Nowak2021(Method):
         checksum = hashlib.sha256(view.prepared.numpy().tobytes()).hexdigest()
         key = (pipeline, checksum, request.target_class, request.heatmap)
         if key not in self._remembered:
-            calibration = self.model.settings.get("calibration", {}).get(pipeline, {})
+            calibration = self.settings.calibration.get(pipeline, {})
 
             def predicted(scores: torch.Tensor) -> torch.Tensor:
                 return torch.from_numpy(apply_parameters(scores.float().cpu(), calibration).argmax(1))

@@ -14,8 +14,8 @@ from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.methods.nowak2021 import SPEC
 from LiverAILib.methods.nowak2021.caudate_level import caudate_level
-from LiverAILib.methods.nowak2021.method import CLASSES, STAGES
-from LiverAILib.methods.nowak2021.view import IMAGE_SIZE, SliceView, network_input
+from LiverAILib.methods.nowak2021.settings import CLASSES, IMAGE_SIZE
+from LiverAILib.methods.nowak2021.view import SliceView, network_input
 from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.training.augmentation import Geometry, Intensity, change_intensity, random_grid, warp
 from LiverAILib.training.balance import sampler
@@ -34,40 +34,33 @@ class SliceSet:
     cases: torch.Tensor
 
 
-def class_label(row: CohortRow, classes: Sequence[str], *, staged: bool) -> int:
+def class_label(row: CohortRow, classes: Sequence[str]) -> int:
     """Number of the case's class.
 
     Args:
         row: The case.
-        classes: `CLASSES`, where 1 is cirrhosis: stage 4 where the cohort holds stages, else the label itself; or `STAGES`.
-        staged: Whether labels of the cohort are stages (see `is_staged`).
+        classes: `CLASSES`, where 1 is cirrhosis (stage 4 where the cohort has stages), or `STAGES`.
 
     Raises:
         UserError: The case has no label, or stages are asked of a cohort without them.
     """
-    if row.label is None:
+    if row.cirrhosis is None:
         raise UserError(
-            f"case {row.case_id}: no label in the manifest. Training needs a stage 0-4, or 0/1 for cirrhosis."
+            f"case {row.case_id}: no label in the manifest. Fill the column stage (0-4) or cirrhosis (0 or 1)."
         )
-    if len(classes) == len(STAGES):
-        if not staged:
-            raise UserError(
-                "--classes stages: the labels of the manifest are 0/1. Give stages 0-4, or leave the option out."
-            )
-        return row.label
-    return int(row.label == 4) if staged else int(row.label > 0)
-
-
-def is_staged(rows: Sequence[CohortRow]) -> bool:
-    """Whether the labels are stages 0-4 rather than 0/1."""
-    return any((row.label or 0) > 1 for row in rows)
+    if len(classes) == 2:
+        return int(row.cirrhosis)
+    if row.stage is None:
+        raise UserError(
+            "--classes stages: the manifest says cirrhosis or not. Give a column stage (0-4), or leave the option out."
+        )
+    return row.stage
 
 
 def load_slices(
     rows: Sequence[CohortRow],
     pipeline: str,
     *,
-    staged: bool,
     classes: Sequence[str] = CLASSES,
     neighbors: int = 0,
     segmenter: Segmenter | None = None,
@@ -78,7 +71,6 @@ def load_slices(
     Args:
         rows: Cases with role t2 and a mask of the liver, which chooses the level.
         pipeline: "segmented" or "full".
-        staged: Whether labels are stages (see `class_label`).
         classes: `CLASSES` or `STAGES`.
         neighbors: Further slices on either side, so that the network sees what a choice one slice off gives.
         segmenter: Its masks cut the liver out, instead of the manifest's.
@@ -101,7 +93,7 @@ def load_slices(
                 continue
             view = SliceView.of(image, canonical, order, mask, position, pipeline=pipeline, size=size)
             slices.append(view.prepared.half())
-            labels.append(class_label(row, classes, staged=staged))
+            labels.append(class_label(row, classes))
             cases.append(number)
     return SliceSet(torch.stack(slices), torch.tensor(labels), torch.tensor(cases))
 

@@ -15,12 +15,13 @@ from LiverAILib.errors import UserError
 from LiverAILib.evaluation.recalibration import fit_parameters
 from LiverAILib.methods.familiarity_training import familiarity_state
 from LiverAILib.methods.nowak2021 import training
-from LiverAILib.methods.nowak2021.method import CLASSES, STAGES
-from LiverAILib.methods.nowak2021.view import IMAGE_SIZE, LIVER_MARGIN, PIPELINES
-from LiverAILib.networks.classifier import HEADS, ResNet50Classifier
+from LiverAILib.methods.nowak2021.settings import CLASSES, IMAGE_SIZE, LIVER_MARGIN, PIPELINES, STAGES
+from LiverAILib.networks.classifier import ResNet50Classifier
+from LiverAILib.networks.heads import HEADS
 from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.training import schedule as schedules
 from LiverAILib.training.initial_weights import initial_model, start_from
+from LiverAILib.training.options import TrainingOptions
 from LiverAILib.training.run_settings import choose_precision, fit_options, require_pretrained
 
 FEWEST_TO_CALIBRATE = 20
@@ -31,30 +32,30 @@ Runs = Sequence[tuple[int, Sequence[schedules.Stage]]]
 
 
 def train_nowak2021(
-    cohort: Cohort, output: Path, settings: Mapping[str, Any], log: Callable[[str], None]
+    cohort: Cohort, output: Path, options: TrainingOptions, log: Callable[[str], None]
 ) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Entries of the model card and the networks' state; for the settings see `TrainingOptions`."""
-    require_pretrained(settings)
+    """Entries of the model card and the networks' state."""
+    require_pretrained(options)
     if not cohort.split("validation"):
         raise UserError(f'{cohort.path}: no case of split "validation". The state of the network is chosen on it.')
-    classes = STAGES if settings["classes"] == "stages" else CLASSES
-    runs = classifier_runs(settings)
-    name = settings["segmentation_model"]
-    segmenter = Segmenter(load_model(name), device=torch.device(settings["device"])) if name else None
+    classes = STAGES if options.classes == "stages" else CLASSES
+    runs = classifier_runs(options)
+    name = options.segmentation_model
+    segmenter = Segmenter(load_model(name), device=torch.device(options.device)) if name else None
     state: dict[str, torch.Tensor] = {}
     metrics, calibration = {}, {}
     for pipeline in PIPELINES:
         log(f"pipeline {pipeline}: reading {len(cohort.split('train'))} + {len(cohort.split('validation'))} cases")
-        train, validation = pipeline_slices(cohort, pipeline, classes, segmenter, settings)
-        network = new_classifier(settings, classes, pipeline)
+        train, validation = pipeline_slices(cohort, pipeline, classes, segmenter, options)
+        network = new_classifier(options, classes, pipeline)
         history = []
         for number, (size, stages) in enumerate(runs):
-            options = pipeline_options(settings, size)
+            how = pipeline_options(options, size)
             if number:
-                options = replace(options, fit=replace(options.fit, start_counts=False))
+                how = replace(how, fit=replace(how.fit, start_counts=False))
             folder = output / f"{pipeline}_{size}"
             history = training.train_pipeline(
-                train, validation, folder, network=network, stages=stages, options=options, log=log
+                train, validation, folder, network=network, stages=stages, options=how, log=log
             )
         network = network.cpu()
         scores = training.predict(network, validation, size=runs[-1][0])
@@ -66,8 +67,8 @@ def train_nowak2021(
             "validation_cross_entropy": -best["score"],
             "validation_accuracy": best["validation_accuracy"],
         }
-    found = {"image_size": runs[-1][0], "calibration": calibration, "head": settings["head"] or HEADS[0]}
-    return nowak2021_card(cohort, classes, found, metrics, settings), state
+    found = {"image_size": runs[-1][0], "calibration": calibration, "head": options.head or HEADS[0]}
+    return nowak2021_card(cohort, classes, found, metrics, options), state
 
 
 def pipeline_slices(
@@ -75,57 +76,53 @@ def pipeline_slices(
     pipeline: str,
     classes: Sequence[str],
     segmenter: Segmenter | None,
-    settings: Mapping[str, Any],
+    options: TrainingOptions,
 ) -> tuple[training.SliceSet, training.SliceSet]:
     """Training and validation slices of a pipeline.
 
     As in the paper, validation sees the segmentation network's masks; but for the published schedule training sees both
     kinds, because a network without pretrained weights learns the finer border of given masks and fails on the network's.
     """
-    common = {"staged": training.is_staged(cohort.rows), "classes": classes}
     rows, validation = cohort.split("train"), cohort.split("validation")
-    slices = training.load_slices(rows, pipeline, neighbors=1, **common)
-    if segmenter is not None and pipeline == "segmented" and settings["schedule"] != "published":
-        by_network = training.load_slices(rows, pipeline, neighbors=1, segmenter=segmenter, **common)
+    slices = training.load_slices(rows, pipeline, neighbors=1, classes=classes)
+    if segmenter is not None and pipeline == "segmented" and not options.published:
+        by_network = training.load_slices(rows, pipeline, neighbors=1, segmenter=segmenter, classes=classes)
         slices = training.joined(slices, by_network)
     if len(slices.labels.unique()) < 2:
         raise UserError(f"{cohort.path}: the training cases are all of one class. Training needs at least two.")
-    return slices, training.load_slices(validation, pipeline, segmenter=segmenter, **common)
+    return slices, training.load_slices(validation, pipeline, segmenter=segmenter, classes=classes)
 
 
-def new_classifier(settings: Mapping[str, Any], classes: Sequence[str], pipeline: str) -> ResNet50Classifier:
+def new_classifier(options: TrainingOptions, classes: Sequence[str], pipeline: str) -> ResNet50Classifier:
     """The network of a pipeline at the start of the run."""
-    torch.manual_seed(settings["seed"])
-    head = settings["head"] or HEADS[0]
-    if head not in HEADS:
-        raise UserError(f"--head {head}: unknown. Use one of {', '.join(HEADS)}.")
-    network = ResNet50Classifier(len(classes), weights=settings["encoder_weights"], head=head)
-    start = initial_model(settings["initial_weights"], "nowak2021")
+    torch.manual_seed(options.seed)
+    network = ResNet50Classifier(len(classes), weights=options.encoder_weights, head=options.head or HEADS[0])
+    start = initial_model(options.initial_weights, "nowak2021")
     if start is not None:
         start_from(network, start, prefix=f"{pipeline}.")
     return network
 
 
-def classifier_runs(settings: Mapping[str, Any]) -> Runs:
-    """Image size and stages of each run that the schedule of `settings` consists of."""
-    size, epochs = settings["image_size"] or IMAGE_SIZE, settings["epochs"] or 16
-    if settings["schedule"] == "published":
-        return ((size, schedules.shortened(schedules.NOWAK2021_CLASSIFICATION, settings["epochs_divisor"] or 1)),)
-    if settings["schedule"] == "fine-tune":
-        return ((size, schedules.fine_tuning(epochs, max_lr=settings["max_lr"])),)
-    return schedules.progressive_sizes(epochs, size=size)
+def classifier_runs(options: TrainingOptions) -> Runs:
+    """Image size and stages of each run that the schedule of `options` consists of."""
+    size, epochs = options.image_size or IMAGE_SIZE, options.epochs or 16
+    if options.published:
+        return ((size, schedules.shortened(schedules.NOWAK2021_CLASSIFICATION, options.epochs_divisor or 1)),)
+    if options.fine_tune:
+        return ((size, schedules.fine_tuning(epochs, max_lr=options.max_lr)),)
+    return schedules.progressive_sizes(epochs, size=size, max_lr=options.max_lr or 1e-3)
 
 
-def pipeline_options(settings: Mapping[str, Any], size: int) -> training.PipelineOptions:
+def pipeline_options(options: TrainingOptions, size: int) -> training.PipelineOptions:
     """How a pipeline is trained at an image size."""
     return training.PipelineOptions(
         size=size,
-        batch_size=settings["batch_size"] or 32,
-        steps=settings["steps"],
-        balance=settings["class_balance"] or "sampling",
-        frozen_views=settings["frozen_views"],
-        precision=choose_precision(settings),
-        fit=fit_options(settings),
+        batch_size=options.batch_size or 32,
+        steps=options.steps,
+        balance=options.class_balance or "sampling",
+        frozen_views=options.frozen_views,
+        precision=choose_precision(options),
+        fit=fit_options(options),
     )
 
 
@@ -144,12 +141,12 @@ def nowak2021_card(
     classes: Sequence[str],
     found: Mapping[str, Any],
     metrics: Mapping[str, Any],
-    settings: Mapping[str, Any],
+    options: TrainingOptions,
 ) -> dict[str, Any]:
     """Entries of the card of a Nowak 2021 model that its training determines."""
     what = "Cirrhosis" if classes == CLASSES else "Fibrosis stage F0-F4"
     layers = {"published": "the six published stages", "fine-tune": "trained further, all layers"}
-    schedule = layers.get(settings["schedule"], "one stage with all layers, no pretrained weights")
+    schedule = layers.get(str(options.schedule), "one stage with all layers, no pretrained weights")
     return {
         "description": f"{what} on one T2-weighted slice at the level of the caudate lobe (Nowak 2021), two ResNet50; "
         f"{schedule}.",

@@ -10,17 +10,17 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from LiverAILib.methods.nowak2021.settings import IMAGE_SIZE
 from LiverAILib.methods.nowak2021.slices import (
     SliceSet,
     batches,
     fixed_views,
-    is_staged,
     joined,
     load_slices,
     plain_inputs,
 )
-from LiverAILib.methods.nowak2021.view import IMAGE_SIZE
 from LiverAILib.networks.classifier import ResNet50Classifier
+from LiverAILib.training import distributed
 from LiverAILib.training.balance import class_weights, sampler
 from LiverAILib.training.fit import FitOptions, Task, fit
 from LiverAILib.training.frozen_features import FeatureCache, view_batches
@@ -28,7 +28,7 @@ from LiverAILib.training.loss import corn_loss, cross_entropy
 from LiverAILib.training.precision import Precision
 from LiverAILib.training.schedule import Stage
 
-__all__ = ["PipelineOptions", "SliceSet", "batches", "is_staged", "joined", "load_slices", "predict", "train_pipeline"]
+__all__ = ["PipelineOptions", "SliceSet", "batches", "joined", "load_slices", "predict", "train_pipeline"]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def pipeline_task(
 ) -> Task:
     """What is trained, as `fit` takes it."""
     precision, size = options.precision, options.size
-    network = network.to(precision.device, memory_format=torch.channels_last)
+    network = distributed.place_network(network, precision.device, memory_format=torch.channels_last)
     steps = options.steps or max(1, len(training.labels) // options.batch_size)
     loss_of = class_loss(network, training, options)
 

@@ -11,17 +11,20 @@ import torch.nn.functional as F
 from LiverAILib.imaging.geometry import AxisOrder
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import clip_percentiles
+from LiverAILib.methods.nowak2021.settings import IMAGE_SIZE, LIVER_MARGIN
 from LiverAILib.methods.slice_box import SliceBox
 from LiverAILib.methods.view import BODY_SHARE, View
 from LiverAILib.networks.pretrained import IMAGENET_MEAN, IMAGENET_STD
 
-PIPELINES = ("segmented", "full")
-IMAGE_SIZE = 224
-LIVER_MARGIN = 0.1
-
 
 def prepare_slice(
-    section: np.ndarray, liver: np.ndarray, pixel_mm: tuple[float, float], *, pipeline: str, size: int = IMAGE_SIZE
+    section: np.ndarray,
+    liver: np.ndarray,
+    pixel_mm: tuple[float, float],
+    *,
+    pipeline: str,
+    size: int = IMAGE_SIZE,
+    margin: float = LIVER_MARGIN,
 ) -> tuple[torch.Tensor, SliceBox]:
     """The network input of one slice, before ImageNet normalization.
 
@@ -34,12 +37,13 @@ def prepare_slice(
         pixel_mm: Row and column spacing in mm.
         pipeline: "segmented" or "full".
         size: Rows and columns of the input.
+        margin: Border around the liver in the segmented pipeline, as a share of the liver's longer side.
 
     Returns:
         float32 (size, size) in 0..1, and the region of the slice that it shows.
     """
     if pipeline == "segmented":
-        box = SliceBox.around(liver, pixel_mm, margin=LIVER_MARGIN)
+        box = SliceBox.around(liver, pixel_mm, margin=margin)
         scaled = clip_percentiles(section, mask=liver) * liver
     else:
         box = SliceBox.around(np.ones(section.shape, bool), pixel_mm, margin=0.0)
@@ -95,6 +99,7 @@ class SliceView(View):
         *,
         pipeline: str,
         size: int = IMAGE_SIZE,
+        margin: float = LIVER_MARGIN,
     ) -> SliceView:
         """The view of slice `position` of a volume.
 
@@ -106,10 +111,11 @@ class SliceView(View):
             position: Canonical number of the slice.
             pipeline: "segmented" or "full".
             size: Rows and columns of the input.
+            margin: Border around the liver in the segmented pipeline, as a share of the liver's longer side.
         """
         section = np.nan_to_num(canonical.array[position].astype(np.float32))
         pixel_mm = (canonical.spacing[1], canonical.spacing[0])
-        prepared, box = prepare_slice(section, liver, pixel_mm, pipeline=pipeline, size=size)
+        prepared, box = prepare_slice(section, liver, pixel_mm, pipeline=pipeline, size=size, margin=margin)
         return cls(image, order, section, liver, position, pipeline, prepared, box)
 
     @property

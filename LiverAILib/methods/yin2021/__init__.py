@@ -1,5 +1,6 @@
 """Yin 2021: fibrosis stages F0-F4 on portal venous CT."""
 
+from LiverAILib.data.label_kinds import STAGES
 from LiverAILib.methods.spec import Answer, ImageRole, MethodSpec
 
 SPEC = MethodSpec(
@@ -8,7 +9,7 @@ SPEC = MethodSpec(
     paper="Yin Y, Yakar D, Dierckx RAJO, Mouridsen KB, Kwee TC, de Haas RJ. Liver fibrosis staging by deep learning: a "
     "visual-based explanation of diagnostic decisions of the model. Eur Radiol 31 (2021).",
     images=(ImageRole("ct", "Portal venous CT", "CT"),),
-    answer=Answer("classes", "Fibrosis stage"),
+    answer=Answer("classes", "Fibrosis stage", labels=(STAGES,)),
     implementation="LiverAILib.methods.yin2021.method:Yin2021",
     trainer="LiverAILib.methods.yin2021.trainer:train_yin2021",
     training_options=frozenset({"class_balance", "masking", "segmentation_model"}),

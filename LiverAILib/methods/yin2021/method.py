@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ import torch.nn.functional as F
 
 from LiverAILib.data.assessment import CaseWarning, Segmentation
 from LiverAILib.data.case import Case
-from LiverAILib.data.model import FAMILIARITY, Model, network_state
+from LiverAILib.data.model import FAMILIARITY, Model, load_network, network_state
 from LiverAILib.data.outcome import GRAD_CAM, Classification, InputFamiliarity
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.structures import LIVER
@@ -30,16 +29,14 @@ from LiverAILib.methods.base import Clock, Examination, Method
 from LiverAILib.methods.familiarity import familiarity_warnings, read_familiarity
 from LiverAILib.methods.yin2021 import SPEC
 from LiverAILib.methods.yin2021.network import Yin2021Network
-from LiverAILib.methods.yin2021.view import InputSettings, SliceStack, StackView, windows
+from LiverAILib.methods.yin2021.settings import CLASSES, PIPELINE, InputSettings, NetworkSettings, Yin2021Settings
+from LiverAILib.methods.yin2021.view import SliceStack, StackView, windows
 
-CLASSES = ("F0", "F1", "F2", "F3", "F4")
-PIPELINE = "abdomen"
 CUMULATIVE = {">=F2": 2, ">=F3": 3, "F4": 4}
 """Significant fibrosis, advanced fibrosis and cirrhosis: the lowest stage of each (Yin 2021, Evaluation metrics)."""
 SCALE = "raw: score of the class a feature position, mean of the windows, not scaled between images"
 ZERO = "no evidence for the class within the network's slices; not computed beyond them"
 MOSTLY_EMPTY = 0.5
-NETWORK_SETTINGS = ("kernel", "channels", "pooling", "hidden", "normalization", "explained_convolution")
 
 
 def cumulative(probabilities: Mapping[str, float]) -> dict[str, float]:
@@ -47,9 +44,9 @@ def cumulative(probabilities: Mapping[str, float]) -> dict[str, float]:
     return {name: float(sum(probabilities[c] for c in CLASSES[first:])) for name, first in CUMULATIVE.items()}
 
 
-def build_network(settings: Mapping[str, Any], classes: int = len(CLASSES)) -> Yin2021Network:
-    """The network that the settings of a model card describe, with random weights."""
-    return Yin2021Network(classes, **{name: settings[name] for name in NETWORK_SETTINGS if name in settings})
+def build_network(settings: NetworkSettings, classes: int = len(CLASSES)) -> Yin2021Network:
+    """The network that a model card describes, with random weights."""
+    return Yin2021Network(classes, **vars(settings))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +74,11 @@ class Yin2021(Method):
 
     def __init__(self, model: Model, device: torch.device) -> None:
         super().__init__(model, device)
-        self.settings = InputSettings.of(model.settings)
-        self.network = build_network(model.settings, len(model.classes))
+        card = Yin2021Settings.from_card(model.card)
+        self.settings, self.calibration = card.inputs, card.calibration
+        self.network = build_network(card.network, len(model.classes))
         state = model.state()
-        self.network.load_state_dict(network_state(state))
+        load_network(model, self.network, network_state(state))
         self.networks = {PIPELINE: self.network}
         self.familiarity = read_familiarity(state, f"{FAMILIARITY}.{PIPELINE}.")
         self.network.eval().requires_grad_(False).to(device)
@@ -124,13 +122,12 @@ class Yin2021(Method):
 
     def _compute(self, prepared: torch.Tensor, request: AssessmentRequest) -> _Explained:
         parts = windows(prepared, self.settings)
-        calibration = self.model.settings.get("calibration", {}).get(PIPELINE, {})
         features = []
         with torch.inference_mode():
             for _, window in parts:
                 features.append(self.network.features(window[None].to(self.device)))
         scores = torch.cat([self.network.classify(part) for part in features]).float()
-        mean = mean_probabilities(scores.cpu(), calibration)
+        mean = mean_probabilities(scores.cpu(), self.calibration)
         name = request.target_class or self.model.classes[int(mean.argmax())]
         target = torch.tensor([self.model.classes.index(name)], device=self.device)
         total, times = None, torch.zeros(len(prepared), 1, 1)

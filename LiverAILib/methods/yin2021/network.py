@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from LiverAILib.methods.yin2021.settings import NORMALIZATIONS
+
 CONVOLUTIONS = 4
-NORMALIZATIONS = ("none", "batch")
 
 
 class Yin2021Network(nn.Module):

@@ -14,10 +14,12 @@ from LiverAILib.data.cohort import CohortRow
 from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
 from LiverAILib.methods.yin2021 import SPEC
-from LiverAILib.methods.yin2021.method import CLASSES, mean_probabilities
+from LiverAILib.methods.yin2021.method import mean_probabilities
 from LiverAILib.methods.yin2021.network import Yin2021Network
-from LiverAILib.methods.yin2021.view import InputSettings, StackView, windows
+from LiverAILib.methods.yin2021.settings import CLASSES, InputSettings
+from LiverAILib.methods.yin2021.view import StackView, windows
 from LiverAILib.segmentation.predict import Segmenter
+from LiverAILib.training import distributed
 from LiverAILib.training.augmentation import Geometry, random_grid, uniform, warp
 from LiverAILib.training.balance import class_weights
 from LiverAILib.training.fit import FitOptions, Task, fit
@@ -83,8 +85,8 @@ def load_stacks(rows: Sequence[CohortRow], settings: InputSettings, *, segmenter
     """
     stacks, labels = [], []
     for row in rows:
-        if row.label is None:
-            raise UserError(f"case {row.case_id}: no label in the manifest. Training needs a fibrosis stage 0-4.")
+        if row.stage is None:
+            raise UserError(f"case {row.case_id}: no stage in the manifest. Fill the column stage (0-4).")
         if segmenter is None and LIVER.name not in row.masks:
             raise UserError(
                 f"case {row.case_id}: no mask:liver in the manifest. Add the column, or use --segmentation-model."
@@ -94,7 +96,7 @@ def load_stacks(rows: Sequence[CohortRow], settings: InputSettings, *, segmenter
         if not liver.any():
             raise UserError(f"case {row.case_id}: the liver mask is empty. Correct it or take the case out.")
         stacks.append(StackView.of(image, liver, settings).prepared.half())
-        labels.append(row.label)
+        labels.append(row.stage)
     return StackSet(tuple(stacks), torch.tensor(labels))
 
 
@@ -216,8 +218,9 @@ def train_network(
         own = None if weights is None else weights.to(labels.device)
         return cross_entropy(scores.float(), labels, weights=own)
 
+    network = distributed.place_network(network, precision.device, memory_format=torch.channels_last_3d)
     task = Task(
-        network.to(precision.device, memory_format=torch.channels_last_3d),
+        network,
         network.layer_groups,
         draw,
         steps,

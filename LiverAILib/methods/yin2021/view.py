@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,32 +13,7 @@ from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import intensity_scale
 from LiverAILib.methods.slice_box import SliceBox
 from LiverAILib.methods.view import BODY_HU, View
-
-MASKINGS = ("none", "liver")
-
-
-@dataclass(frozen=True)
-class InputSettings:
-    """How the input is prepared. The paper gives window and number of slices; the rest are defaults where it is silent.
-
-    Attributes:
-        image_size: Rows and columns.
-        slices: Consecutive slices that the network sees at a time.
-        slice_mm: Thickness of these slices.
-        stride: Slices from one window to the next at inference.
-        masking: "none" shows the whole abdomen, as the paper concludes; "liver" blacks out everything else, as its figure says.
-    """
-
-    image_size: int = 256
-    slices: int = 32
-    slice_mm: float = 5.0
-    stride: int = 16
-    masking: str = "none"
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> InputSettings:
-        """The entries of a model card's settings that are about the input."""
-        return cls(**{name: settings[name] for name in cls.__dataclass_fields__ if name in settings})
+from LiverAILib.methods.yin2021.settings import InputSettings
 
 
 @dataclass(frozen=True)

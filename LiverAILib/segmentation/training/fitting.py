@@ -21,6 +21,7 @@ from LiverAILib.segmentation.training.samples import (
     TrainingVolume,
     load_training_volume,
 )
+from LiverAILib.training import distributed
 from LiverAILib.training.fit import FitOptions, Task, fit
 from LiverAILib.training.loss import dice_and_cross_entropy
 from LiverAILib.training.precision import Precision
@@ -95,7 +96,7 @@ def segmentation_task(
     network: torch.nn.Module, sampler: SliceSampler, validation: Sequence[TrainingVolume], precision: Precision
 ) -> Task:
     """What is trained, as `fit` takes it."""
-    network = network.to(precision.device, memory_format=torch.channels_last)
+    network = distributed.place_network(network, precision.device, memory_format=torch.channels_last)
     groups, encoder_groups = unet_layer_groups(network)
 
     def loss(network: torch.nn.Module, batch: Batch) -> torch.Tensor:

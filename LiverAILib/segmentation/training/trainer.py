@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,64 +11,66 @@ import torch
 from LiverAILib.data.cohort import Cohort
 from LiverAILib.data.model import LICENSE_UNKNOWN
 from LiverAILib.networks.pretrained import IMAGENET
-from LiverAILib.networks.unet import build_unet
+from LiverAILib.networks.unet import ADJACENT_SLICES, build_unet
+from LiverAILib.segmentation.settings import SegmentationSettings
 from LiverAILib.segmentation.training import fitting
 from LiverAILib.training import schedule as schedules
 from LiverAILib.training.initial_weights import initial_model, start_from
+from LiverAILib.training.options import TrainingOptions
 from LiverAILib.training.run_settings import choose_precision, fit_options, require_pretrained
 
 ENCODER = "resnet34"
 
 
 def train_segmentation(
-    cohort: Cohort, output: Path, settings: Mapping[str, Any], log: Callable[[str], None]
+    cohort: Cohort, output: Path, options: TrainingOptions, log: Callable[[str], None]
 ) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Entries of the model card and the network's state; for the settings see `TrainingOptions`."""
-    require_pretrained(settings)
-    torch.manual_seed(settings["seed"])
-    start = initial_model(settings["initial_weights"], "segmentation")
-    normalization = IMAGENET if settings["encoder_weights"] else None
+    """Entries of the model card and the network's state."""
+    require_pretrained(options)
+    torch.manual_seed(options.seed)
+    start = initial_model(options.initial_weights, "segmentation")
+    normalization = IMAGENET if options.encoder_weights else None
     if start is not None:
-        normalization = start.settings.get("normalization")
+        normalization = SegmentationSettings.from_card(start.card).normalization
     network = build_unet(
         len(fitting.ORGANS) + 1,
         encoder=ENCODER,
-        encoder_weights=settings["encoder_weights"],
+        encoder_weights=options.encoder_weights,
         normalization=normalization,
     )
     if start is not None:
         start_from(network, start)
-    epochs = settings["epochs"] or 30
-    size = settings["image_size"]
+    epochs = options.epochs or 30
+    size = options.image_size
     history = fitting.train_segmentation(
         cohort,
         output,
         network=network,
-        stages=segmentation_stages(settings, epochs),
-        options=fit_options(settings, validate_every=5),
-        precision=choose_precision(settings),
-        steps=settings["steps"] or 50,
-        batch_size=settings["batch_size"] or 16,
+        stages=segmentation_stages(options, epochs),
+        options=fit_options(options, validate_every=5),
+        precision=choose_precision(options),
+        steps=options.steps or 50,
+        batch_size=options.batch_size or 16,
         size=(size, size) if size else fitting.SAMPLE_SIZE,
-        refine_epochs=0 if settings["schedule"] == "published" else max(1, round(epochs / 2)),
+        refine_epochs=0 if options.published else max(1, round(epochs / 2)),
         log=log,
     )
     return segmentation_card(cohort, history, normalization), network.cpu().state_dict()
 
 
-def segmentation_stages(settings: Mapping[str, Any], epochs: int) -> tuple[schedules.Stage, ...]:
-    """The stages of the schedule that `settings` name."""
-    if settings["schedule"] == "published":
-        return schedules.shortened(schedules.NOWAK2021_SEGMENTATION, settings["epochs_divisor"] or 1)
-    if settings["schedule"] == "fine-tune":
-        return schedules.fine_tuning(epochs, max_lr=settings["max_lr"])
-    return schedules.one_stage(epochs, 1e-3)
+def segmentation_stages(options: TrainingOptions, epochs: int) -> tuple[schedules.Stage, ...]:
+    """The stages of the schedule that `options` name."""
+    if options.published:
+        return schedules.shortened(schedules.NOWAK2021_SEGMENTATION, options.epochs_divisor or 1)
+    if options.fine_tune:
+        return schedules.fine_tuning(epochs, max_lr=options.max_lr)
+    return schedules.one_stage(epochs, options.max_lr or 1e-3)
 
 
 def segmentation_card(cohort: Cohort, history: list[dict[str, Any]], normalization: str | None) -> dict[str, Any]:
     """Entries of the card of a segmentation model that its training determines."""
     roles = {role for row in cohort.split("train") for role in row.images}
-    settings = {"encoder": ENCODER, "adjacent_slices": 3}
+    settings = {"encoder": ENCODER, "adjacent_slices": ADJACENT_SLICES}
     return {
         "description": "Liver, kidneys and spleen: U-Net with ResNet34 encoder, three adjacent slices as channels.",
         "modality": [name for role, name in (("t2", "MR"), ("ct", "CT")) if role in roles],

@@ -24,12 +24,12 @@ BINARY = ("no cirrhosis", "cirrhosis")
 STAGES = ("F0", "F1", "F2", "F3", "F4")
 
 
-def row(number, label, **covariates):
-    return CohortRow(f"c{number}", f"p{number}", "test", label, covariates=covariates)
+def row(number, label, kind="cirrhosis", **covariates):
+    return CohortRow(f"c{number}", f"p{number}", "test", label, covariates=covariates, label_kind=kind)
 
 
-def cohort(*labels):
-    return Cohort(Path("m.csv"), tuple(row(n, label) for n, label in enumerate(labels)))
+def cohort(*labels, kind="stage"):
+    return Cohort(Path("m.csv"), tuple(row(n, label, kind) for n, label in enumerate(labels)), kind)
 
 
 def result(case, pipelines, *, fold="", baselines=None):
@@ -40,17 +40,41 @@ def result(case, pipelines, *, fold="", baselines=None):
 
 
 @pytest.mark.parametrize(
-    ("classes", "labels", "expected"),
+    ("classes", "kind", "labels", "expected"),
     [
-        (BINARY, (0, 3, 4), ["no cirrhosis", "no cirrhosis", "cirrhosis"]),
-        (BINARY, (0, 1, 1), ["no cirrhosis", "cirrhosis", "cirrhosis"]),
-        (STAGES, (0, 1, 4), ["F0", "F1", "F4"]),
+        (BINARY, "stage", (0, 3, 4), ["no cirrhosis", "no cirrhosis", "cirrhosis"]),
+        (BINARY, "stage", (0, 1, 1), ["no cirrhosis"] * 3),
+        (BINARY, "cirrhosis", (0, 1, 1), ["no cirrhosis", "cirrhosis", "cirrhosis"]),
+        (STAGES, "stage", (0, 1, 4), ["F0", "F1", "F4"]),
+        (STAGES, "cirrhosis", (0, 1, 1), ["no cirrhosis", "cirrhosis", "cirrhosis"]),
     ],
 )
-def test_cirrhosis_is_f4_where_there_are_stages_and_1_where_there_are_none(classes, labels, expected):
-    own = cohort(*labels)
+def test_cirrhosis_is_f4_where_there_are_stages_and_1_where_there_are_none(classes, kind, labels, expected):
+    own = cohort(*labels, kind=kind)
     found = Labels.of(classes, own)
     assert [found.of_row(one) for one in own] == expected
+
+
+def test_a_staging_model_on_yes_and_no_is_tested_on_f4_against_the_rest(tmp_path):
+    tables = {"segmented": [0.1, 0.1, 0.1, 0.3, 0.4], "full": [0.1, 0.1, 0.1, 0.1, 0.6]}
+    pipelines = {name: dict(zip(STAGES, own, strict=True)) for name, own in tables.items()}
+    own = cohort(0, 1, kind="cirrhosis")
+    labels = Labels.of(STAGES, own)
+    assert not labels.stages
+    assert "only F4 against the rest" in labels.text
+    assert labels.called(pipelines["segmented"]) == "no cirrhosis"  # though F4 is the most probable stage
+    write_predictions(tmp_path / "p.csv", [result(one, pipelines) for one in own], labels)
+    found = read_predictions(tmp_path / "p.csv", method_name="segmented", positive="cirrhosis", task="binary")
+    assert found.truth.tolist() == [0, 1]
+    assert found.scores["segmented"].tolist() == pytest.approx([0.4, 0.4])
+    with (tmp_path / "p.csv").open(newline="") as stream:
+        assert [one["score:full"] for one in csv.DictReader(stream)] == ["0.60000000"] * 2
+
+
+def test_what_is_compared_is_said():
+    assert Labels(BINARY, "stage").text == "Labels: fibrosis stages; F4 counts as cirrhosis, F0 to F3 as no cirrhosis."
+    assert Labels(BINARY, "cirrhosis").text == "Labels: cirrhosis or not."
+    assert Labels(STAGES, "stage").stages
 
 
 def test_two_pipelines_of_stages_come_back_from_the_file_as_written(tmp_path):
@@ -73,6 +97,7 @@ def test_readers_call_in_numbers_or_words_and_measurements_may_lack(tmp_path):
             row(0, 0, **{"reader:a": "0", "age_years": "49.9", "sex": "F"}),
             row(1, 1, **{"reader:a": "cirrhosis", "sex": "M"}),
         ),
+        "cirrhosis",
     )
     pipelines = {"segmented": dict(zip(BINARY, (0.3, 0.7), strict=True))}
     results = [result(own.rows[0], pipelines), result(own.rows[1], pipelines, baselines={"apri": 1.5})]
@@ -91,13 +116,13 @@ def test_a_reader_without_all_calls_is_named_and_left_out():
 
 
 def test_what_is_no_call_or_no_label_is_refused(tmp_path):
-    own = Cohort(Path("m.csv"), (row(0, 0, **{"reader:a": "maybe"}),))
+    own = Cohort(Path("m.csv"), (row(0, 0, **{"reader:a": "maybe"}),), "cirrhosis")
     one = result(own.rows[0], {"segmented": dict(zip(BINARY, (0.3, 0.7), strict=True))})
     with pytest.raises(UserError, match="case c0, column reader:a: 'maybe' is no call"):
         write_predictions(tmp_path / "p.csv", [one], Labels.of(BINARY, own))
     assert not list(tmp_path.iterdir())
     with pytest.raises(UserError, match="case c0: no label"):
-        Labels(BINARY, True).of_row(row(0, None))
+        Labels(BINARY, "stage").of_row(row(0, None))
 
 
 def test_age_bands():
@@ -121,4 +146,4 @@ def test_cases_are_grouped_by_who_was_right_as_in_nowaks_figure_4(label, segment
     calls = {"segmented": segmented, "full": full}
     pipelines = {name: dict(zip(BINARY, (1 - call, call), strict=True)) for name, call in calls.items()}
     one = result(row(0, label, **{"reader:a": reader}), pipelines)
-    assert right_and_wrong(one, Labels(BINARY, False)).startswith(group)
+    assert right_and_wrong(one, Labels(BINARY, "cirrhosis")).startswith(group)

@@ -1,11 +1,13 @@
 """Which model is tested on which case, and every leak that can be planted in a run."""
 
+import hashlib
 import json
 
 import pytest
 
 from LiverAILib.data.cohort import read_cohort
-from LiverAILib.data.seen_cases import CARD_KEY, patient_checksum, seen_cases
+from LiverAILib.data.model_card import SEEN
+from LiverAILib.data.seen_cases import patient_checksum, seen_cases
 from LiverAILib.errors import UserError
 from LiverAILib.jobs.cohort_evaluation.subject import read_subject
 from LiverAILib.training.folds import split_by_folds
@@ -19,8 +21,10 @@ def card(folder, **entries):
     """A model folder without weights: nothing is loaded here."""
     folder.mkdir(parents=True)
     known = {"name": folder.parent.name, "method": "nowak2021", "description": "", "modality": ["MR"]}
-    known |= {"classes": ["no cirrhosis", "cirrhosis"], "settings": {}, "training_data": "", "license": ""}
-    (folder / "model.json").write_text(json.dumps({**known, "weights": {"sha256": folder.parent.name}, **entries}))
+    known |= {"classes": ["no cirrhosis", "cirrhosis"], "settings": {}, "training_data": "", "license": "none"}
+    (folder / "model.json").write_text(
+        json.dumps({**known, "weights": {"sha256": hashlib.sha256(folder.parent.name.encode()).hexdigest()}, **entries})
+    )
 
 
 @pytest.fixture
@@ -35,7 +39,7 @@ def run(tmp_path, cohort):
     """A cross-validation of three folds as `train` leaves it."""
     for fold, part in split_by_folds(cohort, 3, tmp_path / "run" / "folds.csv"):
         seen = seen_cases(part.split("train"), part.split("validation"), images=False)
-        card(tmp_path / "run" / f"fold_{fold}" / "model", **{CARD_KEY: seen})
+        card(tmp_path / "run" / f"fold_{fold}" / "model", **{SEEN: seen})
     return tmp_path / "run"
 
 
@@ -43,7 +47,7 @@ def test_every_case_of_a_run_is_tested_once_by_a_model_that_has_not_seen_its_pat
     tests = read_subject(run).tests(cohort, "test")
     assert sorted(test.row.case_id for test in tests) == [f"c{n}" for n in range(8)]
     for test in tests:
-        seen = test.model.card[CARD_KEY]
+        seen = test.model.card.seen
         assert test.model.name == f"fold_{test.fold}"
         assert patient_checksum(test.row.patient_id) not in seen["train"]["patients"] + seen["validation"]["patients"]
 
@@ -52,7 +56,7 @@ def test_a_fold_model_that_has_seen_a_held_out_patient_is_refused(run, cohort):
     victim = next(test for test in read_subject(run).tests(cohort, "test") if test.fold == "2")
     path = run / "fold_2" / "model" / "model.json"
     planted = json.loads(path.read_text())
-    planted[CARD_KEY]["train"]["patients"].append(patient_checksum(victim.row.patient_id))
+    planted[SEEN]["train"]["patients"].append(patient_checksum(victim.row.patient_id))
     path.write_text(json.dumps(planted))
     with pytest.raises(UserError, match=f"fold_2: was trained on patient {victim.row.patient_id}"):
         read_subject(run).tests(cohort, "test")
@@ -80,7 +84,7 @@ def test_a_run_that_is_not_finished_or_belongs_to_another_cohort_is_refused(run,
 
 def test_a_model_is_tested_on_its_split_and_fitted_on_validation(tmp_path):
     cohort = read_cohort(write_tiny_cohort(tmp_path / "c", ("train", "validation", "test", "test")))
-    card(tmp_path / "run" / "model", **{CARD_KEY: seen_cases(cohort.split("train"), cohort.split("validation"))})
+    card(tmp_path / "run" / "model", **{SEEN: seen_cases(cohort.split("train"), cohort.split("validation"))})
     who = read_subject(tmp_path / "run")
     tests = who.tests(cohort, "test")
     assert [test.row.case_id for test in tests] == ["c2", "c3"]

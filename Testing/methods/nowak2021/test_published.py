@@ -8,11 +8,12 @@ import torchvision
 from safetensors.torch import load_file, save_file
 
 from LiverAILib.data.cohort import read_cohort
-from LiverAILib.jobs.train_options import TrainingOptions
+from LiverAILib.jobs.train import understood_options
 from LiverAILib.methods.nowak2021 import training as nowak2021
-from LiverAILib.methods.nowak2021.method import CLASSES
+from LiverAILib.methods.nowak2021.settings import CLASSES
 from LiverAILib.methods.nowak2021.trainer import classifier_runs, new_classifier, pipeline_options, pipeline_slices
 from LiverAILib.segmentation.training.trainer import train_segmentation
+from LiverAILib.training.options import TrainingOptions
 from LiverAILib.training.run_settings import fit_options
 
 CONVOLUTIONS = ("conv", "downsample.0")
@@ -30,7 +31,8 @@ def weights(tmp_path_factory):
 
 def settings_of(method, **options):
     """Settings of a published run of one epoch a stage."""
-    return TrainingOptions(seed=1, device="cpu", precision="float32", epochs_divisor=1000, **options).settings(method)
+    options = TrainingOptions(seed=1, device="cpu", precision="float32", epochs_divisor=1000, **options)
+    return options.resolved(method, understood_options())
 
 
 def changed(network, given, part):
@@ -43,7 +45,7 @@ def changed(network, given, part):
 def test_the_six_stages_of_the_classifier(cohort, weights, tmp_path):
     file = weights / "resnet50.safetensors"
     settings = settings_of("nowak2021", encoder_weights=str(file), image_size=32, batch_size=4, steps=2)
-    assert settings["schedule"] == "published"
+    assert settings.schedule == "published"
     training, validation = pipeline_slices(read_cohort(cohort), "full", CLASSES, None, settings)
     network = new_classifier(settings, CLASSES, "full")
     # The stem is a sequence here, its convolution the first and its batch-norm the second.

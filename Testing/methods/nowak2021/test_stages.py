@@ -37,6 +37,6 @@ def test_an_ordinal_model_gives_stages_that_sum_to_one_and_explains_one(tmp_path
 
 
 def test_stages_cannot_be_learned_from_yes_and_no(tmp_path):
-    cohort = write_tiny_cohort(tmp_path, ["train"] * 2 + ["validation"] * 2, stages=[0, 1, 0, 1])
-    with pytest.raises(UserError, match="labels of the manifest are 0/1"):
+    cohort = write_tiny_cohort(tmp_path, ["train"] * 2 + ["validation"] * 2, stages=[0, 1, 0, 1], labels="cirrhosis")
+    with pytest.raises(UserError, match="the manifest says cirrhosis or not"):
         train("nowak2021", cohort, tmp_path / "run", classes="stages", **TINY)

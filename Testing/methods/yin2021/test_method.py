@@ -16,8 +16,9 @@ from LiverAILib.errors import UserError
 from LiverAILib.explain.gradcam import grad_cam
 from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.assess import Assessor
-from LiverAILib.methods.yin2021.method import CLASSES, cumulative
-from LiverAILib.methods.yin2021.view import InputSettings, SliceStack, StackView, prepare_stack, window_starts
+from LiverAILib.methods.yin2021.method import cumulative
+from LiverAILib.methods.yin2021.settings import CLASSES, InputSettings
+from LiverAILib.methods.yin2021.view import SliceStack, StackView, prepare_stack, window_starts
 from Testing.conftest import reoriented
 from Testing.models import untrained_yin2021
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,11 +16,12 @@ from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.train import train
 from LiverAILib.methods.yin2021 import training
 from LiverAILib.methods.yin2021.method import build_network
-from LiverAILib.methods.yin2021.view import InputSettings, prepare_stack
+from LiverAILib.methods.yin2021.settings import InputSettings, NetworkSettings, Yin2021Settings
+from LiverAILib.methods.yin2021.view import prepare_stack
 from LiverAILib.training.fit import FitOptions
 from LiverAILib.training.schedule import YIN2021, Stage, one_cycle_optimizer, one_stage
 
-TINY = {"channels": [4, 4, 8, 8], "hidden": 8, "normalization": "batch"}
+TINY = NetworkSettings(channels=(4, 4, 8, 8), hidden=8, normalization="batch")
 INPUTS = InputSettings(image_size=16, slices=8)
 
 
@@ -47,7 +49,7 @@ def cohort(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cohort")
     k, j, i = np.indices((10, 48, 48))
     liver = ((k - 5) / 4) ** 2 + ((j - 22) / 14) ** 2 + ((i - 18) / 14) ** 2 < 1
-    lines = ["case_id,patient_id,split,label,image:ct,mask:liver"]
+    lines = ["case_id,patient_id,split,stage,image:ct,mask:liver"]
     for number, split in enumerate(("train",) * 4 + ("validation",) * 2):
         stage = 4 * (number % 2)
         array = np.random.default_rng(number).normal(-50, 10, liver.shape) + liver * (150 + 20 * stage * (i % 4 < 2))
@@ -174,16 +176,16 @@ def test_from_manifest_to_model(cohort, tmp_path):
     assert card["method"] == "yin2021"
     assert card["settings"]["image_size"] == 16
     assert card["settings"]["normalization"] == "batch"
-    build_network(model.settings).load_state_dict(read_model(model.folder).state())
+    build_network(Yin2021Settings.from_card(model.card).network).load_state_dict(read_model(model.folder).state())
 
 
 def test_masking_is_kept_in_the_card_and_by_further_training(cohort, tmp_path):
     tiny = {"image_size": 16, "epochs": 1, "batch_size": 2, "log": lambda line: None}
-    assert train("yin2021", cohort, tmp_path / "abdomen", **tiny).card["settings"]["masking"] == "none"
+    assert train("yin2021", cohort, tmp_path / "abdomen", **tiny).settings["masking"] == "none"
     masked = train("yin2021", cohort, tmp_path / "liver", masking="liver", **tiny)
-    assert masked.card["settings"]["masking"] == "liver"
+    assert masked.settings["masking"] == "liver"
     further = train("yin2021", cohort, tmp_path / "further", initial_weights=str(masked.folder), **tiny)
-    assert further.card["settings"]["masking"] == "liver"
+    assert further.settings["masking"] == "liver"
 
 
 def test_the_published_run_uses_the_published_network(cohort, tmp_path):
@@ -205,6 +207,16 @@ def test_stacks_are_those_of_the_method_and_faults_are_named(cohort):
     torch.testing.assert_close(data.stacks[0], expected.half())
     assert data.labels.tolist() == [4]
     with pytest.raises(UserError, match="case c1: no mask:liver"):
-        training.load_stacks([type(row)(**{**vars(row), "masks": {}})], INPUTS)
-    with pytest.raises(UserError, match="case c1: no label"):
-        training.load_stacks([type(row)(**{**vars(row), "label": None})], INPUTS)
+        training.load_stacks([replace(row, masks={})], INPUTS)
+    with pytest.raises(UserError, match="case c1: no stage"):
+        training.load_stacks([replace(row, label=None)], INPUTS)
+    with pytest.raises(UserError, match="case c1: no stage"):
+        training.load_stacks([replace(row, label=1, label_kind="cirrhosis")], INPUTS)
+
+
+def test_stages_cannot_be_learned_from_yes_and_no(cohort, tmp_path):
+    manifest = cohort.with_name("cirrhosis.csv")
+    manifest.write_text(cohort.read_text().replace("stage", "cirrhosis").replace(",4,", ",1,"))
+    with pytest.raises(UserError, match=r"labels are cirrhosis \(0 or 1\), but stage \(0-4\) is needed"):
+        train("yin2021", manifest, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from LiverAILib.errors import UserError
-from LiverAILib.methods.yin2021.view import MASKINGS
-from LiverAILib.training.balance import BALANCES
-from LiverAILib.training.run_settings import flag
+from LiverAILib.networks.heads import HEADS
 
 SCHEDULES = ("short", "published", "fine-tune")
 CLASS_SETS = ("cirrhosis", "stages")
 SPACINGS = ("linear", "log")
-METHODS_OF = {
-    "classes": ("nowak2021",),
-    "head": ("nowak2021",),
-    "frozen_views": ("nowak2021",),
-    "class_balance": ("nowak2021", "yin2021"),
-    "masking": ("yin2021",),
-    "segmentation_model": ("nowak2021", "yin2021"),
-    "encoder_weights": ("segmentation", "nowak2021"),
-}
-"""Options that mean something to some methods only."""
+BALANCES = ("sampling", "weights", "none")
+"""Draw every class equally often; draw every case equally often and weight the loss; or do nothing."""
+MASKINGS = ("none", "liver")
+METHOD_SPECIFIC = frozenset(
+    ("classes", "head", "frozen_views", "class_balance", "masking", "segmentation_model", "encoder_weights")
+)
+"""Options that only those methods understand that declare them (`MethodSpec.training_options`)."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,7 @@ class TrainingOptions:
         epochs_divisor: Divides the epochs of the published schedule, for a trial run.
         steps: Batches an epoch.
         batch_size: Samples a batch.
-        max_lr: Peak learning rate of the fine-tuning schedule.
+        max_lr: Peak learning rate of the short or fine-tuning schedule.
         image_size: Rows and columns of the samples: of nowak2021 in fine-tuning and published stages, or what the
             segmentation network sees of a slice at a time.
         patience: End a stage after so many validations without a better score.
@@ -79,17 +74,39 @@ class TrainingOptions:
     device: str = "auto"
     precision: str = "auto"
 
-    def settings(self, method: str) -> dict[str, Any]:
-        """The options as a dictionary for a run of `method`, the schedule chosen.
+    def resolved(self, method: str, understood: Mapping[str, frozenset[str]]) -> TrainingOptions:
+        """The options of a run of `method`, checked, the schedule chosen.
+
+        Args:
+            method: What is trained.
+            understood: Options of `METHOD_SPECIFIC` that each method understands.
 
         Raises:
-            UserError: A value that there is not, options that contradict each other, or one that would be ignored.
+            UserError: An unknown value, options that contradict each other, or one that would be ignored.
         """
         self._check_values()
+        for name in sorted(METHOD_SPECIFIC - understood[method]):
+            if getattr(self, name) is not None:
+                others = " and ".join(other for other, names in understood.items() if name in names)
+                raise UserError(f"{flag(name)}: is no option of {method}, only of {others}. Leave it out.")
         by_weights = "published" if self.encoder_weights else "fine-tune" if self.initial_weights else "short"
-        settings = {**asdict(self), "method": method, "schedule": self.schedule or by_weights}
-        _refuse_ignored(settings)
-        return settings
+        resolved = replace(self, schedule=self.schedule or by_weights)
+        resolved._check_schedule()
+        return resolved
+
+    def record(self, method: str) -> dict[str, Any]:
+        """The options as they are written into a model card and into the file of a run."""
+        return {**asdict(self), "method": method}
+
+    @property
+    def published(self) -> bool:
+        """Whether the run follows the paper's schedule."""
+        return self.schedule == "published"
+
+    @property
+    def fine_tune(self) -> bool:
+        """Whether a trained model is trained further."""
+        return self.schedule == "fine-tune"
 
     def _check_values(self) -> None:
         for name, allowed in (
@@ -97,6 +114,7 @@ class TrainingOptions:
             ("lr_spacing", SPACINGS),
             ("class_balance", BALANCES),
             ("classes", CLASS_SETS),
+            ("head", HEADS),
             ("masking", MASKINGS),
         ):
             value = getattr(self, name)
@@ -120,18 +138,18 @@ class TrainingOptions:
                 "--frozen-views: features can be kept only where batch-norm is frozen too. Add --freeze-batch-norm."
             )
 
+    def _check_schedule(self) -> None:
+        if self.published and (self.epochs or self.max_lr):
+            name = "epochs" if self.epochs else "max_lr"
+            raise UserError(
+                f"{flag(name)}: the published schedule has its own. Leave it out, or shorten with --epochs-divisor."
+            )
+        if not self.published and self.epochs_divisor:
+            raise UserError(
+                f"--epochs-divisor: shortens the published schedule, this run is '{self.schedule}'. Use --epochs."
+            )
 
-def _refuse_ignored(settings: Mapping[str, Any]) -> None:
-    method, schedule = settings["method"], settings["schedule"]
-    for name, methods in METHODS_OF.items():
-        if settings[name] is not None and method not in methods:
-            raise UserError(f"{flag(name)}: means nothing to {method}, only to {' and '.join(methods)}. Leave it out.")
-    if schedule == "published" and (settings["epochs"] or settings["max_lr"]):
-        name = "epochs" if settings["epochs"] else "max_lr"
-        raise UserError(
-            f"{flag(name)}: the published schedule has its own. Leave it out, or shorten with --epochs-divisor."
-        )
-    if schedule != "published" and settings["epochs_divisor"]:
-        raise UserError(f"--epochs-divisor: shortens the published schedule, this run is '{schedule}'. Use --epochs.")
-    if schedule == "short" and settings["max_lr"] and method != "yin2021":
-        raise UserError("--max-lr: the short schedule has its own. Leave it out, or use --schedule fine-tune.")
+
+def flag(name: str) -> str:
+    """The command line's name of an option."""
+    return "--" + name.replace("_", "-")

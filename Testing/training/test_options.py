@@ -9,8 +9,13 @@ import torch
 
 from LiverAILib.cli import build_parser
 from LiverAILib.errors import UserError
-from LiverAILib.jobs.train_options import TrainingOptions
+from LiverAILib.jobs.train import understood_options
 from LiverAILib.methods.nowak2021.trainer import classifier_runs, validation_calibration
+from LiverAILib.training.options import METHOD_SPECIFIC, TrainingOptions
+
+
+def resolved(method="nowak2021", **options):
+    return TrainingOptions(**options).resolved(method, understood_options())
 
 
 def test_the_command_line_has_every_option_with_the_same_default():
@@ -29,36 +34,53 @@ def test_the_command_line_has_every_option_with_the_same_default():
     ],
 )
 def test_the_weights_decide_on_the_schedule(options, schedule):
-    assert TrainingOptions(**options).settings("nowak2021")["schedule"] == schedule
+    assert resolved(**options).schedule == schedule
 
 
-def test_an_option_that_there_is_not_is_refused():
-    with pytest.raises(UserError, match="--lr-spacing cubic: unknown"):
-        TrainingOptions(lr_spacing="cubic").settings("nowak2021")
+@pytest.mark.parametrize("name", ["lr_spacing", "schedule", "class_balance", "classes", "head", "masking"])
+def test_an_unknown_value_is_refused(name):
+    with pytest.raises(UserError, match=f"--{name.replace('_', '-')} cubic: unknown"):
+        resolved(**{name: "cubic"})
+
+
+def test_every_method_specific_option_is_understood_by_some_method():
+    assert frozenset().union(*understood_options().values()) == METHOD_SPECIFIC
+
+
+def test_the_record_of_a_run_holds_every_option_and_the_method():
+    record = resolved(epochs=3).record("nowak2021")
+    assert list(record) == [*(field.name for field in fields(TrainingOptions)), "method"]
+    assert record | {"epochs": None, "schedule": None} == {**vars(TrainingOptions()), "method": "nowak2021"}
 
 
 @pytest.mark.parametrize(
     ("method", "options", "message"),
     [
-        ("segmentation", {"head": "corn"}, "--head: means nothing to segmentation"),
-        ("nowak2021", {"masking": "liver"}, "--masking: means nothing to nowak2021"),
-        ("yin2021", {"encoder_weights": "imagenet"}, "--encoder-weights: means nothing to yin2021"),
+        ("segmentation", {"head": "corn"}, "--head: is no option of segmentation, only of nowak2021"),
+        ("nowak2021", {"masking": "liver"}, "--masking: is no option of nowak2021, only of yin2021"),
+        (
+            "yin2021",
+            {"encoder_weights": "imagenet"},
+            "--encoder-weights: is no option of yin2021, only of segmentation and nowak2021",
+        ),
         ("nowak2021", {"encoder_weights": "imagenet", "epochs": 3}, "--epochs: the published schedule has its own"),
         ("nowak2021", {"epochs_divisor": 3}, "this run is 'short'"),
-        ("segmentation", {"max_lr": 0.1}, "--max-lr: the short schedule has its own"),
+        ("nowak2021", {"encoder_weights": "imagenet", "max_lr": 0.1}, "--max-lr: the published schedule has its own"),
     ],
 )
 def test_nothing_that_was_asked_for_is_silently_ignored(method, options, message):
     with pytest.raises(UserError, match=message):
-        TrainingOptions(**options).settings(method)
+        resolved(method, **options)
 
 
 def test_the_runs_of_the_schedules():
     def sizes_and_epochs(**options):
-        runs = classifier_runs(TrainingOptions(**options).settings("nowak2021"))
+        runs = classifier_runs(resolved(**options))
         return [(size, [stage.epochs for stage in stages]) for size, stages in runs]
 
     assert sizes_and_epochs() == [(128, [12]), (224, [4])]
+    peaks = [stages[0].max_lr_last for _, stages in classifier_runs(resolved(max_lr=0.01))]
+    assert peaks == pytest.approx([0.01, 0.003])
     assert sizes_and_epochs(encoder_weights="imagenet") == [(224, [80, 40, 40, 40, 40, 40])]
     assert sizes_and_epochs(initial_weights="model", epochs=3, image_size=160) == [(160, [3])]
 

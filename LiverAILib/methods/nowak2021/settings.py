@@ -1,0 +1,59 @@
+"""What the card of a Nowak 2021 model has to say of input and networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from LiverAILib.data.model_card import ModelCard
+from LiverAILib.networks.heads import HEADS
+
+CLASSES = ("no cirrhosis", "cirrhosis")
+STAGES = ("F0", "F1", "F2", "F3", "F4")
+"""Classes of a model that goes beyond the paper: fibrosis stages."""
+PIPELINES = ("segmented", "full")
+IMAGE_SIZE = 224
+LIVER_MARGIN = 0.1
+
+
+@dataclass(frozen=True)
+class Nowak2021Settings:
+    """The settings of a Nowak 2021 model.
+
+    Attributes:
+        pipelines: Those that the model has networks for, of `PIPELINES`.
+        primary_pipeline: The one whose result is the case's.
+        image_size: Rows and columns of the network input.
+        liver_margin: Border around the liver in the input of "segmented", as a share of the liver's longer side.
+        head: One of `HEADS`.
+        calibration: Parameters that recalibrate the probabilities, by pipeline.
+    """
+
+    pipelines: tuple[str, ...]
+    primary_pipeline: str
+    image_size: int
+    liver_margin: float
+    head: str
+    calibration: Mapping[str, Mapping[str, float]]
+
+    @classmethod
+    def from_card(cls, card: ModelCard) -> Nowak2021Settings:
+        """The settings of a model's card.
+
+        Raises:
+            UserError: An entry is missing or wrong.
+        """
+        card.check_classes(CLASSES, STAGES)
+        settings = card.method_settings
+        pipelines = settings.texts("pipelines", allowed=PIPELINES)
+        for name in card.calibration:
+            if name not in pipelines:
+                settings.refuse("calibration", f"has the pipeline {name}, which is none of {', '.join(pipelines)}")
+        return cls(
+            pipelines=pipelines,
+            primary_pipeline=settings.text("primary_pipeline", allowed=pipelines),
+            image_size=settings.integer("image_size", least=32, most=2048),
+            liver_margin=settings.number("liver_margin", LIVER_MARGIN, least=0, most=1),
+            head=settings.text("head", "softmax", allowed=HEADS),
+            calibration=card.calibration,
+        )
