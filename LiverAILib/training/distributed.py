@@ -96,7 +96,7 @@ def map_tensors(batch: Any, function: Callable[[torch.Tensor], torch.Tensor]) ->
         return function(batch)
     if isinstance(batch, (tuple, list)):
         return type(batch)(map_tensors(part, function) for part in batch)
-    if is_dataclass(batch):
+    if is_dataclass(batch) and not isinstance(batch, type):
         return type(batch)(**{f.name: map_tensors(getattr(batch, f.name), function) for f in fields(batch)})
     return batch
 
@@ -134,7 +134,7 @@ def place_network(
     Call it before layers are grouped for the optimizer: batch-norm layers are replaced by `SyncBatchNorm` ones of the same
     parameters and names.
     """
-    network = network.to(device, memory_format=memory_format)
+    network = network.to(device, memory_format=memory_format)  # type: ignore[call-overload]  # not in torch's annotations
     if world_size() > 1 and device.type == "cuda":
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
     return network
