@@ -129,7 +129,7 @@ def hash_covariates(covariates: Mapping[str, float | str]) -> str:
 def hash_model(model: Model) -> str:
     """SHA-256 of a model: the checksum of its weights and what its card says except descriptions and figures."""
     keys = ("name", "method", "modality", "classes", "settings", "simulated")
-    return _hash_json([model.checksum, {key: model.card.get(key) for key in keys}])
+    return _hash_json([model.checksum, {key: model.card.entries.get(key) for key in keys}])
 
 
 def same_model(one: Model, other: Model) -> bool:
