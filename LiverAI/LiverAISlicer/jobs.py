@@ -16,7 +16,7 @@ import numpy as np
 from LiverAILib.data.case import PARTS, Case
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.structures import LIVER, STRUCTURES
-from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.image import READ_WARNINGS, Image
 
 JOB, IMAGE, RESULT = "job.json", "image.npy", "result"
 
@@ -73,7 +73,7 @@ def writeJob(job: Job, folder: Path) -> None:
         "origin": job.image.origin,
         "direction": job.image.direction,
         "modality": job.image.modality,
-        "meta": {key: str(value) for key, value in job.image.meta.items()},
+        "meta": {key: value if key == READ_WARNINGS else str(value) for key, value in job.image.meta.items()},
     }
     (unfinished / JOB).write_text(json.dumps(description), encoding="utf-8")
     unfinished.rename(folder)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from LiverAISlicer.logic import AssessmentLogic, UserError
 from LiverAISlicer.results import AssessmentNodes
+
+from LiverAILib.console import print_any_character
 
 if TYPE_CHECKING:
     from LiverAILib.data.assessment import Assessment
@@ -73,22 +74,18 @@ def sceneWriter(*, saveScene: bool) -> Callable[[Assessment, Path], Mapping[str,
 
 def saveResult(nodes: AssessmentNodes, folder: Path, *, saveScene: bool) -> None:
     """Write the files of a case; the record comes last and marks the case as finished."""
+    from LiverAILib.atomic_write import atomic_files
     from LiverAILib.results.files import RECORD
 
-    folder.mkdir(parents=True, exist_ok=True)
     primary = nodes.record["primary_outcome"]
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as unfinished:
-        place = Path(unfinished)
+    with atomic_files(folder, last=RECORD) as place:
         saveNode(nodes.segmentationNode, place / "segmentation.seg.nrrd")
         for pipeline, node in nodes.heatMapNodes.items():
             saveNode(node, place / ("heatmap.nrrd" if pipeline == primary else f"heatmap_{pipeline}.nrrd"))
         saveNode(nodes.tableNode, place / "result.tsv")
         if saveScene and not slicer.mrmlScene.WriteToMRB(str(place / "scene.mrb")):
             raise UserError(f"{folder}: the scene could not be saved. Check that the disk has space.")
-        for path in place.iterdir():
-            path.replace(folder / path.name)
         (place / RECORD).write_text(json.dumps(nodes.record, indent=2), encoding="utf-8")
-        (place / RECORD).replace(folder / RECORD)
 
 
 def saveNode(node, path: Path) -> None:
@@ -101,6 +98,7 @@ def saveNode(node, path: Path) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run; every error ends in one line and an exit code."""
+    print_any_character()
     if getattr(slicer, "mrmlScene", None) is None:  # Slicer's libraries without the application.
         slicer.mrmlScene = slicer.vtkMRMLScene()
     try:

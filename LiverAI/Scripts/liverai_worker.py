@@ -64,8 +64,10 @@ def main(arguments: list[str]) -> int:
     """Take jobs until there is no more need."""
     folder, root = Path(arguments[0]), arguments[1]
     sys.path[:0] = [root, str(Path(__file__).resolve().parent.parent)]
+    from LiverAILib.console import print_any_character
     from LiverAILib.errors import UserError
 
+    print_any_character()
     threading.Thread(target=watch, args=(folder,), daemon=True).start()
     emit("ready", pid=os.getpid())
     assessors: dict = {}

@@ -61,6 +61,7 @@ def add_assess(commands: argparse._SubParsersAction) -> None:
         "alt_u_per_l, platelets_1e9_per_l, contrast=yes|no",
     )
     parser.add_argument("--series", metavar="NUMBER", help="which series of a DICOM folder: number, UID or description")
+    output.add_modality(parser)
     output.add_request(parser)
     output.add_output(parser)
     parser.set_defaults(run=run_assess)
@@ -69,40 +70,39 @@ def add_assess(commands: argparse._SubParsersAction) -> None:
 def run_assess(args: argparse.Namespace) -> int:
     """`liverai assess`."""
     from LiverAILib.data.case import Case
+    from LiverAILib.data.masks import split_choice
     from LiverAILib.data.model import load_model
     from LiverAILib.imaging.files import image_name
     from LiverAILib.methods import method_of
     from LiverAILib.morphometry.covariates import parse_covariates
-    from LiverAILib.results.files import check_output_folder, write_assessment
+    from LiverAILib.results.files import check_output, write_assessment
 
     model = load_model(args.model)
     spec = method_of(model)
     files = image_files(args, spec)
+    masks = parse_masks(args.mask)
+    images = [file for some in files.values() for file in some]
+    given = [file for some in ([args.segmentation or ""], *masks.values()) for file in some if file]
+    check_output(args.output, [*images, *(split_choice(mask)[0] for mask in given), model.folder])
     case = Case.from_files(
         files,
-        case_id=image_name(Path(next(iter(files.values()))[0])),
+        case_id=image_name(Path(images[0])),
         modalities={} if spec.single_image else spec.modalities,
         series=args.series,
+        modality=args.modality,
         liver_mask=args.segmentation,
-        masks=parse_masks(args.mask),
+        masks=masks,
         covariates=parse_covariates(args.covariate),
     )
-    created = not args.output.exists()
-    check_output_folder(args.output)
     from LiverAILib.jobs.assess import assess
 
-    try:
-        assessment = assess(
-            case,
-            model,
-            request=output.request_of(args, spec),
-            device=args.device,
-            progress=output.progress(args),
-        )
-    except UserError:
-        if created:
-            args.output.rmdir()
-        raise
+    assessment = assess(
+        case,
+        model,
+        request=output.request_of(args, spec),
+        device=args.device,
+        progress=output.progress(args),
+    )
     files = write_assessment(assessment, args.output)
     if args.json:
         print(json.dumps(assessment.record(), indent=2))
@@ -194,6 +194,7 @@ def add_demo(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--output", type=Path, default=Path("demo-output"), metavar="DIR")
+    output.add_modality(parser)
     output.add_heatmap(parser)
     output.add_output(parser)
     parser.set_defaults(

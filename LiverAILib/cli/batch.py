@@ -40,6 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--masks", type=Path, metavar="DIR", help="liver masks, named like the images of a folder, to use instead"
     )
+    output.add_modality(parser)
     output.add_request(parser)
     output.add_output(parser)
 
@@ -65,6 +66,7 @@ def run_batch(args: argparse.Namespace, write: Writer | None = None) -> int:
         args.model,
         request=output.request_of(args, spec),
         masks=args.masks,
+        modality=args.modality,
         device=args.device,
         write=write,
         progress=output.progress(args),

@@ -67,6 +67,9 @@ def run_evaluate(args: argparse.Namespace) -> int:
     if bool(args.predictions) == bool(args.model):
         raise UserError("evaluate: give a model or run with --cohort, or --predictions CSV; one of the two.")
     if args.predictions:
+        from LiverAILib.output_paths import check_keeps_inputs
+
+        check_keeps_inputs([Path(args.output)], [args.predictions, args.calibration_predictions, args.record])
         return command.run(args)
     if not args.cohort:
         raise UserError(f"evaluate {args.model}: on which cases? Give a cohort manifest with --cohort.")
@@ -109,7 +112,7 @@ def output_of(args: argparse.Namespace, found) -> None:
     from LiverAILib.evaluation import command
 
     if args.json:
-        print(json.dumps(found.evaluation.record, indent=2, ensure_ascii=False))
+        print(json.dumps(found.evaluation.record, indent=2))
     elif not args.quiet:
         command.print_result(found.evaluation, found.report)
         for case, reason in found.failed.items():

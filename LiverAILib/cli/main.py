@@ -8,11 +8,13 @@ from collections.abc import Sequence
 
 from LiverAILib import __version__
 from LiverAILib.cli import assess, batch, evaluate, models, segment, simulate, train
+from LiverAILib.console import print_any_character
 from LiverAILib.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    print_any_character()
     parser = build_parser()
     args = parser.parse_args(arguments)
     try:

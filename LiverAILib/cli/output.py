@@ -22,6 +22,13 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--progress", action="store_true", help="print progress as Slicer's command line modules do")
 
 
+def add_modality(parser: argparse.ArgumentParser) -> None:
+    """The option of every command that reads an image whose modality its file may not say."""
+    parser.add_argument(
+        "--modality", choices=("MR", "CT"), help="what the image is (default: its header, or its intensities)"
+    )
+
+
 def add_request(parser: argparse.ArgumentParser) -> None:
     """The options of every command that assesses: what `AssessmentRequest` holds."""
     parser.add_argument("--slice", type=int, metavar="N", help="slice number (from 0) instead of the automatic choice")

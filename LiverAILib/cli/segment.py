@@ -19,9 +19,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--output", required=True, type=Path, metavar="FILE", help="label map (.seg.nrrd opens in Slicer)"
     )
     parser.add_argument("--model", help="segmentation model (default: the one for the image's modality)")
-    parser.add_argument(
-        "--modality", choices=("MR", "CT"), help="what the image is (default: its header, or its intensities)"
-    )
+    output.add_modality(parser)
     parser.add_argument("--series", metavar="NUMBER", help="which series of a DICOM folder: number, UID or description")
     parser.add_argument(
         "--contact-sheet", type=Path, metavar="FILE.png", help="a picture of the slices with the outlines of all organs"
@@ -51,8 +49,9 @@ def run_segment(args: argparse.Namespace) -> int:
     from LiverAILib.data.model import load_model
     from LiverAILib.data.segmentation_file import write_segmentation
     from LiverAILib.imaging.files import read_image
+    from LiverAILib.imaging.image import with_modality
     from LiverAILib.morphometry import volume_measurements
-    from LiverAILib.segmentation.choice import choose_model, with_modality
+    from LiverAILib.segmentation.choice import choose_model
 
     _check(args)
     image = with_modality(read_image(args.input, series=args.series), args.modality)
@@ -104,11 +103,17 @@ def run_segment(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Refuse what would fail after minutes of work."""
+    """Refuse what would fail after minutes of work, or overwrite the input."""
+    from LiverAILib.imaging.files import WRITTEN_SUFFIXES
+    from LiverAILib.output_paths import PICTURE_SUFFIXES, check_keeps_inputs, check_output_file
+
     if args.repeatability < 0:
         raise UserError(f"--repeatability {args.repeatability}: give how many variants to segment, at least 1.")
-    if args.contact_sheet and args.contact_sheet.suffix.lower() != ".png":
-        raise UserError(f"--contact-sheet {args.contact_sheet}: it is a PNG picture. Give a name that ends in .png.")
+    check_output_file(args.output, WRITTEN_SUFFIXES)
+    if args.contact_sheet:
+        check_output_file(args.contact_sheet, PICTURE_SUFFIXES)
+    outputs = [path for path in (args.output, args.contact_sheet) if path]
+    check_keeps_inputs(outputs, [args.input, args.model])
 
 
 def _print(record: dict[str, Any], measurements, repeatability, args: argparse.Namespace) -> None:

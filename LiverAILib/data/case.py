@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from LiverAILib.data.structures import PART_STRUCTURES, STRUCTURES
 from LiverAILib.errors import UserError
-from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.image import Image, with_modality
 
 if TYPE_CHECKING:
     from LiverAILib.data.cohort import CohortRow
@@ -65,6 +65,7 @@ class Case:
         *,
         role: str = "t2",
         series: str | None = None,
+        modality: str | None = None,
         liver_mask: str | os.PathLike[str] | None = None,
         masks: Mapping[str, Sequence[str | os.PathLike[str]]] | None = None,
         covariates: Mapping[str, float | str] | None = None,
@@ -75,6 +76,7 @@ class Case:
             path: The image.
             role: Its role.
             series: Which series of a DICOM folder.
+            modality: What the image is ("MR", "CT"); None: what its header or its intensities say.
             liver_mask: `FILE`, `FILE#NAME` or `FILE#LABEL`; replaces the segmentation network.
             masks: Further structures ("spleen", "caudate", "right_lobe", "portal_vein", "lesions") to their files, each
                 in the same form; several files of a structure are united.
@@ -85,7 +87,14 @@ class Case:
         """
         from LiverAILib.imaging.files import image_name
 
-        case = cls.from_files({role: [path]}, series=series, liver_mask=liver_mask, masks=masks, covariates=covariates)
+        case = cls.from_files(
+            {role: [path]},
+            series=series,
+            modality=modality,
+            liver_mask=liver_mask,
+            masks=masks,
+            covariates=covariates,
+        )
         return replace(case, case_id=image_name(Path(path)))
 
     @classmethod
@@ -96,6 +105,7 @@ class Case:
         case_id: str = "case",
         modalities: Mapping[str, str] | None = None,
         series: str | None = None,
+        modality: str | None = None,
         liver_mask: str | os.PathLike[str] | None = None,
         masks: Mapping[str, Sequence[str | os.PathLike[str]]] | None = None,
         covariates: Mapping[str, float | str] | None = None,
@@ -107,6 +117,7 @@ class Case:
             case_id: How the case is called in results.
             modalities: Role to the modality of files that do not say theirs.
             series: See `from_file`.
+            modality: See `from_file`; of all images.
             liver_mask: See `from_file`.
             masks: See `from_file`.
             covariates: See `from_file`.
@@ -117,7 +128,7 @@ class Case:
         known = modalities or {}
         given: dict[str, tuple[Image, ...]] = {}
         for role, paths in images.items():
-            found = [read_image(path, series=series) for path in paths]
+            found = [with_modality(read_image(path, series=series), modality) for path in paths]
             given[role] = tuple(one if one.modality else replace(one, modality=known.get(role)) for one in found)
         first = next(iter(given.values()))[0]
         read = {}

@@ -79,6 +79,11 @@ class CohortRow:
             role, modality
         )[0]
 
+    def files(self) -> list[Path]:
+        """Every image and mask of the case."""
+        masks = (split_choice(mask)[0] for mask in self.masks.values())
+        return [*(file for files in self.images.values() for file in files), *masks]
+
     def read_mask(self, structure: str, reference: Image) -> np.ndarray:
         """The boolean mask of `structure` on the grid of `reference`; errors as in `read_mask_image`."""
         return self.read_mask_image(structure, reference).array > 0
@@ -114,6 +119,10 @@ class Cohort:
 
     def __iter__(self) -> Iterator[CohortRow]:
         return iter(self.rows)
+
+    def files(self) -> list[Path]:
+        """The manifest and every image and mask that it names."""
+        return [self.path, *(file for row in self.rows for file in row.files())]
 
     def split(self, *names: str) -> tuple[CohortRow, ...]:
         """The rows of the named splits."""

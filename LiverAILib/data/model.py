@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from LiverAILib.atomic_write import atomic_bytes, atomic_text
 from LiverAILib.data.model_card import CARD, WEIGHTS, ModelCard, WeightsFile, read_card
 from LiverAILib.errors import UserError
 from LiverAILib.resources import model_folders
-from LiverAILib.whole_file import whole_file
 
 if TYPE_CHECKING:
     import torch
@@ -183,7 +183,7 @@ def read_model(folder: Path) -> Model:
 def save_model(
     folder: Path, card: Mapping[str, Any], state: Mapping[str, torch.Tensor], *, storage: str = "int8"
 ) -> Model:
-    """Write a model folder; `card` gets the entry "weights" with file, checksum, size and storage.
+    """Write a model folder, complete or not at all; `card` gets the entry "weights" with file, checksum, size and storage.
 
     A model that is there already is replaced in one step, the renaming of its card: a kill leaves the old model or the new
     one, never the card of one with the weights of the other.
@@ -220,10 +220,8 @@ def save_model(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be created ({error.strerror}). Choose another folder.") from None
-    with whole_file(folder / file) as unfinished:
-        unfinished.write_bytes(content)
-    with whole_file(path) as unfinished:
-        unfinished.write_text(text + "\n", encoding="utf-8")
+    atomic_bytes(folder / file, content)
+    atomic_text(path, text + "\n")
     if old is not None and old.file != file:
         (folder / old.file).unlink(missing_ok=True)
     return read_model(folder)

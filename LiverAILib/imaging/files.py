@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import re
-import tempfile
-import zlib
 from pathlib import Path
 
-import numpy as np
 import SimpleITK as sitk
 
+from LiverAILib.atomic_write import atomic_write
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.dicom import is_dicom, read_dicom
-from LiverAILib.imaging.geometry import from_sitk, to_sitk
+from LiverAILib.imaging.geometry import to_sitk
 from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.itk_file import read_with_itk
+from LiverAILib.imaging.metaimage_file import is_metaimage, read_metaimage
+from LiverAILib.imaging.nifti_file import is_nifti, read_nifti
+from LiverAILib.imaging.nrrd_file import MAGIC as NRRD_MAGIC
+from LiverAILib.imaging.nrrd_file import read_nrrd
+from LiverAILib.imaging.stored_bytes import first_bytes
+from LiverAILib.imaging.values import check_values, fill_not_measured
+from LiverAILib.output_paths import check_ending
 
 SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
 """Endings of the image files that a folder is searched for."""
+
+WRITTEN_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
+"""Endings of the image files that are written: formats of one file."""
 
 
 def image_name(path: Path) -> str:
@@ -46,158 +53,65 @@ def find_images(folder: Path) -> list[Path]:
     return found
 
 
-def read_image(path: str | os.PathLike[str], *, series: str | None = None, constant_allowed: bool = False) -> Image:
+def read_image(
+    path: str | os.PathLike[str], *, series: str | None = None, constant_allowed: bool = False, fill: bool = True
+) -> Image:
     """A 3D scalar image from a NIfTI, NRRD or MetaImage file, a DICOM file or a DICOM folder.
+
+    The format of a file is told from its content, not from its name. What a person has to know of the reading is in
+    `Image.read_warnings`.
 
     Args:
         path: File or folder.
         series: Which volume of a DICOM folder or file, by its number in the list, its series UID or its description.
         constant_allowed: Accept one value everywhere, as a heat map without evidence has it.
+        fill: Replace NaN and infinite values by the lowest one, with a warning; for a mask they mean something else.
 
     Raises:
-        UserError: The file is missing, unreadable, cut off, in color, 4D, empty, constant or without any number.
+        UserError: The file is missing, unreadable, cut off, in color, 4D, empty, constant, without any number, or its geometry
+            cannot be used.
     """
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path}: no such file or folder. Check the path.")
-    if path.is_dir():
-        image = read_dicom(path, series=series)
-    else:
-        if path.stat().st_size == 0:
-            raise UserError(f"{path}: the file is empty (0 bytes). Export or copy it again.")
-        if is_dicom(path):
-            image = read_dicom(path, series=series)
-        else:
-            check_not_cut_off(path)
-            image = _read_file(path)
+    if not path.is_dir() and not path.is_file():
+        raise UserError(f"{path}: is neither a file nor a folder. Give an image file or a DICOM folder.")
+    if path.is_file() and path.stat().st_size == 0:
+        raise UserError(f"{path}: the file is empty (0 bytes). Export or copy it again.")
+    try:
+        image = read_dicom(path, series=series) if path.is_dir() or is_dicom(path) else _read_file(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}). Check the file's permissions.") from None
     check_values(image.array, path, constant_allowed=constant_allowed)
-    return image
+    return fill_not_measured(image) if fill else image
 
 
 def _read_file(path: Path) -> Image:
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError:
-        raise UserError(
-            f"{path}: not a readable image. Give a NIfTI, NRRD or MHA file or a DICOM folder; if it is one, export it again."
-        ) from None
-    size = reader.GetSize()
-    if reader.GetNumberOfComponents() > 1:
-        raise UserError(
-            f"{path}: the image has {reader.GetNumberOfComponents()} values a voxel (a color or vector image); one is needed. "
-            "Export the gray-scale series."
-        )
-    if len([n for n in size if n > 1]) > 3:
-        raise UserError(
-            f"{path}: the image is {len(size)}D, size {size}; a single 3D volume is needed. Save one time point."
-        )
-    try:
-        itk = reader.Execute()
-    except RuntimeError as error:
-        reason = "cut off" if "read" in str(error).lower() else "damaged"
-        raise UserError(
-            f"{path}: the image data cannot be read, the file is {reason}. Export or copy it again."
-        ) from None
-    while itk.GetDimension() > 3:
-        itk = itk[(slice(None),) * (itk.GetDimension() - 1) + (0,)]
-    if itk.GetDimension() == 2:
-        itk = sitk.JoinSeries(itk)
-    return from_sitk(itk, meta={"path": str(path)})
-
-
-def check_values(array: np.ndarray, path: Path, *, constant_allowed: bool = False) -> None:
-    """Raise where there is nothing to look at: no voxel, no finite number, or one value everywhere."""
-    if array.size == 0:
-        raise UserError(f"{path}: the image has no voxels. Export it again.")
-    if np.issubdtype(array.dtype, np.floating):
-        finite = np.isfinite(array)
-        if not finite.any():
-            raise UserError(f"{path}: every voxel is NaN or infinite. Export the image again.")
-        values = array[finite]
-    else:
-        values = array
-    if not constant_allowed and values.min() == values.max():
-        raise UserError(f"{path}: the image is constant (every voxel is {values.min():g}). Export the image again.")
-
-
-def check_not_cut_off(path: Path) -> None:
-    """Raise where a compressed file ends early, or a NIfTI file holds fewer bytes than its header promises.
-
-    SimpleITK reads a cut-off `.nii.gz` without complaint and leaves the missing slices empty, and a gzipped `.nrrd` as long
-    as every voxel but a few can be had.
-    """
+    start = first_bytes(path, 64)
     name = path.name.lower()
-    if name.endswith(".nrrd"):
-        _check_nrrd_stream(path)
-    if not name.endswith((".nii", ".nii.gz")):
-        return
-    opener = gzip.open if name.endswith(".gz") else open
-    length = 0
-    try:
-        with opener(path, "rb") as stream:
-            header = stream.read(348)
-            length = len(header)
-            while block := stream.read(1 << 22):
-                length += len(block)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise UserError(f"{path}: the file is cut off or damaged. Copy or export it again.") from None
-    if len(header) < 348:
-        raise UserError(f"{path}: not a NIfTI file (shorter than its header). Copy or export it again.")
-    order = "<" if int(np.frombuffer(header, "<i4", 1)[0]) in (348, 540) else ">"
-    if int(np.frombuffer(header, f"{order}i4", 1)[0]) != 348:
-        return  # NIfTI-2 and others: SimpleITK judges them.
-    dimensions = np.frombuffer(header, f"{order}i2", 8, 40).astype(np.int64)
-    bits = int(np.frombuffer(header, f"{order}i2", 1, 72)[0])
-    offset = float(np.frombuffer(header, f"{order}f4", 1, 108)[0])
-    promised = int(offset) + int(np.prod(np.maximum(dimensions[1 : 1 + dimensions[0]], 1))) * bits // 8
-    if length < promised:
-        raise UserError(
-            f"{path}: the file is cut off ({length} of {promised} bytes that its header promises). Copy or export it again."
-        )
-
-
-def _check_nrrd_stream(path: Path) -> None:
-    """Raise where the gzip stream behind an NRRD header does not end as such a stream has to."""
-    with path.open("rb") as stream:
-        header = b""
-        for line in iter(stream.readline, b""):
-            header += line
-            if not line.strip():
-                break
-        if not header.startswith(b"NRRD") or not re.search(rb"^encoding:\s*(gz|gzip)\s*$", header, re.MULTILINE):
-            return
-        try:
-            with gzip.GzipFile(fileobj=stream) as data:
-                while data.read(1 << 22):
-                    pass
-        except (EOFError, zlib.error, gzip.BadGzipFile):
-            raise UserError(f"{path}: the file is cut off or damaged. Copy or export it again.") from None
+    if start.startswith(NRRD_MAGIC):
+        return read_nrrd(path)
+    if is_nifti(start) or (name.endswith((".nii", ".nii.gz", ".img")) and not is_metaimage(start)):
+        return read_nifti(path)
+    if is_metaimage(start) or name.endswith((".mha", ".mhd")):
+        return read_metaimage(path)
+    return read_with_itk(path)
 
 
 def write_image(image: Image, path: str | os.PathLike[str], *, header: dict[str, str] | None = None) -> Path:
     """Write `image` to `path` (format by ending), whole or not at all; `header` adds text fields (NRRD).
 
     Raises:
-        UserError: The folder does not exist or cannot be written, or the disk is full.
+        UserError: The ending is unknown, the folder cannot be written, or the disk is full.
     """
     path = Path(path)
+    check_ending(path, WRITTEN_SUFFIXES)
     itk = to_sitk(image)
     for key, value in (header or {}).items():
         itk.SetMetaData(key, value)
-    suffix = next((s for s in (".seg.nrrd", *SUFFIXES) if path.name.lower().endswith(s)), None)
-    if suffix is None:
-        raise UserError(f"{path}: unknown image ending. Use one of .nii.gz, .nrrd, .mha.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
-            unfinished = Path(folder) / f"image{suffix}"
+    with atomic_write(path) as unfinished:
+        try:
             sitk.WriteImage(itk, str(unfinished), useCompression=True)
-            unfinished.replace(path)
-    except (OSError, RuntimeError) as error:
-        detail = str(error).strip().splitlines()[-1]
-        raise UserError(
-            f"{path}: cannot be written ({detail}). Choose a folder that exists, is writable and has space."
-        ) from None
+        except RuntimeError as error:
+            raise OSError(None, str(error).strip().splitlines()[-1]) from None
     return path

@@ -13,9 +13,6 @@ MODALITY_SOURCE = "modality_source"
 
 DICOM_MODALITY = "DICOM Modality"
 
-READING_NOTES = "reading_notes"
-"""Key of `Image.meta`: sentences on what reading left out or changed, for a person to know."""
-
 FRAME_OF_REFERENCE = "frame_of_reference_uid"
 """Key of `Image.meta`: the UID of the DICOM frame of reference, where there is one."""
 
@@ -108,3 +105,10 @@ class Image:
         )
         gap = corners @ (self.index_to_lps - other.index_to_lps).T
         return bool(np.abs(gap).max() <= tolerance_mm)
+
+
+def with_modality(image: Image, modality: str | None) -> Image:
+    """`image` with the modality that the user gave, or as it is where that is None."""
+    if modality is None:
+        return image
+    return replace(image, modality=modality, meta={**image.meta, MODALITY_SOURCE: "given by the user"})

@@ -60,7 +60,10 @@ def find_modality(image: Image) -> ModalityFinding:
             return replace(stated, slope=seen.slope, intercept=seen.intercept, doubt=seen.doubt)
         return _windowed(stated, _sample(image.array))
     if image.modality == "MR" and seen.modality == "CT" and not seen.doubt:
-        doubt = f"The image is said to be MR ({stated.why}), but its {seen.why}. Check it, or give --modality CT."
+        doubt = (
+            f"The image is said to be MR ({stated.why}), but its {seen.why}. Check it. If it is CT, say so (on the command line: "
+            "--modality CT)."
+        )
         return replace(stated, doubt=doubt)
     return stated
 
@@ -78,7 +81,7 @@ def modality_from_intensities(array: np.ndarray) -> ModalityFinding:
     if _like_window(values):
         doubt = (
             f"The intensities are clipped at {values.min():g} and {values.max():g}, which leaves open whether this is MR or a CT "
-            "scaled to a window; it was taken for MR. If it is CT, give --modality CT."
+            "scaled to a window; it was taken for MR. If it is CT, say so (on the command line: --modality CT)."
         )
     return ModalityFinding("MR", "intensities", "intensities are no Hounsfield units", doubt=doubt)
 
@@ -145,7 +148,7 @@ def _shifted_window(values: np.ndarray) -> ModalityFinding | None:
     why = f"intensities run from 0 to {width:.0f} and are clipped at both ends, as a CT window of that width"
     doubt = (
         f"The values were taken for a CT clipped to {CLIPPED_WINDOW_HU[0]:g}..{CLIPPED_WINDOW_HU[1]:g} HU and shifted to start "
-        "at 0. If the window was another one, give the image in HU; if it is MR, give --modality MR."
+        "at 0. If the window was another one, give the image in HU; if it is MR, say so (on the command line: --modality MR)."
     )
     return ModalityFinding("CT", "intensities", why, intercept=CLIPPED_WINDOW_HU[0] - low, doubt=doubt)
 
@@ -178,7 +181,7 @@ def _windowed(stated: ModalityFinding, values: np.ndarray) -> ModalityFinding:
 
 
 def _doubt(why: str) -> str:
-    return f"The image was taken for CT because {why}. If it is MR, give --modality MR."
+    return f"The image was taken for CT because {why}. If it is MR, say so (on the command line: --modality MR)."
 
 
 def _share(inside: np.ndarray) -> float:

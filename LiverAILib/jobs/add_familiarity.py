@@ -18,7 +18,7 @@ from LiverAILib.errors import UserError
 from LiverAILib.methods.familiarity_training import FEWEST_VALIDATION, familiarity_state
 from LiverAILib.methods.nowak2021.method import Nowak2021
 from LiverAILib.methods.nowak2021.training import load_slices
-from LiverAILib.results.files import check_output_folder
+from LiverAILib.output_paths import check_output_folder
 from LiverAILib.segmentation.predict import Segmenter
 
 

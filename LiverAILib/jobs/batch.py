@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from LiverAILib.atomic_write import atomic_csv, atomic_text
 from LiverAILib.data.assessment import Assessment
 from LiverAILib.data.case import Case
 from LiverAILib.data.fingerprint import Fingerprint
@@ -24,8 +24,8 @@ from LiverAILib.jobs.find_cases import FoundCase, FoundCases, find_cases
 from LiverAILib.jobs.folder_files import SetAside
 from LiverAILib.jobs.not_a_case import Duplicates, NotACaseError
 from LiverAILib.methods import method_of
-from LiverAILib.results.files import RECORD, check_output_folder, remove_assessment, write_assessment
-from LiverAILib.whole_file import whole_file
+from LiverAILib.output_paths import check_keeps_inputs, check_output_folder
+from LiverAILib.results.files import RECORD, remove_assessment, write_assessment, written_files
 
 SUMMARY, SET_ASIDE, ERRORS = "summary.csv", "set_aside.csv", "errors.log"
 
@@ -102,6 +102,7 @@ def assess_all(
     *,
     request: AssessmentRequest | None = None,
     masks: Path | None = None,
+    modality: str | None = None,
     device: str = "auto",
     write: Writer | None = None,
     progress: Callable[[float, str], None] = lambda fraction, text: None,
@@ -117,6 +118,7 @@ def assess_all(
         model: Name of an installed model, or a model folder.
         request: Slice, class and kind of heat map, for all cases.
         masks: Folder of liver masks, named like the images of a folder.
+        modality: What the image files of a folder are ("MR", "CT"); None: what their headers or intensities say.
         device: "auto", "cpu", "cuda" or "mps".
         write: Writes the result of a case; `write_assessment` where None.
         progress: Called with a share 0..1 and a sentence.
@@ -131,9 +133,9 @@ def assess_all(
     spec = method_of(chosen)
     request = request or AssessmentRequest(heatmap=spec.heatmaps[0])
     check_request(chosen, request)
-    found = find_cases(source, spec, masks=masks, exclude=(output,))
-    _check_no_input_is_overwritten(found, output)
+    found = find_cases(source, spec, masks=masks, exclude=(output,), stated_modality=modality)
     check_output_folder(output)
+    _check_no_input_is_overwritten(source, found, output)
     for one in found.set_aside:
         progress(0.0, f"set aside: {one.path}: {one.reason}")
     jobs = [CaseJob(case, str(model), output, request, device) for case in found.cases]
@@ -184,7 +186,12 @@ def _write(assessment: Assessment, place: Path) -> Mapping[str, Any]:
     return assessment.record()
 
 
-def _check_no_input_is_overwritten(found: FoundCases, output: Path) -> None:
+def _check_no_input_is_overwritten(source: Path, found: FoundCases, output: Path) -> None:
+    inputs = [source, *(path for case in found.cases for path in (case.row.files() if case.row else case.paths))]
+    tables = [output / name for name in (SUMMARY, SET_ASIDE, ERRORS)]
+    check_keeps_inputs(
+        [*tables, *(path for case in found.cases for path in written_files(output / case.folder))], inputs
+    )
     for case in found.cases:
         place = (output / case.folder).resolve()
         inside = next((path for path in case.paths if place in path.resolve().parents), None)
@@ -234,14 +241,10 @@ def _write_tables(
     else:
         (output / SET_ASIDE).unlink(missing_ok=True)
     if errors:
-        with whole_file(output / ERRORS) as unfinished:
-            unfinished.write_text("\n".join(errors), encoding="utf-8")
+        atomic_text(output / ERRORS, "\n".join(errors))
     else:
         (output / ERRORS).unlink(missing_ok=True)
 
 
 def _write_csv(rows: Sequence[Mapping[str, object]], columns: Sequence[str], path: Path) -> None:
-    with whole_file(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, columns, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
+    atomic_csv(path, columns, ([row.get(column, "") for column in columns] for row in rows))

@@ -12,6 +12,7 @@ from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import modality_of
+from LiverAILib.imaging.values import fill_not_measured
 from LiverAILib.methods import ImageRole, method_of
 from LiverAILib.morphometry.covariates import check_covariates
 from LiverAILib.networks.device import bfloat16_pays
@@ -61,7 +62,7 @@ def checked_images(case: Case, model: Model, request: AssessmentRequest) -> dict
     check_covariates(case.covariates, where=f"case {case.case_id}: covariate")
     images = {}
     for role in method_of(model).images:
-        given = case.images.get(role.name, ())
+        given = tuple(fill_not_measured(image) for image in case.images.get(role.name, ()))
         if len(given) < role.minimum:
             needed = f"an image '{role.name}'" if role.minimum == 1 else f"{role.minimum} images '{role.name}'"
             has = ", ".join(f"{len(some)} '{name}'" for name, some in case.images.items()) or "none"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from LiverAILib.atomic_write import atomic_csv
 from LiverAILib.data.cohort import Cohort, read_cohort
 from LiverAILib.data.model import Model, load_model
 from LiverAILib.data.model_card import SEEN
@@ -33,7 +33,7 @@ from LiverAILib.jobs.cohort_evaluation.cases_section import cases_addition, coho
 from LiverAILib.jobs.cohort_evaluation.cohort_settings import CohortSettings
 from LiverAILib.jobs.cohort_evaluation.predictions_csv import Labels, baselines_of, subgroups_of, write_predictions
 from LiverAILib.jobs.cohort_evaluation.subject import Assignment, Subject, read_subject
-from LiverAILib.results.files import check_output_folder
+from LiverAILib.output_paths import check_keeps_inputs, check_output_folder
 
 REPORT, CASES, CALIBRATION = "report", "cases", "calibration_cases"
 PREDICTIONS, CALIBRATION_PREDICTIONS, FAILED = "predictions.csv", "calibration_predictions.csv", "failed.csv"
@@ -91,6 +91,8 @@ def evaluate_cohort(
     calibration = _calibration_tests(who, manifest, tests, settings)
     _check_before(tests, calibration, labels, chosen)
     check_output_folder(output)
+    written = [output / name for name in (CASES, CALIBRATION, PREDICTIONS, CALIBRATION_PREDICTIONS, FAILED, "report")]
+    check_keeps_inputs(written, [*manifest.files(), *(model.folder for model in who.models.values())])
     warnings = _refuse_segmentation(who, tests, settings)
     case_settings = _case_settings(tests, labels, settings)
     total = len(tests) + len(calibration)
@@ -221,8 +223,6 @@ def _assess(
     tests: Sequence[Assignment], folder: Path, how: CaseSettings, settings: CohortSettings, progress: Progress
 ) -> list[CaseResult]:
     """All cases, the models one after the other, so that one at a time is in memory."""
-    if tests:
-        check_output_folder(folder)
     found: dict[str, CaseResult] = {}
     splits = ("train",) if folder.name == CALIBRATION else ("train", "validation")
     for model in dict.fromkeys(test.model for test in tests):
@@ -302,7 +302,4 @@ def _write_failed(path: Path, failed: dict[str, str]) -> None:
     if not failed:
         path.unlink(missing_ok=True)
         return
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(("case_id", "reason"))
-        writer.writerows(failed.items())
+    atomic_csv(path, ("case_id", "reason"), failed.items())

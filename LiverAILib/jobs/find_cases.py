@@ -58,7 +58,12 @@ class FoundCases:
 
 
 def find_cases(
-    source: Path, spec: MethodSpec, *, masks: Path | None = None, exclude: Collection[Path] = ()
+    source: Path,
+    spec: MethodSpec,
+    *,
+    masks: Path | None = None,
+    exclude: Collection[Path] = (),
+    stated_modality: str | None = None,
 ) -> FoundCases:
     """The cases of a folder, searched to any depth, or the rows of a manifest with their masks and covariates.
 
@@ -70,6 +75,7 @@ def find_cases(
         spec: The method of the model.
         masks: Folder of liver masks that are named like the images of `source`.
         exclude: Folders below `source` that are passed over, such as the output.
+        stated_modality: What the image files of a folder are, where the user says so ("MR", "CT").
 
     Raises:
         UserError: There is no case, the manifest has faults or no images of the role, or two of its rows contradict.
@@ -86,7 +92,7 @@ def find_cases(
         )
     if masks is not None and not masks.is_dir():
         raise UserError(f"--masks {masks}: no such folder. Give the folder that holds the liver masks.")
-    return _folder_cases(source, spec, masks, (*exclude, *((masks,) if masks else ())))
+    return _folder_cases(source, spec, masks, (*exclude, *((masks,) if masks else ())), stated_modality)
 
 
 def _check_folder(source: Path) -> None:
@@ -147,12 +153,14 @@ def _check_rows(source: Path, rows: Sequence[CohortRow], roles: Sequence[str]) -
             )
 
 
-def _folder_cases(source: Path, spec: MethodSpec, masks: Path | None, exclude: Collection[Path]) -> FoundCases:
+def _folder_cases(
+    source: Path, spec: MethodSpec, masks: Path | None, exclude: Collection[Path], stated_modality: str | None
+) -> FoundCases:
     role, modality = spec.role, spec.modality
     files = list_files(source, exclude=exclude)
     dicom = find_dicom_cases(source, files, modality=modality)
     set_aside = [*files.set_aside, *dicom.set_aside]
-    found = [_image_case(path, source, role) for path in files.images]
+    found = [_image_case(path, source, role, stated_modality) for path in files.images]
     found += [_dicom_case(one, source, role) for one in dicom.cases]
     if not found:
         raise UserError(_nothing_found(source, modality, set_aside))
@@ -165,9 +173,9 @@ def _folder_cases(source: Path, spec: MethodSpec, masks: Path | None, exclude: C
     return FoundCases(tuple(sorted(cases, key=lambda case: case.case_id)), tuple(set_aside))
 
 
-def _image_case(path: Path, source: Path, role: str) -> FoundCase:
+def _image_case(path: Path, source: Path, role: str, stated_modality: str | None) -> FoundCase:
     name = _relative(path.with_name(stem(path)), source)
-    return FoundCase(name, _relative(path, source), "", partial(_read_image_case, path, role), (path,))
+    return FoundCase(name, _relative(path, source), "", partial(_read_image_case, path, role, stated_modality), (path,))
 
 
 def _dicom_case(one: DicomCase, source: Path, role: str) -> FoundCase:
@@ -192,8 +200,8 @@ def _unique_names(found: Sequence[FoundCase]) -> list[str]:
     return unique
 
 
-def _read_image_case(path: Path, role: str, case_id: str, masks: Path | None) -> Case:
-    case = replace(Case.from_file(path, role=role), case_id=case_id)
+def _read_image_case(path: Path, role: str, stated_modality: str | None, case_id: str, masks: Path | None) -> Case:
+    case = replace(Case.from_file(path, role=role, modality=stated_modality), case_id=case_id)
     return case if masks is None else _with_mask(case, role, masks)
 
 

@@ -7,10 +7,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import SimpleITK as sitk
-
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import SUFFIXES
+from LiverAILib.imaging.nrrd_file import read_nrrd_header
 from LiverAILib.results.files import OVERLAY, RECORD
 
 IMAGE_SUFFIXES = tuple(suffix for suffix in (*SUFFIXES, ".hdr") if suffix != ".dcm")
@@ -135,13 +134,10 @@ def _why_no_image(path: Path, present: set[str]) -> str:
 
 def _why_no_image_by_header(path: Path) -> str:
     """What the header of an NRRD file says it is, where that is no image; a damaged file is left to whoever reads it."""
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
-        reader.ReadImageInformation()
-    except RuntimeError:
+        keys = read_nrrd_header(path).pairs
+    except (UserError, OSError):
         return ""
-    keys = reader.GetMetaDataKeys()
     if any(re.fullmatch(r"Segment\d+_ID", key) for key in keys):
         return "a segmentation, no image"
     return "a heat map of LiverAI, no image" if "LiverAI_pipeline" in keys else ""

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from LiverAILib import __version__
+from LiverAILib.atomic_write import atomic_text
 from LiverAILib.data.assessment import RESEARCH_USE
 from LiverAILib.data.cohort import Cohort, CohortRow, read_cohort
 from LiverAILib.data.model import Model, read_model, save_model
@@ -20,7 +21,7 @@ from LiverAILib.data.seen_cases import joined, seen_cases
 from LiverAILib.errors import UserError
 from LiverAILib.methods import list_methods, method_named
 from LiverAILib.networks.device import choose_device
-from LiverAILib.results.files import check_output_folder
+from LiverAILib.output_paths import check_keeps_inputs, check_output_folder
 from LiverAILib.segmentation.training import options as segmentation_options
 from LiverAILib.segmentation.training.trainer import train_segmentation
 from LiverAILib.training import distributed
@@ -118,6 +119,9 @@ def train(
         chosen = replace(chosen, precision=Precision.choose(device, chosen.precision).name)
         if distributed.is_main_process():
             check_output_folder(output)
+            written = [output / name for name in ("run.json", "folds.csv", "model")] + list(output.glob("fold_*"))
+            sources = [*read.files(), *(file for row in more for file in row.files()), also_train]
+            check_keeps_inputs(written, [*sources, chosen.encoder_weights, start and start.folder])
             asked = {"folds": folds, "validation": validation, "cohort": str(read.path.resolve())}
             asked["also_train"] = None if also_train is None else str(Path(also_train).resolve())
             asked |= {} if labels is None else {"labels": labels}
@@ -214,4 +218,4 @@ def _same_run(path: Path, settings: dict[str, Any]) -> None:
             raise UserError(
                 f"{path.parent}: holds a run with another {', '.join(changed)}. Choose a new --output, or repeat its settings."
             )
-    path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    atomic_text(path, json.dumps(settings, indent=2) + "\n")

@@ -28,7 +28,7 @@ def caudate_findings(anatomy: Anatomy) -> Morphometry:
         )
     found = [_widths(anatomy, caudate)]
     if right is None:
-        reason = "There is no mask of the right lobe. Give one: --mask right_lobe=FILE."
+        reason = "There is no mask of the right lobe. Give one (on the command line: --mask right_lobe=FILE)."
         found.append(Morphometry(not_assessed=(NotAssessed(VOLUME_RATIO[0], reason, VOLUME_RATIO[1]),)))
     elif anatomy.is_volume:
         volumes = [float(mask.sum()) * anatomy.voxel_ml for mask in (caudate, right)]
@@ -59,7 +59,10 @@ def _widths(anatomy: Anatomy, caudate: np.ndarray) -> Morphometry:
         return Morphometry(not_assessed=(NotAssessed(WIDTH_RATIO[0], reason, WIDTH_RATIO[1]),))
     by = "the right wall of the portal vein" if by_portal else "the right border of the caudate mask"
     conditions = (
-        Condition("dividing line at the right wall of the main portal vein (give --mask portal_vein=FILE)", by_portal),
+        Condition(
+            "dividing line at the right wall of the main portal vein (needs the mask portal_vein)",
+            by_portal,
+        ),
         Condition("slice just below the bifurcation of the main portal vein (here: largest area of the caudate)", None),
     )
     measured = Measurement(

@@ -69,7 +69,7 @@ def volume_findings(segmentation: Segmentation, anatomy: Anatomy, covariates: Ma
     if spleen is None:
         given = anatomy.source == "given"
         reason = (
-            "A liver mask was given and none of the spleen. Give one, for example --mask spleen=FILE."
+            "A liver mask was given and none of the spleen. Give one (on the command line: --mask spleen=FILE)."
             if given
             else "The segmentation found no spleen in the image."
         )

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from LiverAILib.atomic_write import atomic_write
 from LiverAILib.data.assessment import CaseWarning, Segmentation
 from LiverAILib.data.measurement import Measurement
 from LiverAILib.data.structures import Structure
-from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import AxisOrder, axis_order
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import intensity_scale, modality_of
-from LiverAILib.whole_file import whole_file
+from LiverAILib.output_paths import PICTURE_SUFFIXES, check_ending
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,10 +108,8 @@ def write_contact_sheet(figure: Figure, path: str | os.PathLike[str], *, dpi: in
         UserError: The ending is not .png, or the file cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise UserError(f"{path}: a contact sheet is a PNG picture. Give a name that ends in .png.")
-    with whole_file(path) as unfinished:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    check_ending(path, PICTURE_SUFFIXES)
+    with atomic_write(path) as unfinished:
         figure.savefig(unfinished, format="png", dpi=dpi, facecolor=figure.get_facecolor())
     return path
 

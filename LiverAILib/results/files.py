@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from LiverAILib.atomic_write import atomic_files
 from LiverAILib.data.assessment import Assessment, CaseWarning, ChosenSlice, Segmentation
 from LiverAILib.data.fingerprint import hash_image
 from LiverAILib.data.measurement import Measurement, NotAssessed
@@ -22,7 +22,8 @@ from LiverAILib.data.segmentation_file import write_segmentation
 from LiverAILib.data.structures import STRUCTURES
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import read_image, write_image
-from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.image import READ_WARNINGS, Image
+from LiverAILib.output_paths import check_keeps_inputs, check_output_folder
 
 RECORD, SEGMENTATION, HEATMAP = "assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd"
 OVERLAY, MEASUREMENTS, REPORT = "overlay.png", "measurements.png", "report.html"
@@ -69,21 +70,13 @@ def write_assessment(
     """
     output = Path(output)
     check_output_folder(output)
-    try:
-        with tempfile.TemporaryDirectory(dir=output, prefix=".writing-") as folder:
-            names = _write_volumes(assessment, Path(folder), images=images)
-            if pictures:
-                names |= _write_pictures(assessment, Path(folder))
-            text = json.dumps(_record(assessment, output, names), indent=2, ensure_ascii=False)
-            (Path(folder) / RECORD).write_text(text + "\n", encoding="utf-8")
-            remove_assessment(output)
-            # The record last: it marks a result as complete.
-            for name in (*names.values(), RECORD):
-                (Path(folder) / name).replace(output / name)
-    except OSError as error:
-        raise UserError(
-            f"{output}: cannot be written ({error.strerror}). Choose a folder that is writable and has space."
-        ) from None
+    with atomic_files(output, last=RECORD) as unfinished:
+        names = _write_volumes(assessment, unfinished, images=images)
+        if pictures:
+            names |= _write_pictures(assessment, unfinished)
+        text = json.dumps(_record(assessment, output, names), indent=2, ensure_ascii=False)
+        (unfinished / RECORD).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+        remove_assessment(output)
     return {"record": output / RECORD, **{what: output / name for what, name in names.items()}}
 
 
@@ -118,7 +111,7 @@ def _write_pictures(assessment: Assessment, folder: Path) -> dict[str, str]:
         names["measurements"] = MEASUREMENTS
         (folder / MEASUREMENTS).write_bytes(measurements)
     report = html_report(assessment, overlay=overlay, measurements=measurements)
-    (folder / REPORT).write_text(report, encoding="utf-8")
+    (folder / REPORT).write_text(report, encoding="utf-8", errors="backslashreplace")
     return names
 
 
@@ -177,22 +170,20 @@ def remove_assessment(folder: Path) -> None:
         ) from None
 
 
-def check_output_folder(output: Path) -> None:
-    """Make `output` and see that files can be written there, before any work is done.
+def check_output(output: Path, inputs: Iterable[str | os.PathLike[str] | None]) -> None:
+    """Raise where `write_assessment` could not write to the folder `output`, or would overwrite one of the inputs.
 
     Raises:
-        UserError: It is a file, or cannot be made or written.
+        UserError: As said.
     """
-    if output.exists() and not output.is_dir():
-        raise UserError(f"{output}: is a file, not a folder. Choose another output folder.")
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=output):
-            pass
-    except OSError as error:
-        raise UserError(
-            f"{output}: cannot be written ({error.strerror}). Choose a folder that is writable and has space."
-        ) from None
+    check_output_folder(output)
+    check_keeps_inputs(written_files(output), inputs)
+
+
+def written_files(output: Path) -> list[Path]:
+    """The files that `write_assessment` writes to the folder `output`, as far as their names are known before."""
+    names = (RECORD, SEGMENTATION, HEATMAP, OVERLAY, MEASUREMENTS, REPORT)
+    return [*(output / name for name in names), *output.glob("heatmap_*.nrrd"), *output.glob("image_*.nrrd")]
 
 
 def read_assessment(folder: str | os.PathLike[str]) -> Assessment:
@@ -268,6 +259,8 @@ def _images(record: Mapping[str, Any], folder: Path) -> dict[str, tuple[Image, .
 
 def _image(given: Mapping[str, Any], about: Mapping[str, Any], folder: Path) -> Image:
     meta = about.get("meta", {})
+    if READ_WARNINGS in meta:
+        meta = {**meta, READ_WARNINGS: tuple((code, text) for code, text in meta[READ_WARNINGS])}
     modality = about.get("modality", given["modality"])
     file = about.get("file")
     if file and (folder / file).exists():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from LiverAILib.errors import UserError
-from LiverAILib.imaging.image import MODALITY_SOURCE, Image
+from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.modality import ModalityFinding, find_modality
 
 
@@ -56,12 +56,5 @@ def choose_model(image: Image, name: str | None = None) -> ModelChoice:
             return ModelChoice(model.name, finding, given=False)
     raise UserError(
         f"{image.meta.get('path', 'image')}: no segmentation model for {finding.modality} ({finding.why}) is installed. "
-        "Install one, give a mask, or give --modality if the image is MR or CT."
+        "Install one, give a mask, or say that the image is MR or CT (on the command line: --modality)."
     )
-
-
-def with_modality(image: Image, modality: str | None) -> Image:
-    """`image` with the modality that the user gave, or as it is where that is None."""
-    if modality is None:
-        return image
-    return replace(image, modality=modality, meta={**image.meta, MODALITY_SOURCE: "given by the user"})

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from LiverAILib.atomic_write import atomic_text
 from LiverAILib.data.model_card import CARD, read_card
-from LiverAILib.whole_file import whole_file
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 BODY = 0.05
@@ -95,8 +95,7 @@ def store_reference(card: Path, reference: Mapping[str, Any]) -> None:
     """Put the reference into the settings of `model.json`; nothing else in the card changes."""
     content = dict(read_card(card).entries)
     content["settings"] = {**content["settings"], "reference_intensities": reference}
-    with whole_file(card) as unfinished:
-        unfinished.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    atomic_text(card, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -126,7 +126,8 @@ class Segmenter:
         if finding.modality not in self.model.card.modality:
             raise UserError(
                 f"{image.meta.get('path', 'image')}: the image is {finding}, the model '{self.model.name}' is for "
-                f"{' and '.join(self.model.card.modality)}. Choose another image or model, or give --modality."
+                f"{' and '.join(self.model.card.modality)}. Choose another image or model, or say what the "
+                "image is (on the command line: --modality)."
             )
         return finding.modality
 

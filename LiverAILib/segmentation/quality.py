@@ -8,7 +8,7 @@ import numpy as np
 
 from LiverAILib.data.assessment import CaseWarning
 from LiverAILib.data.structures import LIVER
-from LiverAILib.imaging.image import READING_NOTES, Image
+from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.modality import find_modality
 
 PLAUSIBLE_LIVER_ML = (400.0, 4500.0)
@@ -82,20 +82,12 @@ def _cut_off(liver: np.ndarray, spacing: tuple[float, float, float], *, single: 
 
 
 def image_warnings(image: Image) -> tuple[CaseWarning, ...]:
-    """Warnings about the image: modality in doubt, values that are no numbers, odd spacing, what the reader found."""
+    """Warnings about the image: what the reader found, modality in doubt, odd spacing."""
     warnings = []
-    if "geometry_warning" in image.meta:
-        warnings.append(CaseWarning("uneven_slices", image.meta["geometry_warning"]))
-    warnings += [CaseWarning("reading_note", note) for note in image.meta.get(READING_NOTES, ())]
+    warnings += [CaseWarning(code, text) for code, text in image.read_warnings]
     doubt = find_modality(image).doubt
     if doubt:
         warnings.append(CaseWarning("modality_in_doubt", doubt))
-    if image.array.dtype.kind == "f":
-        bad = 1 - float(np.isfinite(image.array).mean())
-        if bad:
-            warnings.append(
-                CaseWarning("not_a_number", f"{100 * bad:.2g} % of the voxels are NaN or infinite and count as empty.")
-            )
     in_plane = sorted(image.spacing)[:2]
     if in_plane[1] / in_plane[0] > 2 or in_plane[0] > 3 or max(image.spacing) > 15 or max(image.spacing) < 0.3:
         text = " x ".join(f"{value:.2f}" for value in image.spacing)

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from LiverAILib.whole_file import whole_file
+from LiverAILib.atomic_write import atomic_text, atomic_write
 
 NETWORK, OPTIMIZER = "network.", "optimizer."
 
@@ -55,8 +55,7 @@ class Checkpoint:
         }
         # One file holds both, so that a kill between two writes cannot leave a mixture.
         _save(tensors, self.tensors, metadata={"progress": json.dumps(record)})
-        with whole_file(self.history) as unfinished:
-            unfinished.write_text(json.dumps(progress["history"], indent=1))
+        atomic_text(self.history, json.dumps(progress["history"], indent=1))
 
     def load(self, network: nn.Module) -> dict[str, Any] | None:
         """Restore the network and return the progress; None where there is no checkpoint."""
@@ -90,5 +89,5 @@ def _plain(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _save(tensors: dict[str, torch.Tensor], path: Path, *, metadata: dict[str, str] | None = None) -> None:
-    with whole_file(path) as unfinished:
+    with atomic_write(path) as unfinished:
         save_file({k: v.detach().contiguous() for k, v in tensors.items()}, unfinished, metadata=metadata)

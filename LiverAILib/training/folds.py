@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from LiverAILib.atomic_write import atomic_csv
 from LiverAILib.data.cohort import Cohort, CohortRow
 from LiverAILib.errors import UserError
 from LiverAILib.training import distributed
@@ -64,11 +64,7 @@ def split_by_folds(
     rows = [row for row in cohort if row.split != "test"]
     numbers = patient_folds(rows, folds, seed=seed)
     if distributed.is_main_process():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows((row.case_id, row.patient_id, n) for row, n in zip(rows, numbers, strict=True))
+        atomic_csv(path, COLUMNS, ((row.case_id, row.patient_id, n) for row, n in zip(rows, numbers, strict=True)))
     parts = []
     for fold in range(1, folds + 1):
         others = [row for row, number in zip(rows, numbers, strict=True) if number != fold]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from LiverAILib.whole_file import whole_file
+from LiverAILib.atomic_write import atomic_write
 
 SECONDS_BETWEEN_VIEWS = 20.0
 LOSS, SCORE, FIRST, LAST = "#0072B2", "#D55E00", "#009E73", "#000000"  # Okabe and Ito: told apart by color-blind eyes
@@ -67,7 +67,7 @@ def draw_learning_curves(history: History, path: Path) -> None:
                     axes.annotate(
                         label, (epoch - 0.5, 1.02), xycoords=("data", "axes fraction"), fontsize=8, color="0.35"
                     )
-    with whole_file(path) as unfinished:
+    with atomic_write(path) as unfinished:
         canvas.print_png(unfinished)
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from LiverAILib.cli import main
-from LiverAILib.imaging.files import write_image
+import LiverAILib
+from LiverAILib.cli import build_parser, main
+from LiverAILib.imaging.files import read_image, write_image
 from LiverAILib.imaging.image import Image
 from Testing.models import untrained_nowak2021, untrained_segmentation
 
@@ -182,6 +187,111 @@ def test_batch_goes_on_after_a_failed_case_and_resumes(folder, tmp_path, capsys)
     main([*command, "--heatmap", "hirescam"])
     made = [json.loads((tmp_path / "out" / name / "assessment.json").read_text()) for name in done]
     assert {one["outcomes"]["segmented"]["heatmaps"][0]["method"] for one in made} == ({"HiResCAM"} if done else set())
+
+
+@pytest.mark.parametrize("output", ["mask.txt", "mask.mhd", "mask.dcm", "mask"])
+def test_segment_refuses_an_ending_before_the_work(folder, tmp_path, capsys, output):
+    image = str(folder / "images" / "case0.nii.gz")
+    error = refused(capsys, "segment", image, "--output", str(tmp_path / output), "--model", "segmenter")
+    assert f"{output}: a file with this ending cannot be written" in error
+    sheet = ("--output", str(tmp_path / "mask.nrrd"), "--contact-sheet", str(tmp_path / "sheet.jpg"))
+    assert "sheet.jpg" in refused(capsys, "segment", image, *sheet, "--model", "segmenter")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_command_overwrites_its_input(folder, tmp_path, capsys):
+    for name in ("image.nii.gz", "heatmap.nrrd"):
+        copy = sitk.ReadImage(str(folder / "images" / "case0.nii.gz"))
+        sitk.WriteImage(copy, str(tmp_path / name))
+    image, mask = tmp_path / "image.nii.gz", tmp_path / "segmentation.seg.nrrd"
+    shutil.copy(folder / "mask.nrrd", mask)
+    (tmp_path / "link.nii.gz").symlink_to(image)
+    cohort = tmp_path / "summary.csv"
+    cohort.write_text(f"case_id,patient_id,image:t2,mask:liver\na,p,{image},{mask}\n")
+    (tmp_path / "predictions").mkdir()
+    predictions = tmp_path / "predictions" / "predictions.csv"
+    predictions.write_text("case_id,patient_id,label,score\n")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with_model = ("--model", "classifier", "--output", str(tmp_path))
+    for arguments in (
+        ("segment", str(image), "--output", str(image)),
+        ("segment", str(image), "--output", str(tmp_path / "link.nii.gz")),
+        ("segment", str(tmp_path / "link.nii.gz"), "--output", str(image)),
+        ("assess", str(tmp_path / "heatmap.nrrd"), *with_model),
+        ("assess", str(image), "--segmentation", str(mask), *with_model),
+        ("assess", str(image), "--mask", f"spleen={mask}#1", *with_model),
+        ("batch", str(cohort), *with_model),
+        ("evaluate", "--predictions", str(predictions), "--output", str(predictions.parent), "--overwrite"),
+    ):
+        assert "would overwrite the input" in refused(capsys, *arguments), arguments
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_correct_output_beside_the_input_is_no_conflict(folder, tmp_path):
+    shutil.copy(folder / "images" / "case0.nii.gz", tmp_path / "case0.nii.gz")
+    command = ["segment", str(tmp_path / "case0.nii.gz"), "--model", "segmenter", "--device", "cpu", "--quiet"]
+    for _ in range(2):  # an earlier output is replaced
+        assert main([*command, "--output", str(tmp_path / "mask.seg.nrrd")]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["case0.nii.gz", "mask.seg.nrrd"]
+
+
+def test_what_the_reader_found_is_among_the_warnings(folder, tmp_path, capsys):
+    image = read_image(folder / "images" / "case0.nii.gz")
+    array = image.array.copy()
+    array[:, :3] = np.nan
+    write_image(image.with_array(array), tmp_path / "nan.nii.gz")
+    main(["segment", str(tmp_path / "nan.nii.gz"), "--model", "segmenter", "--device", "cpu", "--json", "--output",
+          str(tmp_path / "mask.nrrd")])  # fmt: skip
+    record = json.loads(capsys.readouterr().out)
+    assert "not_a_number" in record["warning_codes"]
+    assert any("NaN" in text for text in record["warnings"])
+    main(["assess", str(tmp_path / "nan.nii.gz"), "--model", "classifier", "--device", "cpu", "--json", "--output",
+          str(tmp_path / "out"), "--segmentation", str(folder / "mask.nrrd")])  # fmt: skip
+    assert "not_a_number" in [warning["code"] for warning in json.loads(capsys.readouterr().out)["warnings"]]
+
+
+def test_assess_and_batch_take_the_modality_from_the_user(folder, tmp_path, capsys):
+    image, mask = str(folder / "ct.nii.gz"), str(folder / "mask.nrrd")
+    options = ("--model", "classifier", "--device", "cpu", "--output")
+    assert "the image is CT" in refused(capsys, "assess", image, *options, str(tmp_path / "a"), "--segmentation", mask)
+    assert not (tmp_path / "a").exists()
+    given = ["assess", image, *options, str(tmp_path / "a"), "--segmentation", mask, "--modality", "MR", "--json"]
+    assert main(given) == 0
+    assert json.loads(capsys.readouterr().out)["provenance"]["inputs"][0]["modality_from"] == "given"
+    (tmp_path / "in").mkdir()
+    shutil.copy(folder / "images" / "case0.nii.gz", tmp_path / "in" / "case0.nii.gz")
+    main(["batch", str(tmp_path / "in"), *options, str(tmp_path / "b"), "--modality", "CT", "--json"])
+    assert "the image is CT" in json.loads(capsys.readouterr().out)[0]["error"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_console_without_the_characters_of_a_file_name_ends_no_run(folder, tmp_path, encoding):
+    shutil.copy(folder / "images" / "case0.nii.gz", tmp_path / "肝 größer.nii.gz")
+    command = [sys.executable, "-m", "LiverAILib.cli", "segment", "肝 größer.nii.gz", "--output", "脾.seg.nrrd"]
+    done = subprocess.run(
+        [*command, "--model", "segmenter", "--device", "cpu"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=True,
+    )
+    assert rb"written: \u813e.seg.nrrd" in done.stdout
+    assert (tmp_path / "脾.seg.nrrd").exists()
+
+
+def test_every_advised_option_is_one_of_the_command():
+    """Sentences of the library advise options of `assess`; `batch` and `segment` have those of theirs."""
+    parser = build_parser()
+    commands = next(action for action in parser._actions if action.dest == "command").choices
+    options = {name: set(command._option_string_actions) for name, command in commands.items()}
+    assert all("--modality" in options[name] for name in ("assess", "segment", "batch", "demo"))
+    known = set().union(*options.values())
+    library = Path(LiverAILib.__file__).parent
+    for file in sorted((*library.rglob("*.py"),)):
+        if file.parent.name == "report":  # style sheets
+            continue
+        for option in re.findall(r"on the command line: (--[a-z-]+)", file.read_text(encoding="utf-8")):
+            assert option in known, (file, option)
 
 
 def test_batch_takes_the_masks_and_covariates_of_a_manifest(folder, tmp_path):

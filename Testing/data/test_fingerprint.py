@@ -88,7 +88,11 @@ def with_voxel(image: Image, index: tuple[int, int, int]) -> Image:
 
 
 TURNED = ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
-FACTS = {"contrast_agent": "gadoxetate", "geometry_warning": "uneven", MODALITY_SOURCE: DICOM_MODALITY}
+FACTS = {
+    "contrast_agent": "gadoxetate",
+    "read_warnings": (("uneven_slices", "uneven"),),
+    MODALITY_SOURCE: DICOM_MODALITY,
+}
 DECIDES = {
     "one voxel": lambda job, folder: with_image(job, with_voxel(IMAGE, (2, 3, 4))),
     "type of the voxels": lambda job, folder: with_image(job, IMAGE.with_array(IMAGE.array.astype(np.float32))),

@@ -232,7 +232,7 @@ def test_localizers_within_a_series_are_left_out_and_said(tmp_path, volume, numb
         save(made, tmp_path / f"in/scout{n}.dcm")
     image = read_image(tmp_path / "in")
     np.testing.assert_array_equal(image.array, volume)
-    notes = " ".join(image.meta["reading_notes"])
+    notes = " ".join(text for _, text in image.read_warnings)
     assert "Localizer images in the series were left out" in notes
     assert "scout0.dcm" in notes
 
@@ -245,7 +245,7 @@ def test_a_color_image_within_a_series_is_left_out_and_said(tmp_path, volume):
     save(color, tmp_path / "in/dose.dcm")
     image = read_image(tmp_path / "in")
     np.testing.assert_array_equal(image.array, volume)
-    assert "Color images in the series were left out (dose.dcm" in image.meta["reading_notes"][0]
+    assert "Color images in the series were left out (dose.dcm" in dict(image.read_warnings)["reading_note"]
     with pytest.raises(UserError, match="in color"):
         read_image(tmp_path / "in/dose.dcm")
 
@@ -283,7 +283,7 @@ def test_a_series_that_was_exported_into_two_folders_is_there_once_and_it_is_sai
     shutil.copytree(tmp_path / "in/a", tmp_path / "in/b")
     image = read_image(tmp_path / "in")
     np.testing.assert_array_equal(image.array, volume)
-    assert "6 repeated images" in image.meta["reading_notes"][0]
+    assert "6 repeated images" in dict(image.read_warnings)["reading_note"]
 
 
 def test_series_without_any_uid_are_told_apart_by_their_folders(tmp_path, volume):

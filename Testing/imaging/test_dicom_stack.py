@@ -49,19 +49,19 @@ def test_slices_written_from_head_to_feet_are_ordered_along_the_normal(tmp_path,
 def test_missing_and_shifted_slices_are_said(tmp_path, volume, positions):
     write_series(tmp_path / "in", volume, positions=positions)
     image = read_image(tmp_path / "in")
-    assert "unevenly spaced" in image.meta["geometry_warning"]
+    assert "unevenly spaced" in dict(image.read_warnings)["uneven_slices"]
     ends = image.index_to_lps @ np.array([[0, 0, 0, 1], [0, 0, 5, 1]]).T
     np.testing.assert_allclose(ends[2], [ORIGIN[2], ORIGIN[2] + positions[-1]])
 
 
 def test_missing_frames_of_an_enhanced_object_are_said(tmp_path, volume):
     file = write_enhanced(tmp_path / "mr.dcm", [(volume[k], k * STEP, {}) for k in (0, 1, 4, 5)])
-    assert "unevenly spaced" in read_image(file).meta["geometry_warning"]
+    assert "unevenly spaced" in dict(read_image(file).read_warnings)["uneven_slices"]
 
 
 def test_positions_rounded_to_a_hundredth_are_even(tmp_path, volume):
     write_series(tmp_path / "in", volume, positions=np.round(np.arange(6) * 2.4963, 2))
-    assert "geometry_warning" not in read_image(tmp_path / "in").meta
+    assert "uneven_slices" not in dict(read_image(tmp_path / "in").read_warnings)
 
 
 def test_slices_that_are_there_twice_are_dropped_and_it_is_said(tmp_path, volume):
@@ -69,7 +69,7 @@ def test_slices_that_are_there_twice_are_dropped_and_it_is_said(tmp_path, volume
     write_series(tmp_path / "in", volume, name="b{:03d}", InstanceNumber=77, AcquisitionTime="130000")
     image = read_image(tmp_path / "in")
     np.testing.assert_array_equal(image.array, volume)
-    assert "6 repeated images" in image.meta["reading_notes"][0]
+    assert "6 repeated images" in dict(image.read_warnings)["reading_note"]
 
 
 def test_one_slice_that_is_there_twice_with_other_values_is_refused(tmp_path, volume):
@@ -119,12 +119,12 @@ def test_a_gantry_tilt_is_refused_with_its_angle(tmp_path, volume):
 
 def test_a_shear_far_below_a_pixel_is_none(tmp_path, volume):
     write_series(tmp_path / "in", volume, each=tilted(0.1))
-    assert "geometry_warning" not in read_image(tmp_path / "in").meta
+    assert "uneven_slices" not in dict(read_image(tmp_path / "in").read_warnings)
 
 
 def test_a_shear_of_a_part_of_a_pixel_is_said(tmp_path, volume):
     write_series(tmp_path / "in", volume, each=tilted(1.0))
-    assert "shifted sideways by up to 0.22 mm" in read_image(tmp_path / "in").meta["geometry_warning"]
+    assert "shifted sideways by up to 0.22 mm" in dict(read_image(tmp_path / "in").read_warnings)["uneven_slices"]
 
 
 def test_slices_shifted_against_each_other_are_refused(tmp_path, volume):
@@ -188,7 +188,7 @@ def test_a_lone_slice_is_said(tmp_path, volume):
     image = read_image(file)
     assert image.size == (10, 12, 1)
     assert image.spacing[2] == 3
-    assert "one single slice" in image.meta["reading_notes"][0]
+    assert "one single slice" in dict(image.read_warnings)["reading_note"]
 
 
 def test_a_picture_without_geometry_is_read_and_its_sides_are_said_to_be_unknown(tmp_path):
@@ -199,4 +199,4 @@ def test_a_picture_without_geometry_is_read_and_its_sides_are_said_to_be_unknown
     image = read_image(save(made, tmp_path / "us.dcm"))
     np.testing.assert_array_equal(image.array[0], pixels)
     np.testing.assert_allclose(image.spacing[:2], (0.2, 0.3))
-    assert "sides are unknown" in image.meta["geometry_warning"]
+    assert "sides are unknown" in dict(image.read_warnings)["uneven_slices"]

@@ -99,7 +99,7 @@ def test_an_mr_that_is_stored_inverted_is_inverted_back_and_it_is_said(tmp_path,
     )
     image = read_image(tmp_path / "in")
     np.testing.assert_array_equal(image.array, volume)
-    assert "MONOCHROME1" in image.meta["reading_notes"][0]
+    assert "MONOCHROME1" in dict(image.read_warnings)["reading_note"]
 
 
 def test_a_lookup_table_makes_the_values(tmp_path, volume):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 
 import numpy as np
 import pytest
@@ -96,11 +97,41 @@ def test_an_image_without_content_is_refused(tmp_path, value, word):
     refused(path, word)
 
 
-def test_an_image_with_some_nan_is_read(tmp_path):
-    array = np.random.default_rng(0).random((3, 8, 8)).astype(np.float32)
-    array[1, 2:4] = np.nan
-    path = write_image(Image(array), tmp_path / "image.nrrd")
-    np.testing.assert_array_equal(np.isnan(read_image(path).array), np.isnan(array))
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
+@pytest.mark.parametrize("value", [np.nan, -np.inf, np.inf, np.finfo(np.float32).max])
+def test_what_was_not_measured_gets_the_lowest_value_and_a_warning(tmp_path, suffix, value):
+    array = np.random.default_rng(0).uniform(-900, 900, (3, 8, 8)).astype(np.float32)
+    lowest = array.min()
+    array[1, 2:4] = value
+    image = read_image(write_image(Image(array), tmp_path / f"image{suffix}"))
+    expected = array.copy()
+    expected[1, 2:4] = lowest
+    np.testing.assert_array_equal(image.array, expected)
+    [(code, text)] = image.read_warnings
+    assert code == "not_a_number"
+    assert "NaN" in text
+    assert "8.3 %" in text  # 16 of 192
+
+
+def test_the_format_is_told_from_the_content(tmp_path, oblique_image):
+    for suffix, other in ((".nrrd", ".nii.gz"), (".nii.gz", ".nrrd"), (".mha", ".nii")):
+        path = write_image(oblique_image, tmp_path / f"image{suffix}")
+        renamed = path.rename(tmp_path / f"renamed{other}")
+        np.testing.assert_allclose(read_image(renamed).array, oblique_image.array)
+
+
+def test_a_folder_or_a_device_with_an_image_ending(tmp_path):
+    (tmp_path / "a.nii.gz").mkdir()
+    refused(tmp_path / "a.nii.gz", "no DICOM")
+    os.mkfifo(tmp_path / "b.nii.gz")
+    refused(tmp_path / "b.nii.gz", "neither a file nor a folder")
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.mhd", "a.nhdr", "a.dcm", ".nrrd", "nii.gz"])
+def test_only_formats_of_one_file_are_written(tmp_path, oblique_image, name):
+    with pytest.raises(UserError, match=r"ending.*Use one of \.nii\.gz"):
+        write_image(oblique_image, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_write_leaves_nothing_and_names_the_file(tmp_path, oblique_image):

@@ -91,5 +91,5 @@ def test_the_file_is_a_png_or_nothing(case, tmp_path):
     path = write_contact_sheet(figure, tmp_path / "new" / "sheet.png", dpi=30)
     assert path.read_bytes().startswith(b"\x89PNG")
     assert [p.name for p in path.parent.iterdir()] == ["sheet.png"]
-    with pytest.raises(UserError, match=r"ends in \.png"):
+    with pytest.raises(UserError, match=r"sheet\.jpg: .*Use one of \.png"):
         write_contact_sheet(figure, tmp_path / "sheet.jpg")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from LiverAILib.errors import UserError
-from LiverAILib.imaging.image import Image
-from LiverAILib.segmentation.choice import choose_model, with_modality
+from LiverAILib.imaging.image import Image, with_modality
+from LiverAILib.segmentation.choice import choose_model
 from Testing.models import untrained_segmentation
 
 

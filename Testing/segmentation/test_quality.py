@@ -68,10 +68,9 @@ def test_a_single_slice_is_not_called_cut_off():
 
 def test_image_warnings():
     array = np.ones((3, 4, 4), np.float32)
-    array[0, 0, 0] = np.nan
-    assert codes(image_warnings(Image(array, (1.2, 1.2, 5.0)))) == {"not_a_number"}
+    read = Image(array, (1.2, 1.2, 5.0)).with_read_warning("not_orthogonal", "A shear.")
+    assert [(warning.code, warning.text) for warning in image_warnings(read)] == [("not_orthogonal", "A shear.")]
     assert codes(image_warnings(Image(array[1:], (0.5, 1.2, 5.0)))) == {"odd_spacing"}
-    assert codes(image_warnings(Image(array[1:], meta={"geometry_warning": "tilted"}))) == {"uneven_slices"}
 
 
 def test_an_image_that_may_be_another_modality_is_doubted():

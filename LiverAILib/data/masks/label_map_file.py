@@ -21,7 +21,7 @@ class LabelMapFile(MaskFile):
     def __init__(self, path: Path, name: str) -> None:
         self.name = name
         try:
-            self.labels: Labels = labels_of(read_image(path, constant_allowed=True), name)
+            self.labels: Labels = labels_of(read_image(path, constant_allowed=True, fill=False), name)
         except UserError as error:
             raise _about_masks(error, name) from None
         known = label_names(path)

@@ -17,7 +17,7 @@ from LiverAILib.data.masks.segment_choice import LISTED_SEGMENTS, SegmentChoice,
 from LiverAILib.data.structures import Structure, structure_named
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import resample
-from LiverAILib.imaging.image import READ_WARNINGS, READING_NOTES, Image
+from LiverAILib.imaging.image import READ_WARNINGS, Image
 
 ADVICE = "Choose one with FILE#NAME, FILE#LABEL or FILE#ID."
 
@@ -64,8 +64,10 @@ def read_mask(file: str | os.PathLike[str], structure: str, *, reference: Image,
     name = str(file)
     if not mask.array.any():
         return _empty(name, known, reference, empty_allowed)
-    notes = tuple(("reading_note", f"{opened.name}: {note}") for note in mask.meta.get(READING_NOTES, ()))
-    warnings = notes + mask.read_warnings + check_placement(mask, reference, name, known)
+    found = tuple(
+        (code, text if text.startswith(opened.name) else f"{opened.name}: {text}") for code, text in mask.read_warnings
+    )
+    warnings = found + check_placement(mask, reference, name, known)
     placed = resample(mask, reference, nearest=True)
     if not placed.array.any():
         raise UserError(

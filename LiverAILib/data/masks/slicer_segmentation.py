@@ -1,7 +1,7 @@
 """Slicer's segmentation files: NRRD label maps in layers, whose header names and codes the segments.
 
 Format: vtkMRMLSegmentationStorageNode of 3D Slicer. Segments that overlap are in several layers, a first axis of the file that
-SimpleITK reads as components of a voxel. Files of before Slicer 4.11 have a layer for every segment and no label values.
+is none of space. Files of before Slicer 4.11 have a layer for every segment and no label values.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from LiverAILib.data.masks.label_values import PROBABILITY_THRESHOLD
 from LiverAILib.data.masks.mask_file import MaskFile
 from LiverAILib.data.masks.segment_choice import SegmentName, Terminology
 from LiverAILib.errors import UserError
-from LiverAILib.imaging.files import check_not_cut_off, read_image
-from LiverAILib.imaging.geometry import from_sitk
 from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.nrrd_file import read_nrrd_header, read_nrrd_layers
 
 FRACTIONAL = "Fractional labelmap"
 FRACTIONAL_RANGE = (-108.0, 108.0)
@@ -43,16 +41,13 @@ def slicer_fields(path: Path, name: str) -> dict[str, str]:
     Raises:
         UserError: The file cannot be read.
     """
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
-        reader.ReadImageInformation()
-    except RuntimeError:
+        pairs = read_nrrd_header(path).pairs
+    except UserError:
         raise UserError(f"{name}: not a readable NRRD file. Save the segmentation again.") from None
-    keys = reader.GetMetaDataKeys()
-    if not any(SEGMENT_FIELD.fullmatch(key) for key in keys):
+    if not any(SEGMENT_FIELD.fullmatch(key) for key in pairs):
         return {}
-    return {key: reader.GetMetaData(key) for key in keys if key.startswith("Segment")}
+    return {key: value for key, value in pairs.items() if key.startswith("Segment")}
 
 
 class SlicerSegmentationFile(MaskFile):
@@ -68,7 +63,7 @@ class SlicerSegmentationFile(MaskFile):
 
     def __init__(self, path: Path, name: str, fields: Mapping[str, str]) -> None:
         self.name = name
-        self._layers = _layers(path)
+        self._layers = read_nrrd_layers(path)
         self._fractional = any(FRACTIONAL in fields.get(key, "") for key in _REPRESENTATION_FIELDS)
         self.segments = _segments(fields, len(self._layers))
         deepest = max(segment.layer for segment in self.segments)
@@ -97,22 +92,6 @@ _REPRESENTATION_FIELDS = (
     "Segmentation_MasterRepresentation",
     "Segmentation_ContainedRepresentationNames",
 )
-
-
-def _layers(path: Path) -> list[Image]:
-    """The layers of the file, each a volume."""
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.ReadImageInformation()
-    if reader.GetNumberOfComponents() == 1:
-        return [read_image(path, constant_allowed=True)]
-    check_not_cut_off(path)
-    try:
-        itk = reader.Execute()
-    except RuntimeError:
-        raise UserError(f"{path}: the file is cut off or damaged. Copy or save it again.") from None
-    parts = [sitk.VectorIndexSelectionCast(itk, n) for n in range(itk.GetNumberOfComponentsPerPixel())]
-    return [from_sitk(part, meta={"path": str(path)}) for part in parts]
 
 
 def _segments(fields: Mapping[str, str], layers: int) -> list[SlicerSegment]:

@@ -18,7 +18,7 @@ from LiverAILib.imaging.dicom.header import DicomFile, DicomFrame
 from LiverAILib.imaging.dicom.pixels import same_pixels, stored_frames
 from LiverAILib.imaging.dicom.split import instance_key, slice_levels
 from LiverAILib.imaging.dicom.stack import grid_of
-from LiverAILib.imaging.image import DICOM_MODALITY, FRAME_OF_REFERENCE, MODALITY_SOURCE, READING_NOTES, Image
+from LiverAILib.imaging.image import DICOM_MODALITY, FRAME_OF_REFERENCE, MODALITY_SOURCE, READ_WARNINGS, Image
 
 THREADS = 4
 QUANTITIES = ("CT", "PT", "NM")
@@ -80,10 +80,10 @@ def read_volume(volume: DicomVolume) -> Image:
         meta[FRAME_OF_REFERENCE] = frame_of_reference
     if first.contrast_agent:
         meta["contrast_agent"] = first.contrast_agent
-    if grid.warnings:
-        meta["geometry_warning"] = " ".join(grid.warnings)
-    if notes:
-        meta[READING_NOTES] = tuple(notes)
+    warnings = [("uneven_slices", " ".join(grid.warnings))] if grid.warnings else []
+    warnings += [("reading_note", note) for note in notes]
+    if warnings:
+        meta[READ_WARNINGS] = tuple(warnings)
     with quiet_pydicom():
         values = _values(frames)
     return Image(values, grid.spacing, grid.origin, grid.direction, volume.modality or None, meta)

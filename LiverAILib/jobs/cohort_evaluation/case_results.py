@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from LiverAILib.atomic_write import atomic_bytes, atomic_text
 from LiverAILib.data.assessment import Assessment
 from LiverAILib.data.case import PARTS, Case
 from LiverAILib.data.case_names import single_file_name
@@ -28,7 +29,6 @@ from LiverAILib.methods import method_of
 from LiverAILib.morphometry import baseline_scores
 from LiverAILib.networks.device import choose_device
 from LiverAILib.segmentation.agreement import mask_agreement
-from LiverAILib.whole_file import whole_file
 
 FORMAT = 4
 
@@ -110,10 +110,8 @@ def assess_case(test: Assignment, assessor: Assessor, folder: Path, settings: Ca
     if arrays is not None:
         stream = io.BytesIO()
         np.savez_compressed(stream, **made)
-        with whole_file(arrays) as unfinished:
-            unfinished.write_bytes(stream.getvalue())
-    with whole_file(place) as unfinished:
-        unfinished.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        atomic_bytes(arrays, stream.getvalue())
+    atomic_text(place, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     return CaseResult(test, record, arrays)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from LiverAILib.atomic_write import atomic_text
 from LiverAILib.data.outcome import GRAD_CAM, HEATMAP_TITLES
 from LiverAILib.explain.deletion_insertion import PerturbationCurves
 from LiverAILib.explain.faithfulness import Faithfulness, check_faithfulness
@@ -21,7 +22,6 @@ from LiverAILib.jobs.assess import Assessor
 from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult
 from LiverAILib.jobs.cohort_evaluation.predictions_csv import Labels
 from LiverAILib.jobs.cohort_evaluation.subject import Assignment
-from LiverAILib.whole_file import whole_file
 
 STEPS, RANDOM_ORDERS = 8, 4
 PARTS = {"curves": PerturbationCurves, "randomization": RandomizationStep, "repeats": Repeatability}
@@ -106,8 +106,7 @@ def _inputs(results: Sequence[CaseResult], pipeline: str) -> np.ndarray:
 def _keep(place: Path, settings: dict[str, Any], checked: Faithfulness) -> None:
     parts = {name: [asdict(one) for one in getattr(checked, name)] for name in PARTS}
     content = {"of": settings, "family": checked.family, "settings": checked.settings, **parts}
-    with whole_file(place) as unfinished:
-        unfinished.write_text(json.dumps(content, default=lambda array: array.tolist()), encoding="utf-8")
+    atomic_text(place, json.dumps(content, default=lambda array: array.tolist()))
 
 
 def _kept(place: Path, settings: dict[str, Any]) -> Faithfulness | None:

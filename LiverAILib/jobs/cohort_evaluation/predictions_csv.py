@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from LiverAILib.atomic_write import atomic_csv
 from LiverAILib.data.cohort import Cohort, CohortRow
 from LiverAILib.data.label_kinds import STAGES
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.report.score_columns import STAGE
 from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult
 from LiverAILib.morphometry import BASELINES
-from LiverAILib.whole_file import whole_file
 
 SUBGROUPS = ("scanner", "site", "sex", "age_group")
 AGE_BANDS = ((50, "below 50"), (65, "50 to 64"), (200, "65 and above"))
@@ -160,10 +159,7 @@ def write_predictions(path: Path, results: Sequence[CaseResult], labels: Labels)
         cells |= {name: _subgroup(row, name) for name in groups}
         rows.append(cells)
     columns = list(dict.fromkeys(column for cells in rows for column in cells))
-    with whole_file(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, columns, lineterminator="\n", restval="")
-        writer.writeheader()
-        writer.writerows(rows)
+    atomic_csv(path, columns, ([cells.get(column, "") for column in columns] for cells in rows))
 
 
 def _scores(pipeline: str, probabilities: Mapping[str, float], labels: Labels) -> dict[str, str]:

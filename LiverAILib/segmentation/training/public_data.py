@@ -9,7 +9,6 @@ TotalSegmentator example and the cases of simulated cohorts, for `liverai train 
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from LiverAILib.atomic_write import atomic_csv
 from LiverAILib.data.cohort import CohortRow, read_cohort
 from LiverAILib.imaging.files import read_image, write_image
 from LiverAILib.segmentation.training.samples import WEIGHT_COLUMN
@@ -64,10 +64,8 @@ def write_manifests(
 
 
 def _write(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
-    with path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, restval="")
-        writer.writeheader()
-        writer.writerows({**row, "patient_id": row["case_id"]} for row in rows)
+    named = ({**row, "patient_id": row["case_id"]} for row in rows)
+    atomic_csv(path, COLUMNS, ([row.get(column, "") for column in COLUMNS] for row in named))
     return path
 
 

@@ -1,0 +1,71 @@
+"""Image files of the formats that SimpleITK alone knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from LiverAILib.imaging.image import DICOM_MODALITY, MODALITY_SOURCE, Image
+from LiverAILib.imaging.placement import HeaderReading, placed_image, volume_shape
+
+
+def read_with_itk(path: Path) -> Image:
+    """The image of a file in one of SimpleITK's formats.
+
+    Raises:
+        UserError: It is none, cannot be read, or is no single gray-scale volume.
+    """
+    reading = HeaderReading(path)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    warnings_on = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)  # what is wrong is said in one line below
+    try:
+        try:
+            reader.ReadImageInformation()
+        except RuntimeError:
+            raise reading.error(
+                "not a readable image. Give a NIfTI, NRRD or MHA file or a DICOM folder; if it is one, export it again."
+            ) from None
+        channels = reader.GetNumberOfComponents()
+        if channels > 1:
+            raise reading.error(
+                f"the image has {channels} values a voxel (a color or vector image); one is needed. Export the gray-scale "
+                "series."
+            )
+        shape = volume_shape(reader.GetSize(), reading)
+        try:
+            itk = reader.Execute()
+        except RuntimeError as error:
+            reason = "cut off" if "read" in str(error).lower() else "damaged"
+            raise reading.error(
+                f"the image data cannot be read, the file is {reason}. Export or copy it again."
+            ) from None
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(warnings_on)
+    modality = itk.GetMetaData("0008|0060").strip() if "0008|0060" in itk.GetMetaDataKeys() else ""
+    array = sitk.GetArrayFromImage(itk).reshape(shape[::-1])
+    if array.dtype.kind not in "iuf":
+        raise reading.error(
+            "the image holds complex numbers; one number a voxel is needed. Export the magnitude image."
+        )
+    return placed_image(
+        array,
+        _index_to_lps(itk),
+        reading,
+        modality=modality or None,
+        meta={MODALITY_SOURCE: DICOM_MODALITY} if modality else {},
+    )
+
+
+def _index_to_lps(itk: sitk.Image) -> np.ndarray:
+    """3x4 matrix from voxel index to LPS mm of the first three axes; a 2D image lies in a slice of 1 mm."""
+    rank = itk.GetDimension()
+    kept = min(rank, 3)
+    matrix = np.eye(3, 4)
+    direction = np.reshape(itk.GetDirection(), (rank, rank))[:kept, :kept]
+    matrix[:kept, :kept] = direction * np.array(itk.GetSpacing()[:kept])
+    matrix[:kept, 3] = itk.GetOrigin()[:kept]
+    return matrix
