@@ -122,7 +122,7 @@ class CoreInstall(unittest.TestCase):
             liverai(*simulate, "--output", f"{modality}-test", "--cases", 6, "--seed", 4, "--split", "test")
         with Path("mr-test/manifest.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        self.assertEqual({row["label"] for row in rows}, {"0", "4"})
+        self.assertEqual({row["stage"] for row in rows}, {"0", "4"})
         Path("two").mkdir()
         for number, row in enumerate(rows[:2]):
             shutil.copy(Path("mr-test", row["image:t2"]), Path("two", f"{number}.nii.gz"))
