@@ -24,7 +24,13 @@ from LiverAILib.jobs.find_cases import FoundCase, FoundCases, find_cases
 from LiverAILib.jobs.folder_files import SetAside
 from LiverAILib.jobs.not_a_case import Duplicates, NotACaseError
 from LiverAILib.methods import method_of
-from LiverAILib.results.files import RECORD, check_output_folder, remove_assessment, write_assessment
+from LiverAILib.results.files import (
+    RECORD,
+    check_output_folder,
+    remove_assessment,
+    remove_unfinished,
+    write_assessment,
+)
 from LiverAILib.whole_file import whole_file
 
 SUMMARY, SET_ASIDE, ERRORS = "summary.csv", "set_aside.csv", "errors.log"
@@ -81,6 +87,7 @@ def assess_one(
     record = finished_record(job.place, assessor.fingerprint(case, job.request))
     if record is not None:
         return record
+    remove_unfinished(job.place)
     remove_assessment(job.place)  # of another input: it must not outlive a failure of this one
     return (write or _write)(assessor.assess(case, job.request), job.place)
 
