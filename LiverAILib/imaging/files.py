@@ -22,7 +22,7 @@ from LiverAILib.imaging.values import check_values, fill_not_measured
 from LiverAILib.output_paths import check_ending
 
 SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
-"""Endings of the image files that a folder is searched for."""
+"""Endings of image files."""
 
 WRITTEN_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
 """Endings of the image files that are written: formats of one file."""
@@ -35,22 +35,6 @@ def image_name(path: Path) -> str:
         if name.lower().endswith(suffix) and len(name) > len(suffix):
             return name[: -len(suffix)]
     return name
-
-
-def find_images(folder: Path) -> list[Path]:
-    """Image files directly in `folder`, and its subfolders (DICOM series), sorted by name."""
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder. Give the folder that holds the images.")
-    found = [
-        path
-        for path in sorted(folder.iterdir())
-        if not path.name.startswith(".") and (path.is_dir() or path.name.lower().endswith(SUFFIXES))
-    ]
-    if not found:
-        raise UserError(
-            f"{folder}: no image in this folder. It needs files ending in {', '.join(SUFFIXES)} or DICOM folders."
-        )
-    return found
 
 
 def read_image(

@@ -25,7 +25,7 @@ from LiverAILib.jobs.folder_files import SetAside
 from LiverAILib.jobs.not_a_case import Duplicates, NotACaseError
 from LiverAILib.methods import method_of
 from LiverAILib.output_paths import check_keeps_inputs, check_output_folder
-from LiverAILib.results.files import RECORD, remove_assessment, write_assessment, written_files
+from LiverAILib.results.files import RECORD, remove_assessment, remove_unfinished, write_assessment, written_files
 
 SUMMARY, SET_ASIDE, ERRORS = "summary.csv", "set_aside.csv", "errors.log"
 
@@ -81,6 +81,7 @@ def assess_one(
     record = finished_record(job.place, assessor.fingerprint(case, job.request))
     if record is not None:
         return record
+    remove_unfinished(job.place)
     remove_assessment(job.place)  # of another input: it must not outlive a failure of this one
     return (write or _write)(assessor.assess(case, job.request), job.place)
 

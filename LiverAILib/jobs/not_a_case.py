@@ -8,6 +8,7 @@ import numpy as np
 
 from LiverAILib.data.case import Case
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.jobs.find_cases import FoundCase
 
 LABEL_VALUES = 256
@@ -36,7 +37,7 @@ class Duplicates:
         images = [image for given in case.images.values() for image in given]
         if found.row is None and any(is_label_map(image.array) for image in images):
             raise NotACaseError("a label map, no image")
-        key = "".join(_hash_values(image.array) for image in images)
+        key = "".join(_hash_values(to_canonical(image)[0].array) for image in images)
         first = self._first.setdefault(key, found)
         if first is found:
             return
@@ -50,7 +51,7 @@ class Duplicates:
 
 
 def _hash_values(array: np.ndarray) -> str:
-    """Checksum of the values alone, so that a copy in another format or with rounded geometry has the same."""
+    """Checksum of the values alone, so that a copy in another format, or with rounded geometry, has the same."""
     return hashlib.sha256(repr(array.shape).encode() + np.ascontiguousarray(array, np.float32).tobytes()).hexdigest()
 
 

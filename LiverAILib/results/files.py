@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from LiverAILib.atomic_write import atomic_files
+from LiverAILib.atomic_write import PREFIX, atomic_files
 from LiverAILib.data.assessment import Assessment, CaseWarning, ChosenSlice, Segmentation
 from LiverAILib.data.fingerprint import hash_image
 from LiverAILib.data.measurement import Measurement, NotAssessed
@@ -154,20 +155,33 @@ def _all_images(assessment: Assessment) -> Iterator[tuple[str, int, Image]]:
 def remove_assessment(folder: Path) -> None:
     """Remove the files of an assessment from `folder`, the record first: what is left of it then counts as nothing.
 
+    Files that the record does not name as results stay, images among them.
+
     Raises:
         UserError: A file cannot be removed.
     """
-    if not (folder / RECORD).exists():
-        return
-    maps = (*folder.glob("heatmap_*.nrrd"), *folder.glob("image_*.nrrd"))
+    path = folder / RECORD
     try:
-        for path in (folder / RECORD, *maps, *(folder / name for name in (SEGMENTATION, HEATMAP, *OTHER_FILES))):
-            path.unlink(missing_ok=True)
+        record = json.loads(path.read_text(encoding="utf-8"))
+        maps = [file for _, _, file in heatmap_files(record["outcomes"], record["primary_outcome"])]
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # damaged, or of an earlier version
+        maps = [HEATMAP, "heatmap_full.nrrd"]
+    try:
+        for name in (RECORD, SEGMENTATION, *maps, *OTHER_FILES):
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise UserError(
             f"{error.filename}: an earlier result cannot be replaced ({error.strerror}). Close it or choose another output "
             "folder."
         ) from None
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a run that was killed left half-written in `folder`."""
+    for unfinished in folder.glob(f"{PREFIX}*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def check_output(output: Path, inputs: Iterable[str | os.PathLike[str] | None]) -> None:

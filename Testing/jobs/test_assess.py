@@ -9,15 +9,18 @@ import numpy as np
 import pytest
 
 from LiverAILib.data.case import Case
+from LiverAILib.data.model import save_model
 from LiverAILib.data.structures import LIVER, SPLEEN
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.assess import Assessor, assess
+from LiverAILib.segmentation.predict import Segmenter
 from Testing.conftest import reoriented
 from Testing.models import untrained_nowak2021, untrained_segmentation, with_settings
 
+segment = Segmenter.segment
 ALL_48 = [
     (axes, flips) for axes in itertools.permutations(range(3)) for flips in itertools.product((False, True), repeat=3)
 ]
@@ -122,6 +125,38 @@ def test_a_corrected_mask_repeats_only_what_depends_on_it(assessor, phantom, mon
     corrected[5, :, :20] = 0
     assessor.assess(Case({"t2": moved}, masks={"liver": mask.with_array(corrected)}), slice_index=5)
     assert calls == ["segmented"]
+
+
+def test_a_segmentation_model_that_was_retrained_meanwhile_is_loaded_again(model, phantom, tmp_path, monkeypatch):
+    image, _ = phantom
+    monkeypatch.setenv("LIVERAI_MODELS", str(tmp_path))
+    first = untrained_segmentation(tmp_path / "segmenter")
+    assessor = Assessor(model, device="cpu")
+    loaded = []
+    monkeypatch.setattr(
+        Segmenter, "segment", lambda self, image: loaded.append(self.model.checksum) or segment(self, image)
+    )
+    before = assessor.assess(Case({"t2": image}))
+    assessor.assess(Case({"t2": image}))
+    assert loaded == [first.checksum]
+    state = {name: value + 1e-4 if value.is_floating_point() else value for name, value in first.state().items()}
+    second = save_model(first.folder, first.card, state)
+    after = assessor.assess(Case({"t2": image}))
+    assert loaded == [first.checksum, second.checksum]
+    assert after.provenance["segmentation"]["sha256"] == second.checksum
+    assert after.provenance["fingerprint"] != before.provenance["fingerprint"]
+
+
+def test_the_fingerprint_is_known_before_and_stands_in_the_result(assessor, phantom):
+    image, mask = phantom
+    case = Case({"t2": image}, masks={"liver": mask})
+    request = assessor.request(slice_index=5, target_class="cirrhosis")
+    known = assessor.fingerprint(case, request)
+    result = assessor.assess(case, request)
+    assert result.provenance["fingerprint"] == known.sha256
+    assert known.changes(result.provenance["fingerprint_parts"]) == []
+    assert result.chosen_slice.index == 5
+    assert assessor.fingerprint(case, assessor.request(slice_index=6)).sha256 != known.sha256
 
 
 def test_an_assessor_and_a_single_call_agree(assessor, model, phantom):

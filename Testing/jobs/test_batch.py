@@ -212,9 +212,11 @@ def test_an_interrupted_case_is_computed_again(cohort, tmp_path, computed, remov
         path.unlink()
     else:
         path.write_text(path.read_text()[:100])
+    (path.parent / ".writing-abc").mkdir()
     computed.clear()
     batch(cohort, tmp_path / "out")
     assert computed == ["a"]
+    assert [one.name for one in path.parent.iterdir()] == ["assessment.json"]
 
 
 def test_a_failure_leaves_no_result_of_an_earlier_input(cohort, tmp_path):
@@ -266,7 +268,7 @@ def test_a_result_is_not_written_among_the_images_of_its_case(tmp_path):
 
 def test_label_maps_and_copies_in_another_format_are_set_aside(tmp_path):
     write_image(ct(0), tmp_path / "in" / "a.nii.gz")
-    copy = sitk.Cast(sitk.ReadImage(str(tmp_path / "in" / "a.nii.gz")), sitk.sitkFloat32)
+    copy = sitk.Cast(sitk.ReadImage(str(tmp_path / "in" / "a.nii.gz")), sitk.sitkFloat32)[:, ::-1]  # as dcm2niix stores
     sitk.WriteImage(copy, str(tmp_path / "in" / "copy.mha"))
     write_image(mask(), tmp_path / "in" / "labels" / "a.nii.gz")
     said = []

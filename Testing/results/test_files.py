@@ -18,7 +18,7 @@ from LiverAILib.imaging.files import read_image, write_image
 from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.assess import assess
 from LiverAILib.results import pictures
-from LiverAILib.results.files import read_assessment, write_assessment
+from LiverAILib.results.files import read_assessment, remove_assessment, write_assessment
 from Testing.models import untrained_nowak2021
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,6 +70,19 @@ def test_pictures_only_where_they_are_wanted(tmp_path, assessment):
     write_assessment(assessment, tmp_path, pictures=False, images=False)
     names = {"assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd", "heatmap_full.nrrd"}
     assert {path.name for path in tmp_path.iterdir()} == names
+
+
+def test_a_result_that_is_replaced_takes_its_files_along_and_no_others(tmp_path, assessment):
+    write_assessment(assessment, tmp_path, pictures=True)
+    (tmp_path / "heatmap_of_mine.nrrd").touch()
+    primary = {assessment.primary: assessment.outcomes[assessment.primary]}
+    write_assessment(replace(assessment, outcomes=primary), tmp_path, pictures=False)
+    left = {path.name for path in tmp_path.iterdir() if not path.name.startswith("image_")}
+    assert left == {"assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd", "heatmap_of_mine.nrrd"}
+    remove_assessment(tmp_path)
+    left = {path.name for path in tmp_path.iterdir() if not path.name.startswith("image_")}
+    assert left == {"heatmap_of_mine.nrrd"}
+    remove_assessment(tmp_path / "absent")
 
 
 def test_each_picture_is_drawn_once(tmp_path, assessment, monkeypatch):
