@@ -64,7 +64,7 @@ def forward_passes(segmenter: Segmenter, image: Image) -> Callable[[], object]:
     """The network's passes over `image` alone: what has to be computed in any case."""
     canonical, _ = to_canonical(image)
     grid = SliceGrid.of(canonical.array.shape, canonical.spacing)
-    volume = grid.shrink(canonical.array, intensity_scale(canonical, "CT"))
+    volume = grid.downsample(canonical.array, intensity_scale(canonical, "CT"))
     batches = []
     for first in range(0, len(volume), BATCH):
         stack = torch.stack([adjacent_slices(volume, n) for n in range(first, min(first + BATCH, len(volume)))])

@@ -115,7 +115,7 @@ def compare_case(segmenter: Segmenter, row: CohortRow, image: Image) -> tuple[di
         if not reference.any():
             continue
         agreement = asdict(mask_agreement(mask, reference, spacing=image.spacing)) if mask.any() else dict(MISSED)
-        agreement["confidence"] = result.figures.confidence.get(structure.name, MISSED["confidence"])
+        agreement["confidence"] = result.metrics.confidence.get(structure.name, MISSED["confidence"])
         found[structure.name] = {name: round(value, 3) for name, value in agreement.items()}
     return found, [f"{w.code}: {w.text}" for w in result.warnings]
 

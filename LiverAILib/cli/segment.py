@@ -91,7 +91,7 @@ def run_segment(args: argparse.Namespace) -> int:
         "file": str(args.output),
         "measurements": {m.name: {"value": m.value, "unit": m.unit} for m in measurements},
         "repeatability": repeatability.record() if repeatability else None,
-        "figures": {**result.figures.record(), "view_spread": result.view_spread},
+        "figures": {**result.metrics.record(), "view_spread": result.view_spread},
         "warnings": [w.text for w in warnings],
         "warning_codes": [w.code for w in warnings],
     }

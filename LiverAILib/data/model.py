@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CARD",
-    "FAMILIARITY",
     "LICENSE_UNKNOWN",
+    "OUT_OF_DISTRIBUTION",
     "WEIGHTS",
     "Model",
     "dequantize",
@@ -38,8 +38,8 @@ __all__ = [
 ]
 
 SCALE_SUFFIX = "::scale"
-FAMILIARITY = "familiarity"
-"""First part of the names of the tensors that hold it in a model's weights."""
+OUT_OF_DISTRIBUTION = "familiarity"
+"""First part of the names of the tensors of the out-of-distribution detection in a model's weights."""
 LICENSE_UNKNOWN = "not stated: the license of the training data decides"
 
 
@@ -279,8 +279,8 @@ def dequantize(stored: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def network_state(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The tensors of a model's networks, without those of its familiarity."""
-    return {name: value for name, value in state.items() if not name.startswith(f"{FAMILIARITY}.")}
+    """The tensors of a model's networks, without those of its out-of-distribution detection."""
+    return {name: value for name, value in state.items() if not name.startswith(f"{OUT_OF_DISTRIBUTION}.")}
 
 
 def mismatched_tensors(expected: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> list[str]:

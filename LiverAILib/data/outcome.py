@@ -46,13 +46,13 @@ class HeatMap:
 
 
 @dataclass(frozen=True)
-class InputFamiliarity:
+class DistributionDistance:
     """How far a network's input lies from the cases that the network was trained on.
 
     Attributes:
         distance: Mahalanobis distance a feature: about 1 for training cases.
-        threshold: Beyond it the input counts as unfamiliar.
-        quantile: Share of familiar cases that the threshold was set to hold.
+        threshold: Beyond it the input counts as out of distribution.
+        quantile: Share of in-distribution cases that the threshold was set to hold.
         validation_cases: Held-out cases that it was set by.
     """
 
@@ -62,8 +62,8 @@ class InputFamiliarity:
     validation_cases: int
 
     @property
-    def unfamiliar(self) -> bool:
-        """Whether the distance lies beyond the threshold; an input without a distance is unfamiliar."""
+    def out_of_distribution(self) -> bool:
+        """Whether the distance lies beyond the threshold; an input without a distance is."""
         return not self.distance <= self.threshold
 
 
@@ -71,12 +71,12 @@ class InputFamiliarity:
 class Classification:
     """Probability by class (they sum to 1), and the heat maps of the explained class.
 
-    `familiarity` is None where the model does not know what is familiar.
+    `distribution_distance` is None where the model has no feature distribution.
     """
 
     probabilities: Mapping[str, float]
     heatmaps: tuple[HeatMap, ...] = ()
-    familiarity: InputFamiliarity | None = None
+    distribution_distance: DistributionDistance | None = None
 
     @property
     def predicted(self) -> str:
@@ -114,7 +114,7 @@ class Quantity:
         interval: Lower and upper bound where there is one.
         interval_meaning: What the interval is ("95 % prediction interval").
         heatmaps: Heat maps of the quantity.
-        familiarity: None where the model does not know what is familiar.
+        distribution_distance: None where the model has no feature distribution.
     """
 
     name: str
@@ -123,7 +123,7 @@ class Quantity:
     interval: tuple[float, float] | None = None
     interval_meaning: str = ""
     heatmaps: tuple[HeatMap, ...] = ()
-    familiarity: InputFamiliarity | None = None
+    distribution_distance: DistributionDistance | None = None
 
     @property
     def answer(self) -> str:
@@ -156,16 +156,16 @@ Outcome = Classification | Quantity
 def _common_record(outcome: Outcome) -> dict[str, Any]:
     return {
         "heatmaps": [heatmap.description() for heatmap in outcome.heatmaps],
-        "familiarity": None if outcome.familiarity is None else asdict(outcome.familiarity),
+        "familiarity": None if outcome.distribution_distance is None else asdict(outcome.distribution_distance),
     }
 
 
 def outcome_from_record(record: Mapping[str, Any], heatmaps: tuple[HeatMap, ...]) -> Outcome:
     """The outcome whose `record()` was stored, with its heat maps as they were read."""
-    familiarity = record["familiarity"]
+    distance = record["familiarity"]
     common: dict[str, Any] = {
         "heatmaps": heatmaps,
-        "familiarity": None if familiarity is None else InputFamiliarity(**familiarity),
+        "distribution_distance": None if distance is None else DistributionDistance(**distance),
     }
     if record["kind"] == "classification":
         return Classification(record["probabilities"], **common)

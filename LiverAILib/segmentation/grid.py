@@ -47,13 +47,13 @@ class SliceGrid:
         """Number of the network's slices; the last one may average fewer than `group`."""
         return -(-self.shape[0] // self.group)
 
-    def shrink(self, volume: np.ndarray, scale) -> torch.Tensor:
+    def downsample(self, volume: np.ndarray, scale) -> torch.Tensor:
         """The volume on this grid, float32 (slices, rows, columns).
 
         Args:
             volume: Canonical voxel values.
             scale: Function that scales an array of voxel values to 0..1; called for a few slices at a time, so that a long
-                CT never stands in memory as floating point.
+                CT is never in memory as floating point.
         """
         out = torch.empty((self.slices, *self.size), dtype=torch.float32)
         for index in range(self.slices):
@@ -69,7 +69,7 @@ class SliceGrid:
         high = min(low + 1, self.slices - 1)
         return low, high, float(np.clip(place - low, 0.0, 1.0))
 
-    def enlarge_slice(self, values: torch.Tensor, position: int) -> torch.Tensor:
+    def upsample_slice(self, values: torch.Tensor, position: int) -> torch.Tensor:
         """Values (channels, slices, rows, columns) of this grid at the stored slice `position`: (channels, j, i)."""
         low, high, weight = self.neighbors(position)
         between = values[:, low].float()
@@ -77,10 +77,10 @@ class SliceGrid:
             between = torch.lerp(between, values[:, high].float(), weight)
         return F.interpolate(between[None], size=self.shape[1:], mode="bilinear", align_corners=False)[0]
 
-    def enlarge_labels(self, probabilities: torch.Tensor, position: int, *, certain: float = 0.05) -> np.ndarray:
+    def upsample_labels(self, probabilities: torch.Tensor, position: int, *, certain: float = 0.05) -> np.ndarray:
         """The most probable class at the stored slice `position`: uint8 (j, i), class 0 the background.
 
-        The same as the argmax of `enlarge_slice`, but interpolated only around the pixels where a class other than the
+        The same as the argmax of `upsample_slice`, but interpolated only around the pixels where a class other than the
         background reaches `certain`, and only for the classes that do: elsewhere the background wins anyway.
         """
         labels = np.zeros(self.shape[1:], np.uint8)
@@ -140,6 +140,6 @@ def pad_to_stride(batch: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int]]:
 
 
 def adjacent_slices(volume: torch.Tensor, index: int) -> torch.Tensor:
-    """Slices `index` - 1, `index`, `index` + 1 of a volume (3, rows, columns); the border slice stands in for a missing one."""
+    """Slices `index` - 1, `index`, `index` + 1 of a volume (3, rows, columns); the border slice is repeated for a missing one."""
     last = volume.shape[0] - 1
     return volume[[max(index - 1, 0), index, min(index + 1, last)]]

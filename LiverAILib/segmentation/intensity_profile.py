@@ -84,9 +84,9 @@ def training_reference(manifest: Path) -> dict[str, dict[str, Any]]:
         canonical, order = to_canonical(image)
         grid = SliceGrid.of(canonical.array.shape, canonical.spacing)
         modality = str(image.modality)
-        volume = grid.shrink(canonical.array, intensity_scale(canonical, modality)).numpy()
+        volume = grid.downsample(canonical.array, intensity_scale(canonical, modality)).numpy()
         liver = np.ascontiguousarray(order.apply(row.read_mask("liver", image)))
-        inside = grid.shrink(liver, lambda part: part.astype(np.float32)).numpy() > 0.5
+        inside = grid.downsample(liver, lambda part: part.astype(np.float32)).numpy() > 0.5
         profiles.setdefault(modality, []).append(intensity_profile(volume, inside))
     return {modality: reference_of(found) for modality, found in profiles.items()}
 

@@ -20,8 +20,8 @@ from LiverAILib.imaging.modality import find_modality
 from LiverAILib.networks.device import bfloat16_pays, choose_device
 from LiverAILib.networks.unet import build_unet
 from LiverAILib.segmentation.choice import choose_model
-from LiverAILib.segmentation.figures import MaskFigures, figure_warnings, mask_figures
 from LiverAILib.segmentation.grid import SliceGrid, adjacent_slices, most_probable, pad_to_stride
+from LiverAILib.segmentation.mask_metrics import MaskMetrics, mask_metrics, metric_warnings
 from LiverAILib.segmentation.postprocess import (
     fill_holes,
     largest_component,
@@ -30,7 +30,7 @@ from LiverAILib.segmentation.postprocess import (
 )
 from LiverAILib.segmentation.quality import segmentation_warnings
 from LiverAILib.segmentation.settings import SegmentationSettings
-from LiverAILib.segmentation.views import VIEWS, bring_back, show
+from LiverAILib.segmentation.views import VIEWS, invert_view, show
 
 BATCH = 8
 
@@ -42,13 +42,13 @@ class SegmentationResult:
     Attributes:
         segmentation: Label map in the geometry of the image.
         warnings: What of it cannot be trusted.
-        figures: What the warnings rest on.
+        metrics: What the warnings rest on.
         view_spread: How much the livers of the averaged views differ (1 - lowest Dice with their mean); None for one view.
     """
 
     segmentation: Segmentation
     warnings: tuple[CaseWarning, ...]
-    figures: MaskFigures
+    metrics: MaskMetrics
     view_spread: float | None = None
 
 
@@ -92,7 +92,7 @@ class Segmenter:
         return self.segment(image)[0].image.array == LIVER.label
 
     def examine(self, image: Image) -> SegmentationResult:
-        """Label map in the geometry of `image`, its warnings, and the figures that they rest on.
+        """Label map in the geometry of `image`, its warnings, and the metrics that they rest on.
 
         Raises:
             UserError: The model is not for the image's modality.
@@ -101,7 +101,7 @@ class Segmenter:
         canonical, order = to_canonical(image)
         grid = SliceGrid.of(canonical.array.shape, canonical.spacing)
         scale = intensity_scale(canonical, modality)
-        volume = grid.shrink(canonical.array, scale)
+        volume = grid.downsample(canonical.array, scale)
         probabilities, spread = self._averaged(canonical, scale, volume)
         smooth_within_the_ends(probabilities, grid.group * canonical.spacing[2])
         components = self._keep_largest(probabilities)
@@ -109,17 +109,17 @@ class Segmenter:
             canonical.spacing[0] * grid.shape[2] / grid.size[1],
             canonical.spacing[1] * grid.shape[1] / grid.size[0],
         )
-        figures = mask_figures(volume, probabilities, self.structures, pixel_mm=pixel_mm[0])
-        labels = self._enlarge(probabilities, grid)
+        metrics = mask_metrics(volume, probabilities, self.structures, pixel_mm=pixel_mm[0])
+        labels = self._upsample(probabilities, grid)
         for structure in self.structures:
             fill_holes(labels, structure.label)
         reference = self.settings.reference_intensities.get(modality)
         limits = self.settings.low_confidence
         warnings = (
             *segmentation_warnings(labels, canonical, components),
-            *figure_warnings(figures, reference, view_spread=spread, low_confidence=limits),
+            *metric_warnings(metrics, reference, view_spread=spread, low_confidence=limits),
         )
-        return SegmentationResult(self._result(image, labels, order), warnings, figures, spread)
+        return SegmentationResult(self._result(image, labels, order), warnings, metrics, spread)
 
     def _modality(self, image: Image) -> str:
         finding = find_modality(image)
@@ -147,8 +147,8 @@ class Segmenter:
         seen = [first]
         for view in self.views[1:]:
             grid = SliceGrid.of(canonical.array.shape, canonical.spacing, pixel_mm=view.pixel_mm)
-            shown = show(volume if grid.size == size else grid.shrink(canonical.array, scale), view)
-            seen.append(bring_back(self._probabilities(shown), view, size).to(torch.bfloat16))
+            shown = show(volume if grid.size == size else grid.downsample(canonical.array, scale), view)
+            seen.append(invert_view(self._probabilities(shown), view, size).to(torch.bfloat16))
         mean = torch.zeros_like(first)
         for label in range(len(first)):
             mean[label] = torch.stack([one[label] for one in seen]).float().mean(0).to(torch.bfloat16)
@@ -159,7 +159,7 @@ class Segmenter:
     def segment_slices(self, canonical: Image, positions: range) -> np.ndarray:
         """Labels uint8 (len(positions), j, i) of adjacent slices of a canonical image, without segmenting all of it."""
         grid = SliceGrid.of(canonical.array.shape, canonical.spacing)
-        volume = grid.shrink(canonical.array, intensity_scale(canonical, modality_of(canonical)))
+        volume = grid.downsample(canonical.array, intensity_scale(canonical, modality_of(canonical)))
         first = max(grid.neighbors(positions[0])[0] - 1, 0)
         last = min(grid.neighbors(positions[-1])[1] + 2, grid.slices)
         probabilities = torch.zeros(len(self.structures) + 1, *volume.shape, dtype=torch.bfloat16)
@@ -167,7 +167,7 @@ class Segmenter:
         smooth_within_the_ends(part, grid.group * canonical.spacing[2])
         probabilities[:, first:last] = part
         self._keep_largest(probabilities[:, first:last])
-        labels = np.stack([grid.enlarge_labels(probabilities, position) for position in positions])
+        labels = np.stack([grid.upsample_labels(probabilities, position) for position in positions])
         for structure in self.structures:
             fill_holes(labels, structure.label)
         return labels
@@ -215,14 +215,14 @@ class Segmenter:
                 probabilities[0][left_over] = 1
         return sizes
 
-    def _enlarge(self, probabilities: torch.Tensor, grid: SliceGrid) -> np.ndarray:
+    def _upsample(self, probabilities: torch.Tensor, grid: SliceGrid) -> np.ndarray:
         """Labels uint8 (k, j, i) of the canonical volume, interpolated from the network's grid slice by slice."""
         labels = np.zeros(grid.shape, np.uint8)
         with_organ = (probabilities[1:].amax((0, 2, 3)) > 0.05).tolist()
         for position in range(grid.shape[0]):
             low, high, _ = grid.neighbors(position)
             if with_organ[low] or with_organ[high]:
-                labels[position] = grid.enlarge_labels(probabilities, position)
+                labels[position] = grid.upsample_labels(probabilities, position)
         return labels
 
 

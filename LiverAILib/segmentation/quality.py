@@ -74,7 +74,7 @@ def _cut_off(liver: np.ndarray, spacing: tuple[float, float, float], *, single: 
             cut_mm2 = int(np.take(liver, index, axis).sum()) * area[axis]
             if cut_mm2 > CUT_AREA_MM2:
                 text = (
-                    f"The liver is cut off at the {end} end of the image ({cut_mm2 / 100:.0f} cm2 of it lie in the outermost "
+                    f"The liver is cut off at the {end} end of the image ({cut_mm2 / 100:.0f} cm2 of it are in the outermost "
                     "voxels): volumes are too small."
                 )
                 found.append(CaseWarning("liver_cut_off", text))

@@ -35,7 +35,7 @@ def show(volume: torch.Tensor, view: View) -> torch.Tensor:
     return _rotate(volume[None], view.rotation_degrees)[0] if view.rotation_degrees else volume
 
 
-def bring_back(probabilities: torch.Tensor, view: View, size: tuple[int, int]) -> torch.Tensor:
+def invert_view(probabilities: torch.Tensor, view: View, size: tuple[int, int]) -> torch.Tensor:
     """Class probabilities (classes, slices, rows, columns) of a view, upright and with `size` rows and columns.
 
     What a rotation moves in from outside the picture counts as background.

@@ -121,7 +121,7 @@ def simulate_cohort(
 
 
 def columns_of(modality: str) -> tuple[str, ...]:
-    """Columns of the manifest; the image stands before the masks."""
+    """Columns of the manifest; the image comes before the masks."""
     return (*COLUMNS[:4], f"image:{ROLES[modality]}", *COLUMNS[4:])
 
 

@@ -200,7 +200,7 @@ def kernel_noise(
 def noise_profile(body: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """Relative noise (k, j, i): more where the rays from front to back and from side to side cross much tissue.
 
-    1 in the middle of a patient 330 mm wide and 230 mm deep; the exponent stands for what bowtie filter and dose modulation
+    1 in the middle of a patient 330 mm wide and 230 mm deep; the exponent models what bowtie filter and dose modulation
     leave of the exponential law of attenuation.
     """
     wide = body.sum(2, keepdims=True, dtype=np.float32) * np.float32(spacing[0])

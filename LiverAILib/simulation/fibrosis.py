@@ -9,7 +9,7 @@ import numpy as np
 from LiverAILib.errors import UserError
 
 STAGES = (0, 1, 2, 3, 4)
-# Position of the stages on a scale from healthy (0) to typical cirrhosis (1): neighbors overlap, F4 stands apart, because
+# Position of the stages on a scale from healthy (0) to typical cirrhosis (1): neighbors overlap, F4 is separate, because
 # macroscopic signs are late (METAVIR F4 is defined by the remodeled architecture).
 SEVERITY_MEAN = (0.0, 0.12, 0.28, 0.50, 1.0)
 SEVERITY_SD = (0.0, 0.05, 0.07, 0.09, 0.10)

@@ -81,7 +81,7 @@ class Grid:
         return x[region], y[region], z[region]
 
     def coarse(self, region: Region, steps: tuple[int, int, int] = (1, 5, 5)) -> tuple[Points, float]:
-        """Every n-th voxel of a region along (k, j, i), and the volume in mL that each stands for."""
+        """Every n-th voxel of a region along (k, j, i), and the volume in mL that each represents."""
         x, y, z = (
             axis[tuple(slice(s.start, s.stop, n) for s, n in zip(region, steps, strict=True))] for axis in self.points
         )

@@ -70,7 +70,7 @@ class Patient:
         organ: Sizes and places of the other organs.
         grid: Where the voxels of the acquisition lie in the patient.
         seed: What everything was drawn from.
-        rngs: Sources of chance by purpose; each is used up by its own step only, so that steps do not disturb each other.
+        rngs: Random generators by purpose, each used by one step only, so that the steps are independent.
     """
 
     fibrosis: Fibrosis

@@ -42,7 +42,7 @@ def grow_tree(
     Returns:
         Segments (start, end, radius at start, radius at end).
     """
-    # Every branch has its own source of chance, so that a branch that finds no room does not change the others.
+    # Every branch has its own random generator, so that a branch that finds no room does not change the others.
     entropy = int(rng.integers(2**32))
     segments: list[Segment] = []
     tips = [_Tip(1, np.asarray(start, float), _unit(np.asarray(direction, float)), radius_mm, entropy)]

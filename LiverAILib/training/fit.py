@@ -79,7 +79,7 @@ def fit(
     options: FitOptions | None = None,
     log: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:
-    """Train `task` through `stages`; a run that was killed goes on from its last finished epoch.
+    """Train `task` through `stages`; a run that was killed resumes after its last finished epoch.
 
     Every epoch draws its randomness from (seed, stage, epoch) alone, so that an interrupted run ends as an uninterrupted one.
     Started by `torchrun`, each process computes its shard of every batch (see `distributed`), and rank 0 validates and writes.

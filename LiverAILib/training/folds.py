@@ -27,20 +27,22 @@ def patient_folds(rows: Sequence[CohortRow], folds: int, *, seed: int = 0) -> li
 
     patients = {row.patient_id for row in rows}
     if not 2 <= folds <= len(patients):
-        raise UserError(f"--folds {folds}: {len(patients)} patients cannot be parted so. Use 2 to {len(patients)}.")
+        raise UserError(
+            f"--folds {folds}: {len(patients)} patients cannot be split into {folds} folds. Use 2 to {len(patients)}."
+        )
     # Fibrosis stage where there is one, and MR apart from CT.
     labels = [f"{'' if row.label is None else row.label}:{','.join(sorted(row.images))}" for row in rows]
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     numbers = [0] * len(rows)
     with warnings.catch_warnings():
-        # A label with fewer cases than folds cannot stand in each of them.
+        # A label with fewer cases than folds cannot be in each of them.
         warnings.filterwarnings("ignore", message="The least populated class")
         for number, (_, held_out) in enumerate(splitter.split(labels, labels, [row.patient_id for row in rows]), 1):
             for index in held_out:
                 numbers[index] = number
     empty = sorted(set(range(1, folds + 1)) - set(numbers))
     if empty:
-        raise UserError(f"--folds {folds}: no case is left for fold {empty[0]}. Use fewer folds.")
+        raise UserError(f"--folds {folds}: fold {empty[0]} would have no case. Use fewer folds.")
     return numbers
 
 

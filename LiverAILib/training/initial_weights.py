@@ -1,4 +1,4 @@
-"""Going on from a trained model (fine-tuning): its weights are where a new run starts."""
+"""Fine-tuning: a new run starts from the weights of a trained model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from LiverAILib.errors import UserError
 
 
 def initial_model(name: str | None, method: str) -> Model | None:
-    """The model that a run of `method` starts from; None where it starts anew.
+    """The model that a run of `method` starts from; None where it starts from random weights.
 
     Raises:
         UserError: There is no such model, or it belongs to another method.

@@ -1,4 +1,4 @@
-"""The learning curves of a run as a picture, drawn while it still goes on."""
+"""The learning curves of a run as a picture, updated during the run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from typing import Any
 from LiverAILib.atomic_write import atomic_write
 
 SECONDS_BETWEEN_VIEWS = 20.0
-LOSS, SCORE, FIRST, LAST = "#0072B2", "#D55E00", "#009E73", "#000000"  # Okabe and Ito: told apart by color-blind eyes
+LOSS, SCORE, FIRST, LAST = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#000000",
+)  # Okabe and Ito: distinguishable for color-blind readers
 
 History = Sequence[Mapping[str, Any]]
 
@@ -36,7 +41,7 @@ class EarlyView:
 
 
 def draw_learning_curves(history: History, path: Path) -> None:
-    """Loss, validation score and learning rates over the epochs; lines stand where a stage begins, a ring at the best.
+    """Loss, validation score and learning rates over the epochs; lines where a stage begins, a ring at the best.
 
     Args:
         history: What `fit` returns: one record an epoch with stage, loss, lr (a layer group each, None where frozen) and,

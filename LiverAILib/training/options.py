@@ -1,4 +1,4 @@
-"""How a training run is made: everything that can be set, with what it is where nothing is said."""
+"""The options of a training run and their defaults."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class TrainingOptions:
         if self.published and (self.epochs or self.max_lr):
             name = "epochs" if self.epochs else "max_lr"
             raise UserError(
-                f"{flag(name)}: the published schedule has its own. Leave it out, or shorten with --epochs-divisor."
+                f"{flag(name)}: is fixed by the published schedule. Leave it out, or shorten with --epochs-divisor."
             )
         if not self.published and self.epochs_divisor:
             raise UserError(

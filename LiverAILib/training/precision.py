@@ -18,7 +18,7 @@ class Precision:
     """Device of a run, and the format of its matrix products.
 
     Attributes:
-        device: Where the network lies.
+        device: Device of the network.
         dtype: Format under autocast; None computes all in float32.
     """
 

@@ -44,7 +44,7 @@ def test_what_was_written_comes_back(tmp_path, assessment):
         assert_same_image(one, other)
     for name, outcome in assessment.outcomes.items():
         assert_same_image(back.outcomes[name].heatmaps[0].image, outcome.heatmaps[0].image)
-        assert back.outcomes[name].familiarity == outcome.familiarity
+        assert back.outcomes[name].distribution_distance == outcome.distribution_distance
 
 
 def assert_same_image(one, other):

@@ -25,8 +25,8 @@ def test_a_smooth_ramp_survives_shrinking_and_enlarging(group):
     k, j, i = np.indices((12, 60, 80)).astype(np.float32)
     ramp = 2 * k + 0.5 * j + 0.25 * i
     grid = SliceGrid(ramp.shape, group, (30, 40))
-    small = grid.shrink(ramp, lambda part: part.astype(np.float32))
-    back = torch.stack([grid.enlarge_slice(small[None], position)[0] for position in range(12)]).numpy()
+    small = grid.downsample(ramp, lambda part: part.astype(np.float32))
+    back = torch.stack([grid.upsample_slice(small[None], position)[0] for position in range(12)]).numpy()
     inner = (slice(group, -group), slice(4, -4), slice(4, -4))
     np.testing.assert_allclose(back[inner], ramp[inner], atol=0.05)
 
@@ -34,7 +34,7 @@ def test_a_smooth_ramp_survives_shrinking_and_enlarging(group):
 def test_the_scale_sees_a_few_slices_at_a_time():
     seen = []
     grid = SliceGrid((10, 8, 8), 3, (8, 8))
-    grid.shrink(np.zeros((10, 8, 8), np.int16), lambda part: seen.append(len(part)) or part.astype(np.float32))
+    grid.downsample(np.zeros((10, 8, 8), np.int16), lambda part: seen.append(len(part)) or part.astype(np.float32))
     assert seen == [3, 3, 3, 1]
 
 
@@ -70,6 +70,6 @@ def test_labels_enlarged_around_the_organs_are_those_of_the_whole_slice(size, sh
     grid = SliceGrid(shape, 2, size)
     assert grid.slices == 3
     for position in range(shape[0]):
-        expected = grid.enlarge_slice(probabilities, position).argmax(0).numpy()
-        np.testing.assert_array_equal(grid.enlarge_labels(probabilities, position), expected)
-    assert grid.enlarge_labels(probabilities, 0).any()
+        expected = grid.upsample_slice(probabilities, position).argmax(0).numpy()
+        np.testing.assert_array_equal(grid.upsample_labels(probabilities, position), expected)
+    assert grid.upsample_labels(probabilities, 0).any()

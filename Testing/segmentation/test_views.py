@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from LiverAILib.segmentation.views import VIEWS, View, bring_back, show
+from LiverAILib.segmentation.views import VIEWS, View, invert_view, show
 
 
 def test_the_first_view_is_the_volume_as_it_is():
     volume = torch.rand(2, 16, 20)
     assert torch.equal(show(volume, VIEWS[0]), volume)
-    assert torch.equal(bring_back(volume[None], VIEWS[0], (16, 20))[0], volume)
+    assert torch.equal(invert_view(volume[None], VIEWS[0], (16, 20))[0], volume)
 
 
 def test_a_rotation_is_that_of_scipy_and_is_undone():
@@ -23,7 +23,7 @@ def test_a_rotation_is_that_of_scipy_and_is_undone():
     expected = ndimage.rotate(blob, 20.0, reshape=False, order=1)
     np.testing.assert_allclose(turned, expected, atol=0.02)
     liver = torch.from_numpy(turned)[None]
-    back = bring_back(torch.stack([1 - liver, liver]), view, (48, 40))
+    back = invert_view(torch.stack([1 - liver, liver]), view, (48, 40))
     np.testing.assert_allclose(back[1, 0].numpy(), blob, atol=0.06)  # interpolated twice
     np.testing.assert_allclose(back.sum(0).numpy(), 1, atol=1e-5)
 
@@ -31,7 +31,7 @@ def test_a_rotation_is_that_of_scipy_and_is_undone():
 def test_another_resolution_comes_back_to_the_first_ones_size():
     rows, columns = np.indices((30, 40)).astype(np.float32)
     ramp = torch.from_numpy(rows / 30 + columns / 80)[None, None]
-    back = bring_back(ramp, View(1.3), (20, 28))
+    back = invert_view(ramp, View(1.3), (20, 28))
     assert back.shape == (1, 1, 20, 28)
     np.testing.assert_allclose(back.mean(), ramp.mean(), atol=1e-3)
 

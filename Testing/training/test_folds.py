@@ -21,7 +21,7 @@ def rows():
     return [CohortRow(f"c{i}", f"p{n}", label=4 * (n % 5 == 0), label_kind="stage") for i, n in enumerate(numbers)]
 
 
-def test_a_patient_stands_in_one_fold_and_each_fold_has_its_share_of_the_classes(rows):
+def test_a_patient_is_in_one_fold_and_each_fold_has_its_share_of_the_classes(rows):
     numbers = patient_folds(rows, 3, seed=1)
     assert set(numbers) == {1, 2, 3}
     by_patient = {}
@@ -35,7 +35,7 @@ def test_a_patient_stands_in_one_fold_and_each_fold_has_its_share_of_the_classes
 
 
 def test_more_folds_than_patients_are_refused(rows):
-    with pytest.raises(UserError, match="--folds 31: 30 patients cannot be parted so"):
+    with pytest.raises(UserError, match="--folds 31: 30 patients cannot be split into 31 folds"):
         patient_folds(rows, 31)
 
 

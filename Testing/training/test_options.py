@@ -63,9 +63,9 @@ def test_the_record_of_a_run_holds_every_option_and_the_method():
             {"encoder_weights": "imagenet"},
             "--encoder-weights: is no option of yin2021, only of segmentation and nowak2021",
         ),
-        ("nowak2021", {"encoder_weights": "imagenet", "epochs": 3}, "--epochs: the published schedule has its own"),
+        ("nowak2021", {"encoder_weights": "imagenet", "epochs": 3}, "--epochs: is fixed by the published schedule"),
         ("nowak2021", {"epochs_divisor": 3}, "this run is 'short'"),
-        ("nowak2021", {"encoder_weights": "imagenet", "max_lr": 0.1}, "--max-lr: the published schedule has its own"),
+        ("nowak2021", {"encoder_weights": "imagenet", "max_lr": 0.1}, "--max-lr: is fixed by the published schedule"),
     ],
 )
 def test_nothing_that_was_asked_for_is_silently_ignored(method, options, message):
@@ -85,7 +85,7 @@ def test_the_runs_of_the_schedules():
     assert sizes_and_epochs(initial_weights="model", epochs=3, image_size=160) == [(160, [3])]
 
 
-def test_scores_that_are_too_sure_are_mended():
+def test_overconfident_scores_are_recalibrated():
     """Labels are drawn from softmax(scores), then the scores are tripled: the temperature of three classes is three."""
     generator = torch.Generator().manual_seed(0)
     scores = torch.randn(4000, 3, generator=generator) * 2

@@ -94,8 +94,8 @@ class Subject:
         both = sorted({row.patient_id for row in rows} & {test.row.patient_id for test in tested})
         if both:
             raise UserError(
-                f"{cohort.path}: patient {both[0]} stands among the validation and the tested cases; a patient that "
-                "temperatures and prediction sets are fitted on is not tested with them. Mend the column split."
+                f"{cohort.path}: patient {both[0]} is among both the validation and the tested cases; a patient that "
+                "temperatures and prediction sets are fitted on is not tested with them. Correct the column split."
             )
         if not other_patients:
             Seen.of(self.first.card).refuse_patients(rows, self.first.name, splits=("train",))
@@ -152,10 +152,10 @@ def _cross_validated(folder: Path) -> Subject:
     for line, row in enumerate(rows, 2):
         case, patient, fold = (row[column].strip() for column in columns)
         if case in fold_of:
-            raise UserError(f"{path}: line {line}: case {case} stands twice. Train the run again.")
+            raise UserError(f"{path}: line {line}: duplicate case_id {case}. Train the run again.")
         if fold_of_patient.setdefault(patient, fold) != fold:
             raise UserError(
-                f"{path}: line {line}: patient {patient} stands in fold {fold_of_patient[patient]} and {fold}; a patient "
+                f"{path}: line {line}: patient {patient} is in folds {fold_of_patient[patient]} and {fold}; a patient "
                 "belongs to one fold. Train the run again."
             )
         fold_of[case], patient_of[case] = fold, patient

@@ -14,8 +14,8 @@ import torch
 
 from LiverAILib.data.assessment import Segmentation
 from LiverAILib.data.case import Case
-from LiverAILib.data.model import FAMILIARITY, Model, load_network
-from LiverAILib.data.outcome import GRAD_CAM, Classification, InputFamiliarity
+from LiverAILib.data.model import OUT_OF_DISTRIBUTION, Model, load_network
+from LiverAILib.data.outcome import GRAD_CAM, Classification, DistributionDistance
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.structures import LIVER
 from LiverAILib.evaluation.recalibration import apply_parameters
@@ -23,11 +23,15 @@ from LiverAILib.explain.gradcam import grad_cam
 from LiverAILib.explain.map_family import EXPLAIN
 from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.methods.base import Clock, Examination, Method
-from LiverAILib.methods.familiarity import PooledFeatures, familiarity_warnings, read_familiarity
 from LiverAILib.methods.nowak2021 import SPEC
 from LiverAILib.methods.nowak2021.settings import Nowak2021Settings
 from LiverAILib.methods.nowak2021.slice_choice import choose_slice
 from LiverAILib.methods.nowak2021.view import SliceView
+from LiverAILib.methods.out_of_distribution import (
+    PooledFeatures,
+    out_of_distribution_warnings,
+    read_feature_distribution,
+)
 from LiverAILib.networks.classifier import ResNet50Classifier
 
 SCALE = "raw: score of the class a feature position, not scaled between images"
@@ -36,12 +40,12 @@ ZERO = "no evidence for the class in the chosen slice's network input; not compu
 
 @dataclass(frozen=True, eq=False)
 class _Explained:
-    """What one network says of one input: probabilities, raw map (rows, columns), explained class, familiarity."""
+    """What one network says of one input: probabilities, raw map (rows, columns), explained class, distance."""
 
     probabilities: dict[str, float]
     heatmap: torch.Tensor
     target: str
-    familiarity: InputFamiliarity | None
+    distance: DistributionDistance | None
 
 
 class Nowak2021(Method):
@@ -56,7 +60,9 @@ class Nowak2021(Method):
             network = ResNet50Classifier(len(model.classes), head=self.settings.head)
             load_network(model, network, state, prefix=f"{pipeline}.")
             self.networks[pipeline] = network.eval().requires_grad_(False).to(device)
-        self.familiarity = {name: read_familiarity(state, f"{FAMILIARITY}.{name}.") for name in self.networks}
+        self.feature_distributions = {
+            name: read_feature_distribution(state, f"{OUT_OF_DISTRIBUTION}.{name}.") for name in self.networks
+        }
         self._remembered: dict[tuple[str, str, str | None, str], _Explained] = {}
 
     def examine(
@@ -83,8 +89,8 @@ class Nowak2021(Method):
             )
             outcomes[pipeline], views[pipeline] = self._run(view, request), (view,)
             clock(f"classify_and_explain_{pipeline}")
-        unfamiliar = familiarity_warnings({name: outcome.familiarity for name, outcome in outcomes.items()})
-        return Examination(outcomes, self.settings.primary_pipeline, views, chosen, (*warnings, *unfamiliar))
+        far = out_of_distribution_warnings({name: outcome.distribution_distance for name, outcome in outcomes.items()})
+        return Examination(outcomes, self.settings.primary_pipeline, views, chosen, (*warnings, *far))
 
     def _run(self, view: SliceView, request: AssessmentRequest) -> Classification:
         explained = self._classify(view, request)
@@ -96,10 +102,10 @@ class Nowak2021(Method):
             scale=SCALE,
             zero=ZERO,
         )
-        return Classification(explained.probabilities, (heatmap,), explained.familiarity)
+        return Classification(explained.probabilities, (heatmap,), explained.distance)
 
     def _classify(self, view: SliceView, request: AssessmentRequest) -> _Explained:
-        """Probabilities, raw map and familiarity; an input seen before is answered from memory."""
+        """Probabilities, raw map and distance to the training cases; an input seen before is answered from memory."""
         pipeline = view.pipeline
         checksum = hashlib.sha256(view.prepared.numpy().tobytes()).hexdigest()
         key = (pipeline, checksum, request.target_class, request.heatmap)
@@ -119,11 +125,11 @@ class Nowak2021(Method):
             if request.heatmap != GRAD_CAM:
                 index = torch.tensor([self.model.classes.index(name)], device=self.device)
                 maps = EXPLAIN[request.heatmap](self.networks[pipeline], inputs, index)
-            familiarity = self.familiarity[pipeline]
+            distribution = self.feature_distributions[pipeline]
             self._remembered[key] = _Explained(
                 dict(zip(self.model.classes, values, strict=True)),
                 maps[0].float().cpu(),
                 name,
-                None if familiarity is None else familiarity.judge(network.pooled[0]),
+                None if distribution is None else distribution.judge(network.pooled[0]),
             )
         return self._remembered[key]

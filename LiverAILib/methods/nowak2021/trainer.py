@@ -13,9 +13,9 @@ from LiverAILib.data.cohort import Cohort
 from LiverAILib.data.model import LICENSE_UNKNOWN, load_model
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.recalibration import fit_parameters
-from LiverAILib.methods.familiarity_training import familiarity_state
 from LiverAILib.methods.nowak2021 import training
 from LiverAILib.methods.nowak2021.settings import CLASSES, IMAGE_SIZE, LIVER_MARGIN, PIPELINES, STAGES
+from LiverAILib.methods.out_of_distribution_training import out_of_distribution_state
 from LiverAILib.networks.classifier import ResNet50Classifier
 from LiverAILib.networks.heads import HEADS
 from LiverAILib.segmentation.predict import Segmenter
@@ -61,7 +61,7 @@ def train_nowak2021(
         scores = training.predict(network, validation, size=runs[-1][0])
         calibration[pipeline] = validation_calibration(scores, validation.labels)
         state |= {f"{pipeline}.{key}": value for key, value in network.state_dict().items()}
-        state |= familiarity_state(network, train, validation, pipeline, size=runs[-1][0])
+        state |= out_of_distribution_state(network, train, validation, pipeline, size=runs[-1][0])
         best = max(history, key=lambda record: record.get("score", float("-inf")))
         metrics[pipeline] = {
             "validation_cross_entropy": -best["score"],
@@ -127,7 +127,7 @@ def pipeline_options(options: TrainingOptions, size: int) -> training.PipelineOp
 
 
 def validation_calibration(scores: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
-    """Parameters that mend the probabilities (see `recalibration`), fitted on validation scores (n, classes).
+    """Parameters that recalibrate the probabilities (see `recalibration`), fitted on validation scores (n, classes).
 
     None where there are too few cases, or where all are right: then nothing limits how sure the probabilities could get.
     """

@@ -17,8 +17,8 @@ import torch.nn.functional as F
 
 from LiverAILib.data.assessment import CaseWarning, Segmentation
 from LiverAILib.data.case import Case
-from LiverAILib.data.model import FAMILIARITY, Model, load_network, network_state
-from LiverAILib.data.outcome import GRAD_CAM, Classification, InputFamiliarity
+from LiverAILib.data.model import OUT_OF_DISTRIBUTION, Model, load_network, network_state
+from LiverAILib.data.outcome import GRAD_CAM, Classification, DistributionDistance
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
@@ -26,7 +26,7 @@ from LiverAILib.evaluation.recalibration import apply_parameters
 from LiverAILib.explain.gradcam import grad_cam
 from LiverAILib.explain.map_family import EXPLAIN
 from LiverAILib.methods.base import Clock, Examination, Method
-from LiverAILib.methods.familiarity import familiarity_warnings, read_familiarity
+from LiverAILib.methods.out_of_distribution import out_of_distribution_warnings, read_feature_distribution
 from LiverAILib.methods.yin2021 import SPEC
 from LiverAILib.methods.yin2021.network import Yin2021Network
 from LiverAILib.methods.yin2021.settings import CLASSES, PIPELINE, InputSettings, NetworkSettings, Yin2021Settings
@@ -51,12 +51,12 @@ def build_network(settings: NetworkSettings, classes: int = len(CLASSES)) -> Yin
 
 @dataclass(frozen=True, eq=False)
 class _Explained:
-    """Probabilities by class, raw maps (slices, h, w) averaged over the windows, the explained class, familiarity."""
+    """Probabilities by class, raw maps (slices, h, w) averaged over the windows, the explained class, distance."""
 
     probabilities: dict[str, float]
     maps: torch.Tensor
     target: str
-    familiarity: InputFamiliarity | None
+    distance: DistributionDistance | None
 
 
 class _ComputedFeatures:
@@ -80,7 +80,7 @@ class Yin2021(Method):
         state = model.state()
         load_network(model, self.network, network_state(state))
         self.networks = {PIPELINE: self.network}
-        self.familiarity = read_familiarity(state, f"{FAMILIARITY}.{PIPELINE}.")
+        self.feature_distribution = read_feature_distribution(state, f"{OUT_OF_DISTRIBUTION}.{PIPELINE}.")
         self.network.eval().requires_grad_(False).to(device)
         self._remembered: tuple[tuple[str, AssessmentRequest], _Explained] | None = None
 
@@ -108,9 +108,9 @@ class Yin2021(Method):
             explained.maps, kind=request.heatmap, target=explained.target, outcome=PIPELINE, scale=SCALE, zero=ZERO
         )
         clock("restore_map")
-        outcome = Classification(explained.probabilities, (heatmap,), explained.familiarity)
-        unfamiliar = familiarity_warnings({PIPELINE: explained.familiarity})
-        warnings = (*stack_warnings(view.stack, self.settings), *unfamiliar)
+        outcome = Classification(explained.probabilities, (heatmap,), explained.distance)
+        far = out_of_distribution_warnings({PIPELINE: explained.distance})
+        warnings = (*stack_warnings(view.stack, self.settings), *far)
         return Examination({PIPELINE: outcome}, PIPELINE, {PIPELINE: (view,)}, warnings=warnings)
 
     def _explain(self, prepared: torch.Tensor, request: AssessmentRequest) -> _Explained:
@@ -145,8 +145,10 @@ class Yin2021(Method):
             total[start : start + self.settings.slices] += slices
             times[start : start + self.settings.slices] += 1
         probabilities = dict(zip(self.model.classes, mean.tolist(), strict=True))
-        familiarity = None if self.familiarity is None else self.familiarity.judge(pooled_windows(features))
-        return _Explained(probabilities, total / times, name, familiarity)
+        distance = (
+            None if self.feature_distribution is None else self.feature_distribution.judge(pooled_windows(features))
+        )
+        return _Explained(probabilities, total / times, name, distance)
 
 
 def mean_probabilities(scores: torch.Tensor, calibration: Mapping[str, float]) -> torch.Tensor:

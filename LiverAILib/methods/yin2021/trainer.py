@@ -12,7 +12,7 @@ import torch
 from LiverAILib.data.cohort import Cohort
 from LiverAILib.data.model import LICENSE_UNKNOWN, Model, load_model
 from LiverAILib.errors import UserError
-from LiverAILib.methods.familiarity_training import stack_familiarity_state
+from LiverAILib.methods.out_of_distribution_training import stack_out_of_distribution_state
 from LiverAILib.methods.yin2021 import training
 from LiverAILib.methods.yin2021.method import build_network
 from LiverAILib.methods.yin2021.settings import CLASSES, PIPELINE, InputSettings, NetworkSettings, Yin2021Settings
@@ -72,8 +72,8 @@ def train_yin2021(
     )
     network = network.cpu()
     best = max(history, key=lambda record: record.get("score", float("-inf")))
-    familiar = stack_familiarity_state(network, training_stacks, validation_stacks, inputs)
-    return yin2021_card(cohort, inputs, network_settings, best), {**network.state_dict(), **familiar}
+    tensors = stack_out_of_distribution_state(network, training_stacks, validation_stacks, inputs)
+    return yin2021_card(cohort, inputs, network_settings, best), {**network.state_dict(), **tensors}
 
 
 def input_and_network(options: TrainingOptions, start: Model | None) -> tuple[InputSettings, NetworkSettings]:

@@ -85,7 +85,7 @@ def train_segmentation(
     task = segmentation_task(network, wide, validation, precision or Precision())
     history = fit(task, stages, output=output, options=options, log=log)
     if refine_epochs:
-        # The score cannot choose between both runs' states: it does not see what refining mends (see above).
+        # The score cannot choose between both runs' states: it does not measure what refining improves (see above).
         refining = replace(options, start_counts=False)
         stages = one_stage(refine_epochs, 3e-4)
         history += fit(replace(task, batches=near.epoch), stages, output=output / "refine", options=refining, log=log)

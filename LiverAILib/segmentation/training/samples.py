@@ -86,7 +86,7 @@ def load_training_volume(row: CohortRow, organs: Sequence[str]) -> TrainingVolum
     canonical_labels, _ = to_canonical(image.with_array(labels))
     grid = SliceGrid.of(canonical.array.shape, canonical.spacing, slice_mm=0)
     scaled = normalize(canonical, modality)
-    images = grid.shrink(scaled, lambda part: part)
+    images = grid.downsample(scaled, lambda part: part)
     size = grid.size
     label_tensor = torch.from_numpy(canonical_labels.array.astype(np.float32))[:, None]
     small_labels = F.interpolate(label_tensor, size=size, mode="nearest-exact")[:, 0].to(torch.uint8)

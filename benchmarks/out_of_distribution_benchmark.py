@@ -1,6 +1,6 @@
-"""How well unfamiliar inputs are told from familiar ones: LiverAI's distance beside the field's other scores, and its threshold.
+"""How well out-of-distribution inputs are detected: LiverAI's distance beside the field's other scores, and its threshold.
 
-`python benchmarks/familiarity_benchmark.py MANIFEST [--model NAME] [--data FOLDER] [--features FILE]` fits on the cohort's split
+`python benchmarks/out_of_distribution_benchmark.py MANIFEST [--model NAME] [--data FOLDER] [--features FILE]` fits on the split
 "train", sets the threshold on "validation", and scores the split "test" against the same cases spoiled in several ways and
 against real T2 MR (CHAOS, below FOLDER). Given masks, level of the caudate lobe. It prints, a pipeline and kind of input, the
 AUC of telling it from the test cases and the share flagged with its exact interval. `--features` keeps the features between
@@ -24,12 +24,12 @@ from sklearn.neighbors import NearestNeighbors
 from LiverAILib.data.cohort import CohortRow, read_cohort
 from LiverAILib.data.model import load_model
 from LiverAILib.imaging.geometry import to_canonical
-from LiverAILib.methods.familiarity import fit_familiarity
-from LiverAILib.methods.familiarity_training import pooled_features
 from LiverAILib.methods.nowak2021.caudate_level import caudate_level
 from LiverAILib.methods.nowak2021.method import Nowak2021
 from LiverAILib.methods.nowak2021.settings import PIPELINES
 from LiverAILib.methods.nowak2021.view import prepare_slice
+from LiverAILib.methods.out_of_distribution import fit_feature_distribution
+from LiverAILib.methods.out_of_distribution_training import pooled_features
 from LiverAILib.segmentation.training.public_data import write_manifests
 
 SPOILED = 40
@@ -110,7 +110,7 @@ def features_of(args: argparse.Namespace) -> dict[str, np.ndarray]:
 
 
 def scorers(train: np.ndarray, validation: np.ndarray, labels: np.ndarray, head: np.ndarray) -> dict:
-    """Functions of features that rise with unfamiliarity, by name."""
+    """Functions of features that rise with the distance from the training cases, by name."""
 
     def unit(features: np.ndarray) -> np.ndarray:
         return features / np.linalg.norm(features, axis=1, keepdims=True)
@@ -122,7 +122,7 @@ def scorers(train: np.ndarray, validation: np.ndarray, labels: np.ndarray, head:
 
     neighbors = NearestNeighbors(n_neighbors=10).fit(unit(train))
     found = {
-        f"Mahalanobis, {'one mean a class' if known is not None else 'one mean'}, {count} directions": fit_familiarity(
+        f"Mahalanobis, {'one mean a class' if known is not None else 'one mean'}, {count} directions": fit_feature_distribution(
             train, validation, labels=known, components=count
         ).score
         for known in (labels, None)
@@ -148,12 +148,12 @@ def main() -> None:
         print(f"\npipeline {pipeline}: {len(train)} training, {len(validation)} validation, {len(test)} test cases")
         for name, score in scorers(train, validation, labels, head).items():
             limit = np.sort(score(validation))[-1]
-            familiar = score(test)
-            print(f"  {name}: test cases flagged {share(familiar > limit)}")
+            within = score(test)
+            print(f"  {name}: test cases flagged {share(within > limit)}")
             for kind, values in own.items():
                 strange = score(values)
-                truth = np.r_[np.zeros(len(familiar)), np.ones(len(strange))]
-                area = roc_auc_score(truth, np.r_[familiar, strange])
+                truth = np.r_[np.zeros(len(within)), np.ones(len(strange))]
+                area = roc_auc_score(truth, np.r_[within, strange])
                 print(f"    {kind:<26} n = {len(strange):3d}   AUC {area:.3f}   flagged {share(strange > limit)}")
 
 

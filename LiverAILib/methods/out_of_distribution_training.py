@@ -1,21 +1,21 @@
-"""What a trained network knows as familiar, learned from the cases that it was trained on."""
+"""Fitting the out-of-distribution detection of a trained network to the cases that it was trained on."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-from LiverAILib.data.model import FAMILIARITY
-from LiverAILib.methods.familiarity import (
-    COMPONENTS,
-    QUANTILE,
-    Familiarity,
-    PooledFeatures,
-    fit_familiarity,
-)
+from LiverAILib.data.model import OUT_OF_DISTRIBUTION
 from LiverAILib.methods.nowak2021.settings import IMAGE_SIZE
 from LiverAILib.methods.nowak2021.training import SliceSet
 from LiverAILib.methods.nowak2021.view import network_input
+from LiverAILib.methods.out_of_distribution import (
+    COMPONENTS,
+    QUANTILE,
+    FeatureDistribution,
+    PooledFeatures,
+    fit_feature_distribution,
+)
 from LiverAILib.methods.yin2021.method import pooled_windows
 from LiverAILib.methods.yin2021.network import Yin2021Network
 from LiverAILib.methods.yin2021.settings import PIPELINE, InputSettings
@@ -41,24 +41,24 @@ def pooled_features(network: ResNet50Classifier, slices: torch.Tensor) -> np.nda
     return np.concatenate(found)
 
 
-def learn_familiarity(
+def fit_to_slices(
     network: ResNet50Classifier,
     training: SliceSet,
     validation: SliceSet,
     *,
     components: int = COMPONENTS,
     quantile: float = QUANTILE,
-) -> Familiarity:
+) -> FeatureDistribution:
     """One mean a class and a shared covariance from the training slices, the threshold from the validation cases.
 
     Args:
         network: The trained network of a pipeline.
         training: Slices that it was trained on, not augmented.
         validation: Slices of other patients, one a case, cut out as inference does it; never trained on.
-        components: See `fit_familiarity`.
-        quantile: See `fit_familiarity`.
+        components: See `fit_feature_distribution`.
+        quantile: See `fit_feature_distribution`.
     """
-    return fit_familiarity(
+    return fit_feature_distribution(
         pooled_features(network, training.slices),
         pooled_features(network, validation.slices),
         labels=training.labels.numpy(),
@@ -67,16 +67,16 @@ def learn_familiarity(
     )
 
 
-def familiarity_state(
+def out_of_distribution_state(
     network: ResNet50Classifier, training: SliceSet, validation: SliceSet, pipeline: str, *, size: int = IMAGE_SIZE
 ) -> dict[str, torch.Tensor]:
-    """The tensors that let a model warn of unfamiliar inputs of a pipeline.
+    """The tensors that let a model warn of out-of-distribution inputs of a pipeline.
 
     None where there are too few cases, or where the slices were prepared at another size than inference prepares them:
-    resizing twice changes the features enough to make every case look unfamiliar.
+    resizing twice changes the features enough to make every case look out of distribution.
 
     Args:
-        network: See `learn_familiarity`, as for the other arguments.
+        network: See `fit_to_slices`, as for the other arguments.
         training: At most `MOST_SLICES` of them are used.
         validation: At least `FEWEST_VALIDATION`.
         pipeline: Its name begins the names of the tensors.
@@ -86,7 +86,7 @@ def familiarity_state(
         return {}
     chosen = torch.linspace(0, len(training.labels) - 1, min(MOST_SLICES, len(training.labels))).round().long()
     part = SliceSet(training.slices[chosen], training.labels[chosen], training.cases[chosen])
-    return learn_familiarity(network, part, validation).state(f"{FAMILIARITY}.{pipeline}.")
+    return fit_to_slices(network, part, validation).state(f"{OUT_OF_DISTRIBUTION}.{pipeline}.")
 
 
 @torch.no_grad()
@@ -99,13 +99,13 @@ def pooled_stack_features(network: Yin2021Network, data: StackSet, settings: Inp
     return np.stack(found)
 
 
-def stack_familiarity_state(
+def stack_out_of_distribution_state(
     network: Yin2021Network, training: StackSet, validation: StackSet, settings: InputSettings
 ) -> dict[str, torch.Tensor]:
-    """The tensors that let a model of Yin 2021 warn of unfamiliar inputs; none where there are too few cases."""
+    """The tensors that let a model of Yin 2021 warn of out-of-distribution inputs; none where there are too few cases."""
     if min(len(training.labels), len(validation.labels)) < FEWEST_VALIDATION:
         return {}
     features = pooled_stack_features(network, training, settings)
     held_out = pooled_stack_features(network, validation, settings)
-    fitted = fit_familiarity(features, held_out, labels=training.labels.numpy())
-    return fitted.state(f"{FAMILIARITY}.{PIPELINE}.")
+    fitted = fit_feature_distribution(features, held_out, labels=training.labels.numpy())
+    return fitted.state(f"{OUT_OF_DISTRIBUTION}.{PIPELINE}.")

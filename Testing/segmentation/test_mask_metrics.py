@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from LiverAILib.data.structures import LIVER, SPLEEN
-from LiverAILib.segmentation.figures import MaskFigures, figure_warnings, mask_figures
 from LiverAILib.segmentation.intensity_profile import (
     IntensityProfile,
     intensity_profile,
     profile_distance,
     reference_of,
 )
+from LiverAILib.segmentation.mask_metrics import MaskMetrics, mask_metrics, metric_warnings
 
-GOOD = MaskFigures({"liver": 0.94, "spleen": 0.9}, -60.0, IntensityProfile((0.1, 0.15, 0.2, 0.3, 0.5), 1.5))
+GOOD = MaskMetrics({"liver": 0.94, "spleen": 0.9}, -60.0, IntensityProfile((0.1, 0.15, 0.2, 0.3, 0.5), 1.5))
 REFERENCE = {"cases": 10, "body": [[0.1, 0.16, 0.2, 0.3, 0.5]], "liver_ratio": [0.7, 1.9]}
 
 
@@ -34,16 +34,16 @@ def volume_with(liver_columns: slice) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_the_figures_of_a_planted_liver():
     volume, probabilities = volume_with(slice(20, 40))
-    figures = mask_figures(volume, probabilities, (LIVER, SPLEEN), pixel_mm=2.0)
-    assert figures.confidence == {"liver": pytest.approx(0.9)}
-    assert figures.liver_offset_mm == pytest.approx((29.5 - 49.5) * 2)  # body's middle at column 49.5
-    assert figures.profile.liver_ratio == pytest.approx(2.0)
+    metrics = mask_metrics(volume, probabilities, (LIVER, SPLEEN), pixel_mm=2.0)
+    assert metrics.confidence == {"liver": pytest.approx(0.9)}
+    assert metrics.liver_offset_mm == pytest.approx((29.5 - 49.5) * 2)  # body's middle at column 49.5
+    assert metrics.profile.liver_ratio == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize(("columns", "warned"), [(slice(20, 40), False), (slice(60, 80), True)])
 def test_a_liver_on_the_left_is_warned_of(columns, warned):
-    figures = mask_figures(*volume_with(columns), (LIVER,), pixel_mm=2.0)
-    texts = [w.text for w in figure_warnings(figures) if w.code == "liver_position"]
+    metrics = mask_metrics(*volume_with(columns), (LIVER,), pixel_mm=2.0)
+    texts = [w.text for w in metric_warnings(metrics) if w.code == "liver_position"]
     assert bool(texts) == warned
     assert not warned or "40 mm to the patient's left" in texts[0]
 
@@ -51,13 +51,13 @@ def test_a_liver_on_the_left_is_warned_of(columns, warned):
 def test_no_liver_has_no_figures_and_no_warning_of_its_own():
     volume, probabilities = volume_with(slice(20, 40))
     probabilities[0], probabilities[1] = 1.0, 0.0
-    figures = mask_figures(volume, probabilities, (LIVER,), pixel_mm=2.0)
-    assert (figures.confidence, figures.liver_offset_mm, figures.profile.liver_ratio) == ({}, None, None)
-    assert figure_warnings(figures) == ()
+    metrics = mask_metrics(volume, probabilities, (LIVER,), pixel_mm=2.0)
+    assert (metrics.confidence, metrics.liver_offset_mm, metrics.profile.liver_ratio) == ({}, None, None)
+    assert metric_warnings(metrics) == ()
 
 
 def test_a_good_result_is_not_warned_of():
-    assert figure_warnings(GOOD, REFERENCE, view_spread=0.03) == ()
+    assert metric_warnings(GOOD, REFERENCE, view_spread=0.03) == ()
 
 
 @pytest.mark.parametrize(
@@ -69,25 +69,25 @@ def test_a_good_result_is_not_warned_of():
     ],
 )
 def test_each_figure_out_of_its_range_is_named(change, code, figure):
-    warnings = figure_warnings(replace(GOOD, **change), REFERENCE)
+    warnings = metric_warnings(replace(GOOD, **change), REFERENCE)
     assert [w.code for w in warnings] == [code]
     assert figure in warnings[0].text
 
 
 def test_the_models_own_limit_of_confidence_counts():
-    assert [w.code for w in figure_warnings(GOOD, low_confidence={"liver": 0.95})] == ["low_confidence"]
-    assert figure_warnings(GOOD, low_confidence={"liver": 0.93}) == ()
+    assert [w.code for w in metric_warnings(GOOD, low_confidence={"liver": 0.95})] == ["low_confidence"]
+    assert metric_warnings(GOOD, low_confidence={"liver": 0.93}) == ()
 
 
 def test_views_that_disagree_are_named():
-    assert [w.code for w in figure_warnings(GOOD, view_spread=0.4)] == ["views_disagree"]
+    assert [w.code for w in metric_warnings(GOOD, view_spread=0.4)] == ["views_disagree"]
 
 
 def test_a_single_training_case_gets_a_wider_limit():
     """One scan cannot show how much scans differ: at 0.15 from it a second CT is not called unlike."""
     shifted = replace(GOOD, profile=IntensityProfile((0.25, 0.31, 0.35, 0.45, 0.65), 1.5))
-    assert figure_warnings(shifted, {**REFERENCE, "cases": 1}) == ()
-    assert figure_warnings(shifted, REFERENCE) != ()
+    assert metric_warnings(shifted, {**REFERENCE, "cases": 1}) == ()
+    assert metric_warnings(shifted, REFERENCE) != ()
 
 
 def test_the_distance_is_that_of_the_nearest_case_and_the_reference_its_largest():

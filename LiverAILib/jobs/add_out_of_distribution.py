@@ -1,7 +1,7 @@
-"""Teaching an existing Nowak 2021 model what is familiar, without training it again.
+"""Adding out-of-distribution detection to an existing Nowak 2021 model, without training it again.
 
-`python -m LiverAILib.jobs.add_familiarity MODEL MANIFEST OUTPUT` reads the cohort that the model was trained on and writes
-the same model with the distribution of its features to the folder OUTPUT.
+`python -m LiverAILib.jobs.add_out_of_distribution MODEL MANIFEST OUTPUT` reads the cohort that the model was trained on and
+writes the same model with the distribution of its features to the folder OUTPUT.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import torch
 from LiverAILib.data.cohort import Cohort, read_cohort
 from LiverAILib.data.model import Model, load_model, network_state, save_model
 from LiverAILib.errors import UserError
-from LiverAILib.methods.familiarity_training import FEWEST_VALIDATION, familiarity_state
 from LiverAILib.methods.nowak2021.method import Nowak2021
 from LiverAILib.methods.nowak2021.training import load_slices
+from LiverAILib.methods.out_of_distribution_training import FEWEST_VALIDATION, out_of_distribution_state
 from LiverAILib.output_paths import check_output_folder
 from LiverAILib.segmentation.predict import Segmenter
 
 
-def add_familiarity(
+def add_out_of_distribution(
     model: Model | str | os.PathLike[str], cohort: Cohort, output: Path, *, network_masks: bool = True
 ) -> Model:
-    """Write the model with what it knows as familiar; its networks stay as they are.
+    """Write the model with out-of-distribution detection; its networks stay as they are.
 
     Args:
         model: A model of method nowak2021.
@@ -44,7 +44,7 @@ def add_familiarity(
     if min(len(training), len(validation)) < FEWEST_VALIDATION:
         raise UserError(
             f"{cohort.path}: {len(training)} training and {len(validation)} validation cases. At least {FEWEST_VALIDATION} of "
-            "each are needed to say what is familiar."
+            "each are needed to fit the out-of-distribution detection."
         )
     check_output_folder(output)
     name = model.card.segmentation_model if network_masks else None
@@ -57,7 +57,7 @@ def add_familiarity(
     for pipeline, network in method.networks.items():
         slices = load_slices(training, pipeline, **common)
         held_out = load_slices(validation, pipeline, segmenter=segmenter, **common)
-        state |= familiarity_state(network, slices, held_out, pipeline, size=size)
+        state |= out_of_distribution_state(network, slices, held_out, pipeline, size=size)
     card = {key: value for key, value in model.card.entries.items() if key != "weights"}
     return save_model(output, card, state, storage=model.card.weights.storage)
 
@@ -72,7 +72,7 @@ def main() -> None:
         "--given-masks", action="store_true", help="cut validation slices out with the manifest's masks"
     )
     args = parser.parse_args()
-    add_familiarity(args.model, read_cohort(args.manifest), args.output, network_masks=not args.given_masks)
+    add_out_of_distribution(args.model, read_cohort(args.manifest), args.output, network_masks=not args.given_masks)
 
 
 if __name__ == "__main__":

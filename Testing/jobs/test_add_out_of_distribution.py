@@ -1,4 +1,4 @@
-"""A model learns what is familiar from a cohort on disk, and warns of what is not."""
+"""Out-of-distribution detection is added to a model from a cohort on disk, and warns."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from LiverAILib.data.cohort import read_cohort
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.image import Image
-from LiverAILib.jobs.add_familiarity import add_familiarity
+from LiverAILib.jobs.add_out_of_distribution import add_out_of_distribution
 from LiverAILib.jobs.assess import assess
-from LiverAILib.methods.familiarity import PooledFeatures
-from LiverAILib.methods.familiarity_training import FEWEST_VALIDATION, familiarity_state, pooled_features
 from LiverAILib.methods.nowak2021.training import SliceSet
 from LiverAILib.methods.nowak2021.view import network_input
+from LiverAILib.methods.out_of_distribution import PooledFeatures
+from LiverAILib.methods.out_of_distribution_training import (
+    FEWEST_VALIDATION,
+    out_of_distribution_state,
+    pooled_features,
+)
 from LiverAILib.networks.classifier import ResNet50Classifier
 from Testing.models import untrained_nowak2021
 
@@ -54,7 +58,7 @@ def warnings_of(model, image):
 
 def test_the_model_warns_of_noise_and_not_of_a_new_patient_and_is_else_the_same(cohort, tmp_path):
     plain = untrained_nowak2021(tmp_path / "plain", image_size=32)
-    model = add_familiarity(plain, cohort, tmp_path / "knowing")
+    model = add_out_of_distribution(plain, cohort, tmp_path / "knowing")
     state = model.state()
     assert all(torch.equal(state[name], value) for name, value in plain.state().items())
     assert {name.split(".")[1] for name in state if name.startswith("familiarity.")} == {"segmented", "full"}
@@ -69,9 +73,9 @@ def test_too_few_cases_and_other_methods_are_refused(cohort, tmp_path):
     model = untrained_nowak2021(tmp_path / "plain", image_size=32)
     few = type(cohort)(cohort.path, cohort.rows[:10])
     with pytest.raises(UserError, match="5 training and 5 validation cases"):
-        add_familiarity(model, few, tmp_path / "out")
+        add_out_of_distribution(model, few, tmp_path / "out")
     with pytest.raises(UserError, match=r"liver-mr-ct: .*not nowak2021"):
-        add_familiarity("liver-mr-ct", cohort, tmp_path / "out")
+        add_out_of_distribution("liver-mr-ct", cohort, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -88,5 +92,5 @@ def test_features_of_a_batch_are_those_of_each_slice():
 
 def test_few_validation_slices_or_slices_of_another_size_teach_nothing():
     few, many = (SliceSet(torch.rand(n, 32, 32), torch.arange(n) % 2, torch.arange(n)) for n in (3, 30))
-    assert familiarity_state(ResNet50Classifier(2), many, few, "full", size=32) == {}
-    assert familiarity_state(ResNet50Classifier(2), many, many, "full", size=64) == {}
+    assert out_of_distribution_state(ResNet50Classifier(2), many, few, "full", size=32) == {}
+    assert out_of_distribution_state(ResNet50Classifier(2), many, many, "full", size=64) == {}

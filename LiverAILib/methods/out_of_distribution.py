@@ -1,4 +1,4 @@
-"""How far an input lies from the cases that a classifier was trained on: a warning for what it cannot know.
+"""Out-of-distribution detection: how far an input is from the cases that a classifier was trained on, and a warning.
 
 The distance is Mahalanobis' in the pooled features of the last convolutions (Lee 2018, NeurIPS, "A simple unified framework for
 detecting out-of-distribution samples"; for medical images Gonzalez 2022, Med Image Anal, and Anthony and Kamnitsas 2023, UNSURE).
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from LiverAILib.data.assessment import CaseWarning
-from LiverAILib.data.outcome import InputFamiliarity
+from LiverAILib.data.outcome import DistributionDistance
 
 if TYPE_CHECKING:
     import torch
@@ -28,16 +28,16 @@ FIELDS = ("means", "components", "variances", "residual_variance", "validation",
 
 
 @dataclass(frozen=True, eq=False)
-class Familiarity:
-    """The distribution of the features of familiar cases.
+class FeatureDistribution:
+    """The distribution of the features of the training cases.
 
     Attributes:
-        means: Mean of each class (classes, features); one row where classes were not told apart.
+        means: Mean of each class (classes, features); one row where classes were not distinguished.
         components: Orthonormal directions of the largest variance within classes (components, features).
         variances: Variance along each (components,).
         residual_variance: Mean variance along all other directions.
         validation: Distances of the held-out validation cases (n,), sorted.
-        quantile: Share of familiar cases that shall lie below the threshold.
+        quantile: Share of in-distribution cases below the threshold.
     """
 
     means: np.ndarray
@@ -67,18 +67,18 @@ class Familiarity:
 
     @property
     def threshold(self) -> float:
-        """The smallest validation distance that a new familiar case exceeds with probability 1 - quantile or less.
+        """The smallest validation distance that a new in-distribution case exceeds with probability 1 - quantile or less.
 
         This is the split-conformal quantile, number ceil((n + 1) quantile) of n; with too few cases for the quantile (99 for
-        0.99) the largest distance, which a familiar case exceeds with probability 1 / (n + 1).
+        0.99) the largest distance, which an in-distribution case exceeds with probability 1 / (n + 1).
         """
         rank = math.ceil((len(self.validation) + 1) * self.quantile)
         return float(self.validation[min(rank, len(self.validation)) - 1])
 
-    def judge(self, features: np.ndarray) -> InputFamiliarity:
+    def judge(self, features: np.ndarray) -> DistributionDistance:
         """The distance of one case (features,) beside the threshold."""
         distance = float(self.score(features)[0])
-        return InputFamiliarity(distance, self.threshold, self.quantile, len(self.validation))
+        return DistributionDistance(distance, self.threshold, self.quantile, len(self.validation))
 
     def state(self, prefix: str) -> dict[str, torch.Tensor]:
         """Tensors for the weights of a model, their names beginning with `prefix`; all flat, so that none is quantized."""
@@ -88,22 +88,22 @@ class Familiarity:
         return {prefix + name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in values.items()}
 
 
-def fit_familiarity(
+def fit_feature_distribution(
     features: np.ndarray,
     validation: np.ndarray,
     *,
     labels: Sequence[int] | np.ndarray | None = None,
     components: int = COMPONENTS,
     quantile: float = QUANTILE,
-) -> Familiarity:
-    """Learn what is familiar.
+) -> FeatureDistribution:
+    """Fit the distribution to the features of training cases.
 
     Args:
         features: Pooled features of training cases (n, features).
         validation: Those of held-out cases (m, features), by which the threshold is set; one row a patient, as at inference.
         labels: Class of each training case (n,), for one mean a class with a shared covariance; None: one mean.
         components: Variances to keep; at most as many as the training cases determine.
-        quantile: Share of familiar cases below the threshold.
+        quantile: Share of in-distribution cases below the threshold.
 
     Raises:
         ValueError: Too few cases, other numbers of features, values that are not finite, or a quantile outside of (0, 1).
@@ -124,7 +124,7 @@ def fit_familiarity(
     freedom = len(features) - len(names)
     if freedom < 2 or not len(validation):
         raise ValueError(
-            f"{len(features)} training and {len(validation)} validation cases are too few to say what is familiar"
+            f"{len(features)} training and {len(validation)} validation cases are too few to fit a distribution"
         )
     means = np.stack([features[member == number].mean(0) for number in range(len(names))])
     # Only what is stored counts: float32.
@@ -134,7 +134,7 @@ def fit_familiarity(
     width = features.shape[1]
     kept = max(1, min(components, freedom - 1, width - 1))
     residual = max(eigenvalues[kept:].sum() / (width - kept), 1e-12)
-    fitted = Familiarity(
+    fitted = FeatureDistribution(
         means,
         directions[:kept].astype(np.float32).astype(np.float64),
         np.maximum(eigenvalues[:kept], residual).astype(np.float32).astype(np.float64),
@@ -143,17 +143,17 @@ def fit_familiarity(
         quantile,
     )
     distances = np.sort(fitted.score(validation)).astype(np.float32).astype(np.float64)
-    return Familiarity(**{**vars(fitted), "validation": distances})
+    return FeatureDistribution(**{**vars(fitted), "validation": distances})
 
 
-def read_familiarity(state: Mapping[str, Any], prefix: str) -> Familiarity | None:
-    """What `Familiarity.state` stored under `prefix`; None where the model has none."""
+def read_feature_distribution(state: Mapping[str, Any], prefix: str) -> FeatureDistribution | None:
+    """What `FeatureDistribution.state` stored under `prefix`; None where the model has none."""
     if prefix + "means" not in state:
         return None
     values = {name: np.asarray(state[prefix + name], np.float64) for name in FIELDS}
     variances = values["variances"]
     components = values["components"].reshape(len(variances), -1)
-    return Familiarity(
+    return FeatureDistribution(
         values["means"].reshape(-1, components.shape[1]),
         components,
         variances,
@@ -164,7 +164,7 @@ def read_familiarity(state: Mapping[str, Any], prefix: str) -> Familiarity | Non
     )
 
 
-def familiarity_warnings(found: Mapping[str, InputFamiliarity | None]) -> tuple[CaseWarning, ...]:
+def out_of_distribution_warnings(found: Mapping[str, DistributionDistance | None]) -> tuple[CaseWarning, ...]:
     """A warning "unfamiliar_input" for every pipeline whose input lies beyond its threshold."""
     return tuple(
         CaseWarning(
@@ -174,7 +174,7 @@ def familiarity_warnings(found: Mapping[str, InputFamiliarity | None]) -> tuple[
             f"{one.validation_cases} validation cases). The probability is not to be trusted.",
         )
         for name, one in found.items()
-        if one is not None and one.unfamiliar
+        if one is not None and one.out_of_distribution
     )
 
 

@@ -1,4 +1,4 @@
-"""Figures that tell a good mask from one on the wrong organ: confidence, position, intensities; and their warnings.
+"""Mask quality metrics (confidence, position, intensities) and the warnings that rest on them.
 
 The limits were set on 4 held-out T2 MR and 2 CT with good masks and on simulated cases (see `docs/segmentation.md`).
 """
@@ -39,8 +39,8 @@ VIEW_SPREAD = 0.10
 
 
 @dataclass(frozen=True)
-class MaskFigures:
-    """Figures of one result.
+class MaskMetrics:
+    """Quality metrics of the masks of one result.
 
     Attributes:
         confidence: Mean probability of every organ within its mask, 0..1; absent organs are left out.
@@ -53,13 +53,13 @@ class MaskFigures:
     profile: IntensityProfile
 
     def record(self) -> dict[str, Any]:
-        """The figures, JSON-able."""
+        """The metrics, JSON-able."""
         return asdict(self)
 
 
-def mask_figures(
+def mask_metrics(
     volume: torch.Tensor, probabilities: torch.Tensor, structures: Sequence[Structure], *, pixel_mm: float
-) -> MaskFigures:
+) -> MaskMetrics:
     """Figures of a result on the network's grid.
 
     Args:
@@ -76,7 +76,7 @@ def mask_figures(
             confidence[structure.name] = round(float(probabilities[structure.label][inside].float().mean()), 4)
     liver = (predicted == LIVER.label).numpy()
     scaled = volume.numpy()
-    return MaskFigures(confidence, _offset_from_midline(scaled, liver, pixel_mm), intensity_profile(scaled, liver))
+    return MaskMetrics(confidence, _offset_from_midline(scaled, liver, pixel_mm), intensity_profile(scaled, liver))
 
 
 def _offset_from_midline(volume: np.ndarray, liver: np.ndarray, pixel_mm: float) -> float | None:
@@ -91,23 +91,23 @@ def _offset_from_midline(volume: np.ndarray, liver: np.ndarray, pixel_mm: float)
     return round((center - middle) * pixel_mm, 1)
 
 
-def figure_warnings(
-    figures: MaskFigures,
+def metric_warnings(
+    metrics: MaskMetrics,
     reference: Mapping[str, Any] | None = None,
     *,
     view_spread: float | None = None,
     low_confidence: Mapping[str, float] | None = None,
 ) -> tuple[CaseWarning, ...]:
-    """Warnings where a figure is out of its range; none about organs that were not found.
+    """Warnings where a metric is out of its range; none about organs that were not found.
 
     Args:
-        figures: Of one result.
+        metrics: Of one result.
         reference: Intensities of the training cases from the model's card (`reference_of`).
         view_spread: How much the averaged views differ.
         low_confidence: Limit of an organ's confidence where it is not `LOW_CONFIDENCE` (how sure a network is, is its own).
     """
     found = []
-    for organ, value in figures.confidence.items():
+    for organ, value in metrics.confidence.items():
         limit = (low_confidence or {}).get(organ, LOW_CONFIDENCE)
         if value < limit:
             text = (
@@ -115,10 +115,10 @@ def figure_warnings(
                 f"{limit:.3f}. Check the mask."
             )
             found.append(CaseWarning("low_confidence", text))
-    if figures.liver_offset_mm is not None and figures.liver_offset_mm > MIDLINE_MM:
-        side = "left" if figures.liver_offset_mm > 0 else "right"
+    if metrics.liver_offset_mm is not None and metrics.liver_offset_mm > MIDLINE_MM:
+        side = "left" if metrics.liver_offset_mm > 0 else "right"
         text = (
-            f"The liver mask's center lies {abs(figures.liver_offset_mm):.0f} mm to the patient's {side} of the body's middle; "
+            f"The liver mask's center lies {abs(metrics.liver_offset_mm):.0f} mm to the patient's {side} of the body's middle; "
             f"a liver lies at least {-MIDLINE_MM:.0f} mm to the right. Check the mask, and the sides in the file's header."
         )
         found.append(CaseWarning("liver_position", text))
@@ -128,7 +128,7 @@ def figure_warnings(
             f"{1 - VIEW_SPREAD:.2f}. Check the mask."
         )
         found.append(CaseWarning("views_disagree", text))
-    return (*found, *_intensity_warnings(figures.profile, reference)) if reference else tuple(found)
+    return (*found, *_intensity_warnings(metrics.profile, reference)) if reference else tuple(found)
 
 
 def _intensity_warnings(profile: IntensityProfile, reference: Mapping[str, Any]) -> list[CaseWarning]:
