@@ -369,7 +369,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if nodes is None:
             self.ui.resultLabel.text = _("No result yet.")
         else:
-            # "Research use only" stands at the foot of the panel.
+            # "Research use only" is shown at the foot of the panel.
             self.ui.resultLabel.text = resultHtml(nodes.record, _, hidden=(RESEARCH_USE,))
             for pipeline in nodes.heatMapNodes:
                 self.ui.pipelineComboBox.addItem(pipeline)

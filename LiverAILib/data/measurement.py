@@ -88,7 +88,7 @@ class Measurement:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Measurement:
-        """The measurement whose `record()` was stored; records of before there were cut-offs are read as well."""
+        """The measurement whose `record()` was stored; records that predate cut-offs are read as well."""
         cutoffs = []
         for stored in record.get("cutoffs", ()):
             fields = {name: value for name, value in stored.items() if name not in ("reached", "applies")}

@@ -25,7 +25,7 @@ class HeatMap:
         pipeline: Name of the outcome that it explains ("segmented", "full").
         scale: What a value means.
         zero: What 0 means.
-        role: Role of the image that it explains ("t2"); "" in records of before schema 2.
+        role: Role of the image that it explains ("t2"); "" in records older than schema 2.
         number: Which of the images of that role, from 0.
         signed: True where negative values are evidence against the target.
     """

@@ -107,6 +107,6 @@ class Seen:
         for split in splits:
             if checksum in self.images.get(split, frozenset()):
                 raise UserError(
-                    f"{model}: case {case_id} has the very voxels of a {split} case of this model; it cannot be "
+                    f"{model}: case {case_id} is voxel-identical to a {split} case of this model; it cannot be "
                     "evaluated on it. Take the case out of the cohort, or its split."
                 )

@@ -226,7 +226,7 @@ def _probabilities(
     target: int,
     batch_size: int,
 ) -> np.ndarray:
-    """Probability of the target for every set of removed cells (..., cells); sets that stand twice are computed once."""
+    """Probability of the target for every set of removed cells (..., cells); duplicate sets are computed once."""
     sets, where = np.unique(removed.reshape(-1, removed.shape[-1]), axis=0, return_inverse=True)
     masks = torch.from_numpy(sets)
     values = []

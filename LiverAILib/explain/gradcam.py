@@ -68,7 +68,7 @@ def grad_cam(
         relu: Keep evidence for the class only, as published; False keeps the sign.
 
     Returns:
-        Scores (batch, classes) and maps (batch, *feature_spatial), in units of score a feature position: not scaled.
+        Scores (batch, classes) and maps (batch, *feature_spatial), in units of class score per feature position: not scaled.
     """
     if getattr(network, "training", False):
         raise ValueError("grad_cam needs the network in evaluation mode: call network.eval() first")

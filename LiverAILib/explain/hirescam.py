@@ -51,7 +51,7 @@ def hires_cam(
         relu: Keep evidence for the class only; False keeps the sign.
 
     Returns:
-        Scores (batch, classes) and maps (batch, *spatial) of the inputs' size, in units of score a feature position.
+        Scores (batch, classes) and maps (batch, *spatial) of the inputs' size, in units of class score per feature position.
     """
     if getattr(network, "training", False):
         raise ValueError("hires_cam needs the network in evaluation mode: call network.eval() first")

@@ -22,7 +22,7 @@ class ParenchymaWeight:
         case_id: The case.
         pipeline: Network input that the map explains.
         predicted_class: The group of the paper's box plot.
-        raw: Mean of the raw map, in the map's own units (score a feature position).
+        raw: Mean of the raw map, in the map's own units (class score per feature position).
         relative: `raw` over the mean of the map in all that the network sees (1: the parenchyma gets its share); None
             where the map is 0 everywhere.
         voxels: Voxels of parenchyma in view.

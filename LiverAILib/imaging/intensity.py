@@ -43,7 +43,7 @@ def scale_window(array: np.ndarray, low: float, high: float) -> np.ndarray:
 def intensity_scale(image: Image, modality: str) -> Callable[[np.ndarray], np.ndarray]:
     """The function that scales voxel values of `image` to 0..1, float32.
 
-    CT: `CT_WINDOW_HU`; values that are no HU are brought back first (`find_modality`). MR: from the 1st percentile of all to
+    CT: `CT_WINDOW_HU`; values that are not HU are rescaled first (`find_modality`). MR: from the 1st percentile of all to
     the 99.5th of what is not empty background, because the share of air in the field of view differs between scans and
     would otherwise move the scale.
     """

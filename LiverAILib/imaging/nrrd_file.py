@@ -41,7 +41,7 @@ MM_OF_UNIT = {"mm": 1.0, "millimeter": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001
 
 @dataclass(frozen=True)
 class NrrdHeader:
-    """What stands before the data of an NRRD file.
+    """The header of an NRRD file.
 
     Attributes:
         fields: Value by field name in lower case without blanks ("space directions" is "spacedirections").

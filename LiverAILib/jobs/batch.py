@@ -207,7 +207,7 @@ def summary_row(record: Mapping[str, Any], case: FoundCase) -> dict[str, object]
     """A case as a row of the summary: predicted class, probabilities, measurements with units, warnings, notes.
 
     Args:
-        record: `Assessment.record()`, as it stands in `assessment.json`.
+        record: `Assessment.record()`, as in `assessment.json`.
         case: The case.
     """
     row: dict[str, object] = {"case_id": case.case_id, "file": case.file, "predicted": record["predicted"]}

@@ -173,7 +173,9 @@ def _check_before(
         )
     classes = {labels.of_row(test.row) for test in tests}
     if len(classes) < 2:
-        raise UserError(f"all {len(tests)} cases are {classes.pop()}: nothing can be told apart. Evaluate more cases.")
+        raise UserError(
+            f"all {len(tests)} cases are {classes.pop()}: no class to tell it from. Evaluate cases of two classes."
+        )
 
 
 def _refuse_segmentation(who: Subject, tests: Sequence[Assignment], settings: CohortSettings) -> list[str]:

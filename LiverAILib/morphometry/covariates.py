@@ -1,4 +1,4 @@
-"""Age, body and laboratory values of a case: their names with units, and the ranges outside which they are a slip of the pen."""
+"""Age, body and laboratory values of a case: their names with units, and the ranges outside which a value is a likely typo."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def parse_covariates(assignments: Iterable[str], *, where: str = "--covariate") 
     """Covariates from texts such as `age_years=54`.
 
     Raises:
-        UserError: A text is no NAME=VALUE, the name is not known or stands twice, or the value is impossible.
+        UserError: A text is no NAME=VALUE, the name is unknown or given twice, or the value is impossible.
     """
     found: dict[str, float | str] = {}
     known = [*COVARIATES, CONTRAST]

@@ -73,7 +73,7 @@ def _outline(panel: Axes, name: str, region: np.ndarray) -> None:
 
 
 def _line(panel: Axes, points: np.ndarray, label: str) -> None:
-    if len(points) > 2:  # a curve; its name stands in the legend
+    if len(points) > 2:  # a curve; its name is in the legend
         panel.plot(*points.T, color=CURVE_COLOR, linewidth=0.8, label=label)
         panel.legend(loc="lower left", fontsize=7, framealpha=0.6)
         return

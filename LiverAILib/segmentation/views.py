@@ -1,4 +1,4 @@
-"""Test-time averaging: the volume seen several ways by the same network, and the probabilities brought back together."""
+"""Test-time averaging: the volume seen several ways by the same network, and the probabilities averaged on one grid."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_training_and_validation_patients_are_refused_and_others_are_not(card, r
 def test_a_training_image_under_another_name_is_refused(card, rows):
     seen = Seen.of(card)
     seen.refuse_image(hash_image(rows[3].read_image("t2")), "c3", "m", splits=("train", "validation"))
-    with pytest.raises(UserError, match="case renamed has the very voxels of a train case"):
+    with pytest.raises(UserError, match="case renamed is voxel-identical to a train case"):
         seen.refuse_image(hash_image(rows[0].read_image("t2")), "renamed", "m", splits=("train",))
 
 

@@ -244,7 +244,7 @@ def test_a_training_image_renamed_is_refused_when_it_is_met(folder, tmp_path, ca
     arguments = command(folder, tmp_path / "out", "--no-explain", cohort=tmp_path / "test" / "manifest.csv")
     arguments[1] = str(model.folder)
     assert main(arguments) == 2
-    assert "case renamed has the very voxels of a train case" in capsys.readouterr().err
+    assert "case renamed is voxel-identical to a train case" in capsys.readouterr().err
     assert not (tmp_path / "out" / "report").exists()
 
 

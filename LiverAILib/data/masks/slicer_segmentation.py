@@ -1,7 +1,7 @@
 """Slicer's segmentation files: NRRD label maps in layers, whose header names and codes the segments.
 
 Format: vtkMRMLSegmentationStorageNode of 3D Slicer. Segments that overlap are in several layers, a first axis of the file that
-is none of space. Files of before Slicer 4.11 have a layer for every segment and no label values.
+is none of space. Files written before Slicer 4.11 have a layer for every segment and no label values.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Values of DICOM elements, read with pydicom: absent, empty and undecodable ones told apart, and fast for many files."""
+"""Values of DICOM elements, read with pydicom: distinguishes absent, empty and undecodable ones, and is fast for many files."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ from LiverAILib.methods.out_of_distribution import (
 )
 from LiverAILib.networks.classifier import ResNet50Classifier
 
-SCALE = "raw: score of the class a feature position, not scaled between images"
+SCALE = "raw: class score per feature position, not scaled between images"
 ZERO = "no evidence for the class in the chosen slice's network input; not computed elsewhere"
 
 

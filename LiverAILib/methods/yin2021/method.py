@@ -34,7 +34,7 @@ from LiverAILib.methods.yin2021.view import SliceStack, StackView, windows
 
 CUMULATIVE = {">=F2": 2, ">=F3": 3, "F4": 4}
 """Significant fibrosis, advanced fibrosis and cirrhosis: the lowest stage of each (Yin 2021, Evaluation metrics)."""
-SCALE = "raw: score of the class a feature position, mean of the windows, not scaled between images"
+SCALE = "raw: class score per feature position, mean of the windows, not scaled between images"
 ZERO = "no evidence for the class within the network's slices; not computed beyond them"
 MOSTLY_EMPTY = 0.5
 

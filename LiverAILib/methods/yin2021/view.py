@@ -97,7 +97,7 @@ def prepare_stack(canonical: Image, liver: np.ndarray, settings: InputSettings) 
     scale = intensity_scale(canonical, "CT")
     size = (settings.image_size, settings.image_size)
     prepared = torch.zeros(stack.count, *size)
-    # One stored slice at a time: a long CT of thin slices never stands in memory as floating point.
+    # One stored slice at a time: a long CT of thin slices is never held in memory as floating point.
     for position in torch.nonzero(weights.any(0)).flatten().tolist():
         section = scale(canonical.array[position])
         if settings.masking == "liver":
