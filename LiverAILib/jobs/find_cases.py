@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from LiverAILib.data.cohort import CohortRow, read_cohort
 from LiverAILib.data.masks import read_mask
 from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.files import read_image
+from LiverAILib.imaging.image import Image, with_modality
 from LiverAILib.jobs.dicom_cases import DicomCase, find_dicom_cases
 from LiverAILib.jobs.folder_files import ARCHIVES, IMAGE_SUFFIXES, SetAside, list_files, stem
 from LiverAILib.methods import MethodSpec
@@ -160,61 +162,64 @@ def _folder_cases(
     files = list_files(source, exclude=exclude)
     dicom = find_dicom_cases(source, files, modality=modality)
     set_aside = [*files.set_aside, *dicom.set_aside]
-    found = [_image_case(path, source, role, stated_modality) for path in files.images]
-    found += [_dicom_case(one, source, role) for one in dicom.cases]
+    found = [_image_candidate(path, source, stated_modality) for path in files.images]
+    found += [_dicom_candidate(one, source) for one in dicom.cases]
     if not found:
         raise UserError(_nothing_found(source, modality, set_aside))
     names = _unique_names(found)
     folders = file_names(names)
     cases = [
-        replace(case, case_id=name, folder=folders[name], read=partial(case.read, name, masks))
-        for case, name in zip(found, names, strict=True)
+        FoundCase(name, one.file, folders[name], partial(_read, one.read, role, name, masks), one.paths)
+        for one, name in zip(found, names, strict=True)
     ]
     return FoundCases(tuple(sorted(cases, key=lambda case: case.case_id)), tuple(set_aside))
 
 
-def _image_case(path: Path, source: Path, role: str, stated_modality: str | None) -> FoundCase:
+@dataclass(frozen=True)
+class _Candidate:
+    """A case of a folder before all names are known to be unique."""
+
+    name: str
+    file: str
+    read: Callable[[], Image]
+    paths: tuple[Path, ...]
+
+
+def _image_candidate(path: Path, source: Path, stated_modality: str | None) -> _Candidate:
     name = _relative(path.with_name(stem(path)), source)
-    return FoundCase(name, _relative(path, source), "", partial(_read_image_case, path, role, stated_modality), (path,))
+    return _Candidate(name, _relative(path, source), partial(_read_image, path, stated_modality), (path,))
 
 
-def _dicom_case(one: DicomCase, source: Path, role: str) -> FoundCase:
-    place = source.resolve().name if one.place == source else _relative(one.place, source)
-    name = f"{_relative(one.place.with_name(stem(one.place)), source)}" if one.place.is_file() else place
-    return FoundCase(
-        f"{name}/{one.label}" if one.label else name, place, "", partial(_read_dicom_case, one, role), one.paths
-    )
+def _dicom_candidate(one: DicomCase, source: Path) -> _Candidate:
+    file = source.resolve().name if one.place == source else _relative(one.place, source)
+    name = _relative(one.place.with_name(stem(one.place)), source) if one.place.is_file() else file
+    return _Candidate(f"{name}/{one.label}" if one.label else name, file, one.read, one.paths)
 
 
-def _unique_names(found: Sequence[FoundCase]) -> list[str]:
+def _unique_names(found: Sequence[_Candidate]) -> list[str]:
     """The cases' names; the whole file name where several have one, and a number where that is not enough."""
-    shared = Counter(case.case_id for case in found)
-    names = [case.file if shared[case.case_id] > 1 else case.case_id for case in found]
-    unique: list[str] = []
-    for name in names:
+    shared = Counter(one.name for one in found)
+    unique: dict[str, None] = {}
+    for one in found:
+        name = chosen = one.file if shared[one.name] > 1 else one.name
         number = 2
-        chosen = name
         while chosen in unique:
             chosen, number = f"{name} ({number})", number + 1
-        unique.append(chosen)
-    return unique
+        unique[chosen] = None
+    return list(unique)
 
 
-def _read_image_case(path: Path, role: str, stated_modality: str | None, case_id: str, masks: Path | None) -> Case:
-    case = replace(Case.from_file(path, role=role, modality=stated_modality), case_id=case_id)
-    return case if masks is None else _with_mask(case, role, masks)
+def _read_image(path: Path, stated_modality: str | None) -> Image:
+    return with_modality(read_image(path), stated_modality)
 
 
-def _read_dicom_case(one: DicomCase, role: str, case_id: str, masks: Path | None) -> Case:
-    case = Case({role: one.read()}, case_id)
-    return case if masks is None else _with_mask(case, role, masks)
-
-
-def _with_mask(case: Case, role: str, masks: Path) -> Case:
-    """The case with its liver mask of the folder `masks`."""
-    file = find_mask(masks, case.case_id)
-    mask = read_mask(file, LIVER.name, reference=case.image(role))
-    return replace(case, masks={LIVER.name: mask})
+def _read(read: Callable[[], Image], role: str, case_id: str, masks: Path | None) -> Case:
+    """The case of an image, with its liver mask of the folder `masks` where that is given."""
+    image = read()
+    if masks is None:
+        return Case({role: (image,)}, case_id)
+    mask = read_mask(find_mask(masks, case_id), LIVER.name, reference=image)
+    return Case({role: (image,)}, case_id, {LIVER.name: mask})
 
 
 def find_mask(folder: Path, case_id: str) -> Path:

@@ -253,6 +253,7 @@ def test_results_in_the_folder_of_the_images_do_not_become_cases(tmp_path, compu
     first = batch(tmp_path / "in", tmp_path / "in" / "results")
     assert batch(tmp_path / "in", tmp_path / "in" / "results") == first
     assert computed == ["a"]
+    assert not (tmp_path / "in" / "results" / "set_aside.csv").exists()
     batch(tmp_path / "in", tmp_path / "in", write=None)
     assert set(batch(tmp_path / "in", tmp_path / "in", write=None)) == {"a"}
     assert computed == ["a", "a"]
