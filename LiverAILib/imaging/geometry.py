@@ -95,17 +95,6 @@ def to_sitk(image: Image) -> sitk.Image:
     return itk
 
 
-def from_sitk(itk: sitk.Image, **fields: object) -> Image:
-    """The `Image` with the voxels and geometry of a 3D scalar SimpleITK image; `fields` sets modality and meta."""
-    return Image(
-        array=sitk.GetArrayFromImage(itk),
-        spacing=itk.GetSpacing(),
-        origin=itk.GetOrigin(),
-        direction=np.asarray(itk.GetDirection()).reshape(3, 3),
-        **fields,  # type: ignore[arg-type]
-    )
-
-
 def resample(image: Image, reference: Image, *, nearest: bool = False, outside: float | None = None) -> Image:
     """`image` on the grid of `reference`.
 
