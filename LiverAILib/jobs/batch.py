@@ -73,12 +73,18 @@ def assess_one(
         check: Called with the case that was read; what it raises ends the job.
 
     Raises:
-        UserError: The case cannot be assessed.
+        UserError: The case cannot be assessed. A result of an earlier input is then removed.
     """
     assessor = assessor or Assessor(job.model, device=job.device)
-    case = job.case.read()
-    check(job.case, case)
-    record = finished_record(job.place, assessor.fingerprint(case, job.request))
+    try:
+        case = job.case.read()
+        check(job.case, case)
+        fingerprint = assessor.fingerprint(case, job.request)
+    except (UserError, NotACaseError):
+        if all(path.exists() for path in job.case.paths):  # else a drive is away, and results must not go with it
+            remove_assessment(job.place)
+        raise
+    record = finished_record(job.place, fingerprint)
     if record is not None:
         return record
     remove_unfinished(job.place)

@@ -222,11 +222,30 @@ def test_an_interrupted_case_is_computed_again(cohort, tmp_path, computed, remov
 def test_a_failure_leaves_no_result_of_an_earlier_input(cohort, tmp_path):
     batch(cohort, tmp_path / "out", write=None)
     assert (tmp_path / "out" / "a" / "report.html").exists()
-    write_image(Image(np.roll(ct(7).array, 1), SPACING), cohort.parent / "a.nii.gz")
-    write_image(Image(mask().array, SPACING, (900.0, 0.0, 0.0)), cohort.parent / "liver.nrrd")
-    rows = batch(cohort, tmp_path / "out")
-    assert all("mask" in row["error"] for row in rows.values())
+    (cohort.parent / "a.nii.gz").write_bytes(b"damaged")
+    edit(cohort, "50,30,25,200", "51,30,25,200")
+
+    def fail(assessment, place):
+        raise UserError("the disk is full")
+
+    rows = batch(cohort, tmp_path / "out", write=fail)
+    assert "a.nii.gz" in rows["a"]["error"]
+    assert rows["b"]["error"] == "the disk is full"
     assert not list((tmp_path / "out" / "a").iterdir())
+    assert not list((tmp_path / "out" / "b").iterdir())
+
+
+def test_an_image_that_is_away_for_a_while_does_not_cost_its_result(tmp_path, computed):
+    write_image(ct(0), tmp_path / "in" / "a.nii.gz")
+    (case,) = find_cases(tmp_path / "in", method_named("yin2021")).cases
+    job = CaseJob(case, "classifier", tmp_path / "out", device="cpu")
+    made = assess_one(job, write=write_record)
+    (tmp_path / "in").rename(tmp_path / "away")
+    with pytest.raises(UserError, match="no such file"):
+        assess_one(job)
+    (tmp_path / "away").rename(tmp_path / "in")
+    assert assess_one(job)["provenance"]["created"] == made["provenance"]["created"]
+    assert computed == ["a"]
 
 
 def test_an_unexpected_error_is_recorded_with_its_type_and_the_others_go_on(cohort, tmp_path):
