@@ -64,6 +64,13 @@ class AssessmentNodes:
         """The heat map of an outcome over an image, of the first input's role where `role` is empty; None where there is none."""
         return self.heatMaps.get((outcome, role or next(iter(self.imageNodes))[0], number))
 
+    @property
+    def heatMapTitles(self) -> list[str]:
+        """What each heat map is called: its outcome, and its image where an outcome has several."""
+        several = len(self.heatMaps) > len(self.heatMapNodes)
+        keys = list(self.imageNodes)
+        return [f"{key[0]}: {imageTitle(key[1:], keys)}" if several else key[0] for key in self.heatMaps]
+
     def explainedNode(self, key: HeatMapKey):
         """The input that a heat map lies over."""
         return self.imageNodes.get(key[1:])
