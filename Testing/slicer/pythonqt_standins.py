@@ -225,7 +225,7 @@ class QtModule(types.ModuleType):
 
     def __getattr__(self, name: str):
         for module in (QtCore, QtGui, QtWidgets, QtUiTools):
-            if hasattr(module, name):
+            if hasattr(module, name) and not name.startswith("__"):
                 return ClassProxy(getattr(module, name))
         raise AttributeError(f"module 'qt' has no attribute '{name}'")
 
