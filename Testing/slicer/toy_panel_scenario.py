@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import panel_window
+import pythonqt_standins
 import slicer
 import slicer.util
+from LiverAISlicer.imageselectors import ImageSelectors
 from LiverAISlicer.nodes import volumeNodeFromImage
 from panel_window import check_no_slot_failed, errors, panel, parent, scene, settle, wait
+from PySide6 import QtWidgets
 
+from LiverAILib.methods import ImageRole
 from Testing.slicer.toy_case import expected_map, expected_value, toy_images
 
 
@@ -105,6 +110,25 @@ assert ui.resultLabel.text == "No result yet."
 choose_model("planted")
 assert {key: box.currentNode() for key, box in selectors().items()} == nodes
 assert panel._nodes.tableNode is result.tableNode
+
+# A role that takes any number of images always has a free place, before those of the next role.
+form = QtWidgets.QWidget()
+free = ImageSelectors(pythonqt_standins.Proxy(QtWidgets.QFormLayout(form)))
+parameters = scene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")
+free.setParameterNode(parameters)
+roles = (ImageRole("pair", "Pair", "US", maximum=None, dimensions=2, color=True), ImageRole("last", "Last", "US"))
+free.show(replace(panel._modelList.spec, images=roles))
+for number, key in enumerate(nodes):
+    assert sorted(free._selectors) == [("last", 0), *(("pair", n) for n in range(number + 1))]
+    free._selectors["pair", number].setCurrentNode(nodes[key])
+    free.update()
+assert free.images == {"pair": list(nodes.values()), "last": []}
+assert not free.isComplete
+titles = [
+    form.layout().itemAt(row, QtWidgets.QFormLayout.LabelRole).widget().text()
+    for row in range(form.layout().rowCount())
+]
+assert titles == ["Pair 1:", "Pair 2:", "Pair 3:", "Pair 4:", "Last:"]
 
 # Leave and come back; an image that goes leaves its place empty; a new scene is empty.
 panel.exit()
