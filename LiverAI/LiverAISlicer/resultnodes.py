@@ -53,7 +53,10 @@ class AssessmentNodes:
     @property
     def heatMapNodes(self) -> dict[str, Any]:
         """The first heat map of each outcome."""
-        return {outcome: node for (outcome, _, _), node in reversed(self.heatMaps.items())}
+        first: dict[str, Any] = {}
+        for key, node in self.heatMaps.items():
+            first.setdefault(key[0], node)
+        return first
 
     @property
     def heatMapNode(self):
