@@ -10,7 +10,9 @@ import vtk
 
 # Torch and SimpleITK are imported with the first Apply, not here: opening the module has to be instant.
 from LiverAISlicer.logic import AssessmentLogic, UserError
+from LiverAISlicer.modellist import ModelList
 from LiverAISlicer.patient import CONTRAST, patientValues
+from LiverAISlicer.resultnodes import findResult, readNodes
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -46,7 +48,7 @@ class LiverAI(ScriptedLoadableModule):
 
 @parameterNodeWrapper
 class LiverAIParameterNode:
-    """What the panel remembers in the scene."""
+    """What the panel remembers in the scene; for models that take several images also references `Input.<role>.<n>`."""
 
     inputVolume: vtkMRMLScalarVolumeNode
     segmentation: vtkMRMLSegmentationNode
@@ -90,17 +92,22 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._background = None
         self._running = None
         self._nodes = None
-        self._models: list = []
+        self._modelList = None
+        self._imageSelectors = None
         self._updating = False
 
     def setup(self) -> None:
         """Build the panel."""
+        from LiverAISlicer.imageselectors import ImageSelectors  # needs Qt
+
         ScriptedLoadableModuleWidget.setup(self)
         panel = slicer.util.loadUI(self.resourcePath("UI/LiverAI.ui"))
         self.layout.addWidget(panel)
         self.ui = slicer.util.childWidgetVariables(panel)
         panel.setMRMLScene(slicer.mrmlScene)
         self.logic = LiverAILogic()
+        self._modelList = ModelList(self.ui)
+        self._imageSelectors = ImageSelectors(self.ui.imagesCollapsibleButton.layout())
         self.ui.applyButton.connect("clicked(bool)", self.onApply)
         self.ui.cancelButton.connect("clicked(bool)", self.onCancel)
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self.onModelChanged)
@@ -111,7 +118,9 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.pipelineComboBox.connect("currentIndexChanged(int)", self.onPipelineChanged)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
-        self._listModels()
+        self._updating = True
+        self._modelList.fill()
+        self._updating = False
         self._setBusy(False)
         self.initializeParameterNode()
 
@@ -163,6 +172,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
             self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersChanged)
         self._parameterNode = parameterNode
+        self._imageSelectors.setParameterNode(parameterNode.parameterNode if parameterNode else None)
         if self._parameterNode:
             self._parameterNodeGuiTag = self._parameterNode.connectGui(self.ui)
             self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersChanged)
@@ -175,8 +185,10 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._updating = True
         try:
             parameters = self._parameterNode
-            self._selectModel(parameters.model)
-            self._selectTargetClass(parameters.targetClass)
+            self._modelList.select(parameters.model, parameters.targetClass)
+            if self._modelList.model is not None:
+                parameters.model = self._modelList.model.name
+            self._imageSelectors.show(self._modelList.spec)
             self.ui.contrastComboBox.currentIndex = CONTRAST.index(parameters.contrast)
             self._updateSliceRange()
             self._updateResult()
@@ -187,8 +199,8 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onModelChanged(self, index: int) -> None:
         """The user chose a model."""
-        if self._parameterNode and not self._updating and 0 <= index < len(self._models):
-            self._parameterNode.model = self._models[index].name
+        if self._parameterNode and not self._updating and 0 <= index < len(self._modelList.models):
+            self._parameterNode.model = self._modelList.models[index].name
 
     def onTargetClassChanged(self, index: int) -> None:
         """The user chose the class that the heat map explains; the first entry leaves it to the prediction."""
@@ -201,11 +213,12 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._parameterNode.contrast = CONTRAST[index]
 
     def onPipelineChanged(self, index: int) -> None:
-        """Show another pipeline's heat map."""
+        """Show another heat map."""
         if self._updating or self._nodes is None or index < 0:
             return
+        outcome, role, number = list(self._nodes.heatMaps)[index]
         try:
-            self.logic.show(self._nodes, self.ui.pipelineComboBox.itemText(index), self._opacity())
+            self.logic.show(self._nodes, outcome, self._opacity(), role=role, number=number)
         except UserError as error:
             slicer.util.errorDisplay(str(error), windowTitle="LiverAI")
 
@@ -229,14 +242,19 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from LiverAISlicer.background import BackgroundAssessor
         from LiverAISlicer.qtprocess import QtWorker
 
-        parameters = self._parameterNode
+        from LiverAILib.data.outcome import HIRES_CAM
+
+        parameters, spec = self._parameterNode, self._modelList.spec
+        images = self._images()
+        segmentationNode = parameters.segmentation if spec.segmentation else None
         job = self.logic.job(
-            parameters.inputVolume,
+            None,
             parameters.model,
-            parameters.segmentation,
-            None if parameters.automaticSlice else parameters.sliceIndex,
-            parameters.targetClass or None,
-            heatMap="hirescam" if parameters.fineHeatMap else "grad-cam",
+            segmentationNode,
+            parameters.sliceIndex if spec.slices and not parameters.automaticSlice else None,
+            parameters.targetClass if parameters.targetClass in self._modelList.model.classes else None,
+            images=images,
+            heatMap=HIRES_CAM if parameters.fineHeatMap and HIRES_CAM in spec.heatmaps else None,
             covariates=patientValues(parameters),
         )
         if self._background is None:
@@ -244,7 +262,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._background.onProgress = self.onProgress
             self._background.onDone = self.onDone
             self._background.onError = self.onError
-        self._running = (parameters.inputVolume, parameters.segmentation)
+        self._running = (images, segmentationNode)
         self.onProgress(0.0, _("Starting"))
         self._background.submit(job)
         self._setBusy(True)
@@ -256,10 +274,10 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onDone(self, assessment) -> None:
         """The background process has a result: put it into the scene."""
-        volumeNode, segmentationNode = self._running
+        images, segmentationNode = self._running
         self._running = None
         try:
-            nodes = self.logic.write(volumeNode, assessment, segmentationNode, opacity=self._opacity())
+            nodes = self.logic.write(None, assessment, segmentationNode, self._opacity(), images=images)
         except UserError as error:
             self.onError(str(error), "")
             return
@@ -285,75 +303,40 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         return self._background is not None and self._background.busy
 
     def _setBusy(self, busy: bool) -> None:
-        parameters = self._parameterNode
-        ready = parameters is not None and parameters.inputVolume is not None and bool(self._models)
+        ready = bool(self._images())
         self.ui.applyButton.enabled = ready and not busy
-        self.ui.applyButton.toolTip = (
-            _("Segment, classify and explain") if ready else _("Choose an input volume and a model")
-        )
+        self.ui.applyButton.toolTip = _("Segment, classify and explain") if ready else _("Choose the input and a model")
         self.ui.cancelButton.enabled = busy
         self.ui.progressBar.visible = busy
 
-    def _listModels(self) -> None:
-        """Fill the list of models that assess cases."""
-        from LiverAILib.data.model import list_models
-        from LiverAILib.methods import list_methods
-
-        try:
-            methods = list_methods()
-            self._models = [model for model in list_models() if model.method in methods]
-        except UserError as error:
-            self.ui.statusLabel.text = str(error)
-        self._updating = True
-        for model in self._models:
-            self.ui.modelComboBox.addItem(model.name)
-        self._updating = False
-        if not self._models:
-            self.ui.modelLabel.text = _(
-                "No model is installed. Put model folders into a folder that LIVERAI_MODELS names."
-            )
-
-    def _selectModel(self, name: str) -> None:
-        """Show the model of this name, the first one where there is no such model."""
-        from LiverAISlicer.summary import modelHtml
-
-        if not self._models:
-            return
-        names = [model.name for model in self._models]
-        index = names.index(name) if name in names else 0
-        self._parameterNode.model = names[index]
-        self.ui.modelComboBox.currentIndex = index
-        model = self._models[index]
-        self.ui.modelLabel.text = modelHtml(model.card, (model.folder / "model.json").resolve().as_uri(), _)
-        if self.ui.targetClassComboBox.count != len(model.classes) + 1:
-            self.ui.targetClassComboBox.clear()
-            self.ui.targetClassComboBox.addItem(_("Predicted class"))
-            for label in model.classes:
-                self.ui.targetClassComboBox.addItem(label)
-
-    def _selectTargetClass(self, name: str) -> None:
-        self.ui.targetClassComboBox.currentIndex = max(self.ui.targetClassComboBox.findText(name), 0) if name else 0
+    def _images(self) -> dict[str, list]:
+        """The chosen images by role; empty where some are missing or there is no model."""
+        spec, parameters = self._modelList.spec, self._parameterNode
+        if spec is None or parameters is None:
+            return {}
+        if spec.single_image:
+            return {spec.role: [parameters.inputVolume]} if parameters.inputVolume is not None else {}
+        return self._imageSelectors.images if self._imageSelectors.isComplete else {}
 
     def _updateSliceRange(self) -> None:
         """A slice number that the input has; which axis it counts along is only asked once a person sets it."""
         parameters = self._parameterNode
         self.ui.sliceSpinBox.enabled = not parameters.automaticSlice
-        if parameters.automaticSlice or parameters.inputVolume is None:
+        images = self._images()
+        if parameters.automaticSlice or not images:
             return
         try:
-            self.ui.sliceSpinBox.maximum = self.logic.sliceCount(parameters.inputVolume) - 1
+            self.ui.sliceSpinBox.maximum = self.logic.sliceCount(next(iter(images.values()))[0]) - 1
         except UserError as error:
             self.ui.statusLabel.text = str(error)
 
     def _updateResult(self) -> None:
-        """Show what the scene already holds for this input and model."""
-        from LiverAISlicer.results import findResult, readNodes
-
-        parameters = self._parameterNode
-        if parameters.inputVolume is None:
+        """Show what the scene already holds for these images and this model."""
+        nodes = [node for role in self._images().values() for node in role]
+        if not nodes:
             self._showNodes(None)
             return
-        tableNode = findResult(parameters.inputVolume, parameters.model)
+        tableNode = findResult(nodes[0], self._parameterNode.model, images=nodes)
         if self._nodes is None or tableNode is not self._nodes.tableNode:
             self._showNodes(readNodes(tableNode) if tableNode is not None else None)
 
@@ -371,10 +354,12 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         else:
             # "Research use only" is shown at the foot of the panel.
             self.ui.resultLabel.text = resultHtml(nodes.record, _, hidden=(RESEARCH_USE,))
-            for pipeline in nodes.heatMapNodes:
-                self.ui.pipelineComboBox.addItem(pipeline)
-            self.ui.pipelineComboBox.currentIndex = self.ui.pipelineComboBox.findText(nodes.record["primary_outcome"])
-        self.ui.pipelineComboBox.enabled = nodes is not None
+            several = len(nodes.heatMaps) > len(nodes.heatMapNodes)
+            self.ui.pipelineTitle.text = _("Heat map of:") if several else _("Pipeline:")
+            # The first heat map is the primary outcome's.
+            for title in nodes.heatMapTitles:
+                self.ui.pipelineComboBox.addItem(title)
+        self.ui.pipelineComboBox.enabled = nodes is not None and bool(nodes.heatMaps)
         self._updating = wasUpdating
 
     def _opacity(self) -> float:

@@ -13,10 +13,11 @@ import vtk
 from vtk.util import numpy_support
 
 from LiverAILib.data.assessment import Assessment, Segmentation
-from LiverAILib.data.outcome import Classification
+from LiverAILib.data.outcome import Classification, HeatMap, Outcome
 from LiverAILib.data.structures import LIVER
 from LiverAILib.results.measurement_rows import cutoff_rows
 from LiverAISlicer.nodes import BINARY_LABELMAP
+from LiverAISlicer.resultnodes import imageTitle
 
 COLUMNS = ("Section", "Item", "Value", "Unit", "Explanation")
 
@@ -91,19 +92,15 @@ def tableRows(assessment: Assessment) -> list[tuple[str, str, str, str, str]]:
     rows = [("Note", "", note, "", "") for note in assessment.notes]
     rows += [("Warning", warning.code, warning.text, "", "") for warning in assessment.warnings]
     for name, outcome in sorted(assessment.outcomes.items(), key=lambda item: item[0] != assessment.primary):
-        where = f"pipeline {name}" + (" (headline)" if name == assessment.primary else "")
-        if isinstance(outcome, Classification):
-            rows.append(("Result", f"{name}: predicted class", outcome.predicted, "", where))
-            rows += [
-                ("Probability", f"{name}: {className}", f"{value:.4f}", "", where)
-                for className, value in outcome.probabilities.items()
-            ]
-        else:
-            interval = "" if outcome.interval is None else " [{:.6g}, {:.6g}]".format(*outcome.interval)
-            how = f"{where}; {outcome.interval_meaning}" if interval else where
-            rows.append(("Result", f"{name}: {outcome.name}", f"{outcome.value:.6g}{interval}", outcome.unit, how))
+        rows += _outcomeRows(name, outcome, isHeadline=name == assessment.primary)
         rows += [
-            ("Heat map", f"{name}: {one.method}", one.target, "", f"{one.scale} 0: {one.zero}")
+            (
+                "Heat map",
+                f"{name}: {one.method}",
+                one.target,
+                "",
+                f"{one.scale}{_explained(one, assessment)} 0: {one.zero}",
+            )
             for one in outcome.heatmaps
         ]
     for measurement in assessment.measurements:
@@ -127,11 +124,34 @@ def tableRows(assessment: Assessment) -> list[tuple[str, str, str, str, str]]:
     return rows
 
 
+def _outcomeRows(name: str, outcome: Outcome, *, isHeadline: bool) -> list[tuple[str, str, str, str, str]]:
+    """What an outcome answers: the predicted class and all probabilities, or the quantity with its interval."""
+    where = f"pipeline {name}" + (" (headline)" if isHeadline else "")
+    if isinstance(outcome, Classification):
+        probabilities = outcome.probabilities.items()
+        return [
+            ("Result", f"{name}: predicted class", outcome.predicted, "", where),
+            *(("Probability", f"{name}: {label}", f"{value:.4f}", "", where) for label, value in probabilities),
+        ]
+    interval = "" if outcome.interval is None else " [{:.6g}, {:.6g}]".format(*outcome.interval)
+    how = f"{where}; {outcome.interval_meaning}" if interval else where
+    return [("Result", f"{name}: {outcome.name}", f"{outcome.value:.6g}{interval}", outcome.unit, how)]
+
+
+def _explained(heatmap: HeatMap, assessment: Assessment) -> str:
+    """Which image a heat map explains, where the case has several."""
+    keys = [(role, number) for role, images in assessment.images.items() for number in range(len(images))]
+    key = (heatmap.role or keys[0][0], heatmap.number)
+    return f"; explains {imageTitle(key, keys)}." if len(keys) > 1 else ""
+
+
 def _flat(value: Any, prefix: str = "") -> list[tuple[str, str]]:
     if isinstance(value, Mapping):
         return [
             pair for key, inner in value.items() for pair in _flat(inner, f"{prefix}.{key}" if prefix else str(key))
         ]
+    if isinstance(value, (list, tuple)) and any(isinstance(part, Mapping) for part in value):
+        return [pair for number, part in enumerate(value, 1) for pair in _flat(part, f"{prefix} {number}")]
     if isinstance(value, (list, tuple)):
         return [(prefix, ", ".join(str(part) for part in value))]
     return [(prefix, "" if value is None else str(value))]

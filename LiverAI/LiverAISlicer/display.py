@@ -1,17 +1,19 @@
-"""How results look: the heat map's colors, window and threshold, the segments' outline."""
+"""How results look: colors, window and threshold of heat maps, the segments' outline."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import slicer
 
 ROLE = "LiverAI.Role"
-COLORS_ROLE = "heat-map colors"
-COLORS_NAME = "LiverAI heat map"
 THRESHOLD_SHARE = 0.2
-"""Below this share of the map's maximum nothing is drawn, so that the image stays visible where the map is low."""
+"""Below this share of the map's largest magnitude nothing is drawn: the image stays visible where the map is low."""
 
 OUTLINE_PIXELS = 2
+LOWEST = -float(np.finfo(np.float32).max)
+"""As a lower threshold: nothing is cut off."""
 
 ANCHORS = (
     (0.0, (87, 16, 110)),
@@ -23,54 +25,95 @@ ANCHORS = (
 """Share of the window and RGB: the upper four fifths of Inferno, which rises evenly in lightness (no false edges)."""
 
 
-def heatMapColors(scene, transaction):
-    """The color table of all heat maps of this scene; made at first use and saved with the scene."""
-    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLColorTableNode")):
-        node = scene.GetNthNodeByClass(index, "vtkMRMLColorTableNode")
-        if node.GetAttribute(ROLE) == COLORS_ROLE:
-            return node
-    node = slicer.vtkMRMLColorTableNode()
-    node.SetName(COLORS_NAME)
-    node.SetTypeToUser()
-    node.SetNumberOfColors(256)
-    node.SetHideFromEditors(False)
-    node.SetAttribute(ROLE, COLORS_ROLE)
-    node.SetAttribute("Category", "LiverAI")
-    positions = [position for position, _ in ANCHORS]
-    for index in range(256):
-        rgb = [np.interp(index / 255, positions, [color[c] for _, color in ANCHORS]) / 255 for c in range(3)]
-        node.SetColor(index, f"{index / 255:.3f}", rgb[0], rgb[1], rgb[2], 1.0)
-    return transaction.addNode(node)
+SIGNED_ANCHORS = (
+    (-1.0, (5, 48, 200)),
+    (-0.2, (160, 200, 255)),
+    (0.2, (255, 190, 160)),
+    (1.0, (200, 10, 20)),
+)
+"""Share of the largest magnitude and RGB: blue against the target, red for it, the deeper the stronger."""
 
 
-def heatMapWindow(maximum: float) -> tuple[float, float, float]:
-    """Window, level and lower threshold for a map with this maximum; a map without any evidence is not drawn."""
-    if maximum <= 0:
-        return 1.0, 0.5, 1.0
-    return maximum, maximum / 2, maximum * THRESHOLD_SHARE
+@dataclass(frozen=True)
+class HeatMapStyle:
+    """The color table of one sort of heat map, and its window.
+
+    Attributes:
+        role: Marks the table in the scene.
+        name: Of the table, for a person.
+        anchors: Share of the largest magnitude and RGB 0..255, ascending; the first share is what the table starts at.
+        signed: Whether negative values are evidence against the target. The table itself then leaves out what is below
+            `THRESHOLD_SHARE`, since a threshold of the display node cuts off one end only.
+    """
+
+    role: str
+    name: str
+    anchors: tuple[tuple[float, tuple[int, int, int]], ...]
+    signed: bool
+
+    def colors(self, scene, transaction):
+        """The color table of this scene; made at first use and saved with the scene."""
+        for index in range(scene.GetNumberOfNodesByClass("vtkMRMLColorTableNode")):
+            node = scene.GetNthNodeByClass(index, "vtkMRMLColorTableNode")
+            if node.GetAttribute(ROLE) == self.role:
+                return node
+        node = slicer.vtkMRMLColorTableNode()
+        node.SetName(self.name)
+        node.SetTypeToUser()
+        node.SetNumberOfColors(256)
+        node.SetHideFromEditors(False)
+        node.SetAttribute(ROLE, self.role)
+        node.SetAttribute("Category", "LiverAI")
+        shares = [share for share, _ in self.anchors]
+        for index, share in enumerate(np.linspace(shares[0], 1, 256)):
+            rgb = [np.interp(share, shares, [color[c] for _, color in self.anchors]) / 255 for c in range(3)]
+            hidden = self.signed and abs(share) < THRESHOLD_SHARE
+            node.SetColor(index, f"{share:.3f}", rgb[0], rgb[1], rgb[2], 0.0 if hidden else 1.0)
+        return transaction.addNode(node)
+
+    def extent(self, array: np.ndarray) -> float:
+        """What the window of a map reaches up to: its maximum, or its largest magnitude where it is signed."""
+        return float(np.abs(array).max() if self.signed else array.max())
+
+    def window(self, extent: float) -> tuple[float, float, float]:
+        """Window, level and lower threshold for a map of this `extent`; one without any evidence is not drawn."""
+        if self.signed:
+            return 2 * extent if extent > 0 else 2.0, 0.0, LOWEST
+        if extent <= 0:
+            return 1.0, 0.5, 1.0
+        return extent, extent / 2, extent * THRESHOLD_SHARE
 
 
-def showHeatMap(volumeNode, maximum: float, colorNode, transaction) -> None:
+UNSIGNED = HeatMapStyle("heat-map colors", "LiverAI heat map", ANCHORS, False)
+SIGNED = HeatMapStyle("signed heat-map colors", "LiverAI signed heat map", SIGNED_ANCHORS, True)
+
+
+def styleOf(signed: bool) -> HeatMapStyle:
+    """The style of signed or of unsigned heat maps."""
+    return SIGNED if signed else UNSIGNED
+
+
+def showHeatMap(volumeNode, extent: float, style: HeatMapStyle, transaction) -> None:
     """Give a new heat-map node its colors, window and threshold."""
     transaction.addDisplay(volumeNode)
     display = volumeNode.GetScalarVolumeDisplayNode()
-    display.SetAndObserveColorNodeID(colorNode.GetID())
+    display.SetAndObserveColorNodeID(style.colors(transaction.scene, transaction).GetID())
     display.SetAutoWindowLevel(False)
-    display.SetApplyThreshold(True)
+    display.SetApplyThreshold(not style.signed)
     display.SetAutoThreshold(False)
-    window, level, lower = heatMapWindow(maximum)
+    window, level, lower = style.window(extent)
     display.SetWindowLevel(window, level)
-    display.SetThreshold(lower, float(np.finfo(np.float32).max))
+    display.SetThreshold(lower, -LOWEST)
     display.SetInterpolate(True)
 
 
-def updateHeatMapWindow(volumeNode, oldMaximum: float, maximum: float, transaction) -> None:
+def updateHeatMapWindow(volumeNode, oldExtent: float, extent: float, style: HeatMapStyle, transaction) -> None:
     """Fit window and threshold to new values, unless a person has set them."""
     display = volumeNode.GetScalarVolumeDisplayNode()
     if display is None:
         return
     before = (display.GetWindow(), display.GetLevel(), display.GetLowerThreshold())
-    if not np.allclose(before, heatMapWindow(oldMaximum), rtol=1e-5):
+    if not np.allclose(before, style.window(oldExtent), rtol=1e-5):
         return
     upper = display.GetUpperThreshold()
 
@@ -78,7 +121,7 @@ def updateHeatMapWindow(volumeNode, oldMaximum: float, maximum: float, transacti
         display.SetWindowLevel(window, level)
         display.SetThreshold(lower, upper)
 
-    transaction.change(lambda: setTo(*heatMapWindow(maximum)), lambda: setTo(*before))
+    transaction.change(lambda: setTo(*style.window(extent)), lambda: setTo(*before))
 
 
 def showOutline(segmentationNode, transaction) -> None:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import slicer
 
+FOLDER_LEVEL = "Folder"
 
-def placeBeside(nodes, volumeNode, transaction) -> int:
-    """Put nodes beside the input: under its study or folder; where it has none, all go into a new folder of its name.
+
+def placeBeside(nodes, volumeNode, transaction, folder: int = 0) -> int:
+    """Put nodes beside an image: under its study or folder; where it has none, all go into a folder.
+
+    Args:
+        nodes: What is placed.
+        volumeNode: The image.
+        transaction: Of the scene.
+        folder: ID of the folder to use for an image without study or folder; a new folder of the image's name where it is 0
+            or no plain folder.
 
     Returns:
-        ID of the item that the input and the nodes now lie under.
+        ID of the item that the image and the nodes now lie under.
     """
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(transaction.scene)
-    parent = _parentOf(volumeNode, hierarchy, transaction)
+    parent = _parentOf(volumeNode, hierarchy, transaction, folder)
     for node in nodes:
         item = hierarchy.GetItemByDataNode(node)
         if not item:
@@ -22,7 +31,7 @@ def placeBeside(nodes, volumeNode, transaction) -> int:
     return parent
 
 
-def _parentOf(volumeNode, hierarchy, transaction) -> int:
+def _parentOf(volumeNode, hierarchy, transaction, folder: int) -> int:
     sceneItem = hierarchy.GetSceneItemID()
     item = hierarchy.GetItemByDataNode(volumeNode)
     if not item:  # Only without the application, which makes an item for every node.
@@ -30,8 +39,9 @@ def _parentOf(volumeNode, hierarchy, transaction) -> int:
     parent = hierarchy.GetItemParent(item)
     if parent and parent != sceneItem:
         return parent
-    folder = hierarchy.CreateFolderItem(sceneItem, volumeNode.GetName())
-    transaction.change(lambda: None, lambda: hierarchy.RemoveItem(folder, False, False))
+    if not folder or hierarchy.GetItemLevel(folder) != FOLDER_LEVEL:
+        folder = hierarchy.CreateFolderItem(sceneItem, volumeNode.GetName())
+        transaction.change(lambda: None, lambda: hierarchy.RemoveItem(folder, False, False))
     _move(hierarchy, item, folder, transaction)
     return folder
 

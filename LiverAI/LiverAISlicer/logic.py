@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from LiverAISlicer.library import useLibrary
@@ -10,11 +12,14 @@ from LiverAISlicer.library import useLibrary
 useLibrary()
 
 from LiverAILib.data.assessment import Assessment  # noqa: E402
+from LiverAILib.data.case import Case  # noqa: E402
 from LiverAILib.data.fingerprint import same_model  # noqa: E402
 from LiverAILib.data.model import load_model  # noqa: E402
-from LiverAILib.data.outcome import GRAD_CAM  # noqa: E402
 from LiverAILib.data.request import AssessmentRequest  # noqa: E402
+from LiverAILib.data.structures import LIVER  # noqa: E402
 from LiverAILib.errors import UserError  # noqa: E402
+from LiverAILib.imaging.image import Image  # noqa: E402
+from LiverAILib.methods import ImageRole, MethodSpec, method_of  # noqa: E402
 from LiverAISlicer import views  # noqa: E402
 from LiverAISlicer.jobs import Job  # noqa: E402
 from LiverAISlicer.nodes import (  # noqa: E402
@@ -25,10 +30,15 @@ from LiverAISlicer.nodes import (  # noqa: E402
     otherMasksFromSegmentationNode,
     segmentFor,
 )
-from LiverAISlicer.results import AssessmentNodes, writeAssessment  # noqa: E402
+from LiverAISlicer.resultnodes import SLICE, AssessmentNodes  # noqa: E402
+from LiverAISlicer.results import writeAssessment  # noqa: E402
 from LiverAISlicer.transaction import SceneTransaction  # noqa: E402
 
 Progress = Callable[[float, str], None]
+
+
+ImageNodes = Mapping[str, Sequence[Any]]
+"""Role to the volume nodes of that role."""
 
 
 class AssessmentLogic:
@@ -50,36 +60,42 @@ class AssessmentLogic:
         targetClass: str | None = None,
         progress: Progress | None = None,
         *,
+        images: ImageNodes | None = None,
         segmentId: str | None = None,
-        heatMap: str = GRAD_CAM,
+        heatMap: str | None = None,
         device: str = "auto",
         covariates: Mapping[str, float | str] | None = None,
     ) -> AssessmentNodes:
-        """Assess a volume and write the result beside it. Blocks; the panel uses a background process instead.
+        """Assess a volume, or the images of a case, and write the result beside them.
+
+        Blocks; the panel uses a background process instead.
 
         Args:
-            volumeNode: vtkMRMLScalarVolumeNode.
+            volumeNode: vtkMRMLScalarVolumeNode, the image of the model's first role; None where `images` names all images.
             model: Name of an installed model, or a model folder.
             segmentationNode: Liver mask that replaces the network's; it is not changed.
             sliceIndex: Slice number (from 0) along the volume's own axis nearest to superior; automatic where None.
             targetClass: Class that the heat map explains; the predicted one where None.
             progress: Called with a share 0..1 and a sentence.
+            images: Images of further roles, or of all: {"view": [node, node], "reference": [node]}; a color image is a
+                vtkMRMLVectorVolumeNode.
             segmentId: Segment of `segmentationNode`; found by its code or name where None.
-            heatMap: "grad-cam" as published, or "hirescam", a finer map that takes a few seconds more.
+            heatMap: "grad-cam" as published, or "hirescam", a finer map that takes a few seconds more; the published kind of
+                the model's method where None.
             device: "auto", "cpu", "cuda" or "mps".
             covariates: Age, laboratory values, ... for the measurements, with the unit in the name: {"age_years": 54}.
 
         Raises:
             UserError: The input or the model cannot be used. The scene is then as it was.
         """
-        from LiverAILib.methods import method_of
-
+        images = imagesByRole(method_of(load_model(model)), volumeNode, images)
         job = self.job(
-            volumeNode,
+            None,
             model,
             segmentationNode,
             sliceIndex,
             targetClass,
+            images=images,
             segmentId=segmentId,
             heatMap=heatMap,
             device=device,
@@ -87,12 +103,10 @@ class AssessmentLogic:
         )
         self._progress = progress
         try:
-            assessor = self._assessor(model, device)
-            case = job.case(method_of(assessor.model).role)
-            assessment = assessor.assess(case, job.request)
+            assessment = self._assessor(model, device).assess(job.case, job.request)
         finally:
             self._progress = None
-        return self.write(volumeNode, assessment, segmentationNode)
+        return self.write(None, assessment, segmentationNode, images=images)
 
     def job(
         self,
@@ -102,34 +116,44 @@ class AssessmentLogic:
         sliceIndex: int | None = None,
         targetClass: str | None = None,
         *,
+        images: ImageNodes | None = None,
         segmentId: str | None = None,
-        heatMap: str = GRAD_CAM,
+        heatMap: str | None = None,
         device: str = "auto",
         covariates: Mapping[str, float | str] | None = None,
     ) -> Job:
         """The input of an assessment, out of the scene; arguments and errors as in `assess`."""
-        image = imageFromVolumeNode(volumeNode)
-        mask, others = None, {}
+        spec = method_of(load_model(model))
+        nodes = imagesByRole(spec, volumeNode, images)
+        volumeNode = next(iter(nodes.values()))[0]
+        given = {
+            role.name: tuple(_imageOfRole(node, role, spec) for node in nodes[role.name])
+            for role in spec.images
+            if role.name in nodes
+        }
+        masks = {}
         if segmentationNode is not None:
             segmentId = segmentId or segmentFor(segmentationNode)
-            mask = maskFromSegmentationNode(segmentationNode, segmentId, volumeNode)
-            others = otherMasksFromSegmentationNode(segmentationNode, volumeNode, without=segmentId)
+            masks = {LIVER.name: maskFromSegmentationNode(segmentationNode, segmentId, volumeNode)}
+            masks |= otherMasksFromSegmentationNode(segmentationNode, volumeNode, without=segmentId)
         return Job(
-            volumeNode.GetName(),
-            image,
+            Case(given, volumeNode.GetName(), masks, covariates or {}),
             str(model),
-            mask,
-            AssessmentRequest(sliceIndex, targetClass, heatMap),
+            AssessmentRequest(sliceIndex, targetClass, heatMap or spec.heatmaps[0]),
             device,
-            others,
-            covariates or {},
         )
 
     def write(
-        self, volumeNode, assessment: Assessment, segmentationNode=None, opacity: float = views.DEFAULT_OPACITY
+        self,
+        volumeNode,
+        assessment: Assessment,
+        segmentationNode=None,
+        opacity: float = views.DEFAULT_OPACITY,
+        *,
+        images: ImageNodes | None = None,
     ) -> AssessmentNodes:
         """Put an assessment into the scene; see `LiverAISlicer.results.writeAssessment`."""
-        return writeAssessment(volumeNode, assessment, segmentationNode, opacity)
+        return writeAssessment(volumeNode, assessment, segmentationNode, opacity, images=images)
 
     def sliceCount(self, volumeNode) -> int:
         """Number of slices of a volume along its own axis nearest to superior."""
@@ -140,16 +164,42 @@ class AssessmentLogic:
 
     def setHeatMapOpacity(self, nodes: AssessmentNodes, opacity: float) -> None:
         """Opacity, 0..1, of a result's heat map where slice views show it."""
-        views.setHeatMapOpacity(nodes.tableNode.GetScene(), nodes.heatMapNodes.values(), opacity)
+        views.setHeatMapOpacity(nodes.tableNode.GetScene(), nodes.heatMaps.values(), opacity)
 
-    def show(self, nodes: AssessmentNodes, pipeline: str | None = None, opacity: float = views.DEFAULT_OPACITY) -> None:
-        """Show the heat map of a pipeline (the primary one where None) over the image in the slice views."""
-        heatMapNode = nodes.heatMapNode if pipeline is None else nodes.heatMapNodes.get(pipeline)
+    def show(
+        self,
+        nodes: AssessmentNodes,
+        pipeline: str | None = None,
+        opacity: float = views.DEFAULT_OPACITY,
+        *,
+        role: str | None = None,
+        number: int = 0,
+    ) -> None:
+        """Show a heat map over its image in the slice views, which move to it where they showed another image.
+
+        Args:
+            nodes: The result.
+            pipeline: Which outcome the map explains; the primary one where None.
+            opacity: 0..1.
+            role: Role of the image; the first image that the outcome's maps explain where None.
+            number: Which of the images of that role.
+
+        Raises:
+            UserError: The map or its image is not in the scene any more.
+        """
+        outcome = nodes.record["primary_outcome"] if pipeline is None else pipeline
+        keys = [key for key in nodes.heatMaps if key[0] == outcome and role in (None, key[1])]
+        key = next((key for key in keys if role is None or key[2] == number), None)
+        heatMapNode = nodes.heatMaps.get(key)
         if heatMapNode is None or heatMapNode.GetScene() is None:
-            raise UserError(f"The heat map of '{pipeline}' is not in the scene any more. Press Apply again.")
-        checkVolumeNode(nodes.volumeNode)
+            raise UserError(f"The heat map of '{outcome}' is not in the scene any more. Press Apply again.")
+        volumeNode = nodes.explainedNode(key)
+        checkVolumeNode(volumeNode, color=True)
+        chosen = heatMapNode.GetAttribute(SLICE)
         with SceneTransaction(heatMapNode.GetScene()) as transaction:
-            views.showFusion(nodes.volumeNode, heatMapNode, transaction, opacity)
+            if chosen and not views.isShown(volumeNode):
+                views.jumpToSlice(volumeNode, *json.loads(chosen), transaction)
+            views.showFusion(volumeNode, heatMapNode, transaction, opacity)
 
     def _assessor(self, model: str, device: str):
         """The assessor of a model and device, kept for the next call while the model on disk is the same."""
@@ -164,3 +214,31 @@ class AssessmentLogic:
     def _report(self, fraction: float, text: str) -> None:
         if self._progress is not None:
             self._progress(fraction, text)
+
+
+def imagesByRole(spec: MethodSpec, volumeNode, images: ImageNodes | None) -> dict[str, list[Any]]:
+    """The nodes by role, in the order of the method's roles; arguments as in `AssessmentLogic.assess`.
+
+    Raises:
+        UserError: The method has no such role, or a node is given twice.
+    """
+    given = {role: list(nodes) for role, nodes in (images or {}).items() if nodes}
+    if volumeNode is not None or not given:
+        if spec.role in given:
+            raise UserError(f"The image '{spec.role}' is given twice. Leave out volumeNode, or the role in images.")
+        given[spec.role] = [volumeNode]
+    known = [role.name for role in spec.images]
+    unknown = next((role for role in given if role not in known), None)
+    if unknown is not None:
+        raise UserError(f"'{unknown}': the method {spec.name} has no such image. Give {', '.join(known)}.")
+    nodes = [node for role in given.values() for node in role]
+    twice = next((node for number, node in enumerate(nodes) if node is not None and node in nodes[:number]), None)
+    if twice is not None:
+        raise UserError(f"{twice.GetName()}: chosen for two images. Choose another node for one of them.")
+    return {role: given[role] for role in known if role in given}
+
+
+def _imageOfRole(volumeNode, role: ImageRole, spec: MethodSpec) -> Image:
+    """The image of a node; its modality is the role's where neither the scene nor, for a single image, the values say it."""
+    image = imageFromVolumeNode(volumeNode, color=role.color)
+    return image if image.modality or spec.single_image else replace(image, modality=role.modality)

@@ -17,31 +17,41 @@ from LiverAILib.imaging.image import Image
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 BINARY_LABELMAP = "Binary labelmap"
 SHEAR_TOLERANCE = 1e-3
+COLOR_COMPONENTS = (3, 4)
+"""Values a voxel of RGB and RGBA images."""
 
 
-def imageFromVolumeNode(volumeNode) -> Image:
-    """The library's image of a scalar volume node: a copy of its voxels, placed in the world.
+def imageFromVolumeNode(volumeNode, *, color: bool = False) -> Image:
+    """The library's image of a volume node: a copy of its voxels, placed in the world. A single image is one slice.
 
     Args:
-        volumeNode: vtkMRMLScalarVolumeNode. Linear parent transforms are composed into the geometry.
+        volumeNode: vtkMRMLScalarVolumeNode or, where `color`, vtkMRMLVectorVolumeNode. Linear parent transforms are composed
+            into the geometry.
+        color: Whether a color image is accepted; transparency is dropped.
 
     Returns:
-        Image with array (k, j, i) of the node's type, LPS geometry in mm, modality where the scene knows it.
+        Image with array (k, j, i), or (k, j, i, 3) of a color image, of the node's type, LPS geometry in mm, modality where
+        the scene knows it.
 
     Raises:
-        UserError: No voxels, more than one value a voxel, a label map, or a transform that is not linear or shears.
+        UserError: No voxels, a color image where `color` is not set, a label map, or a transform that is not linear or shears.
     """
-    grid = gridOfVolumeNode(volumeNode)
-    return grid.with_array(
-        np.array(slicer.util.arrayFromVolume(volumeNode)),
+    checkVolumeNode(volumeNode, color=color)
+    array = slicer.util.arrayFromVolume(volumeNode)
+    return gridOfVolumeNode(volumeNode).with_array(
+        np.array(array[..., :3] if array.ndim == 4 else array),
         modality=modalityOf(volumeNode),
         meta={"name": volumeNode.GetName()},
     )
 
 
 def gridOfVolumeNode(volumeNode) -> Image:
-    """Where the voxels of a volume node lie: `imageFromVolumeNode` without voxel values; same errors, no copy."""
-    checkVolumeNode(volumeNode)
+    """Where the voxels of a gray or color volume node lie: an image without voxel values, array (k, j, i).
+
+    Raises:
+        UserError: No voxels, a label map, or a transform that is not linear or shears.
+    """
+    checkVolumeNode(volumeNode, color=True)
     matrix = RAS_TO_LPS @ ijkToWorld(volumeNode)
     spacing = np.linalg.norm(matrix[:3, :3], axis=0)
     direction = matrix[:3, :3] / spacing
@@ -56,8 +66,11 @@ def gridOfVolumeNode(volumeNode) -> Image:
 
 
 def volumeNodeFromImage(image: Image, name: str, scene):
-    """A new scalar volume node with the voxels and geometry of `image`, its modality in the subject hierarchy."""
-    node = slicer.vtkMRMLScalarVolumeNode()
+    """A new scalar or, for a color image, vector volume node with the voxels and geometry of `image`.
+
+    The modality goes into the subject hierarchy.
+    """
+    node = slicer.vtkMRMLVectorVolumeNode() if image.color else slicer.vtkMRMLScalarVolumeNode()
     node.SetName(name)
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(RAS_TO_LPS @ image.index_to_lps))
     # VTK has no half precision, and Slicer refuses 64-bit integers.
@@ -65,6 +78,8 @@ def volumeNodeFromImage(image: Image, name: str, scene):
     if array.dtype == np.float16 or (array.dtype.kind in "iu" and array.dtype.itemsize == 8):
         array = array.astype(np.float32)
     slicer.util.updateVolumeFromArray(node, array.astype(np.uint8) if array.dtype == bool else array)
+    if image.color:
+        node.SetVoxelVectorType(slicer.vtkMRMLVolumeNode.VoxelVectorTypeColorRGB)
     node = scene.AddNode(node)
     node.CreateDefaultDisplayNodes()
     if image.modality:
@@ -91,8 +106,8 @@ def segmentationNodeFromMask(mask: Image, structure: Structure, volumeNode):
     return node
 
 
-def checkVolumeNode(volumeNode) -> None:
-    """Raise UserError unless the node is a gray-scale volume with voxels."""
+def checkVolumeNode(volumeNode, *, color: bool = False) -> None:
+    """Raise UserError unless the node is a gray-scale volume with voxels, or a color one where `color`."""
     if volumeNode is None:
         raise UserError("No input volume. Load an image and choose it.")
     name = volumeNode.GetName()
@@ -103,8 +118,15 @@ def checkVolumeNode(volumeNode) -> None:
     imageData = volumeNode.GetImageData()
     if imageData is None or imageData.GetNumberOfPoints() == 0:
         raise UserError(f"{name}: the volume has no voxels. Load the image again.")
-    if imageData.GetNumberOfScalarComponents() != 1 or volumeNode.IsA("vtkMRMLVectorVolumeNode"):
+    components = imageData.GetNumberOfScalarComponents()
+    if components == 1 and not volumeNode.IsA("vtkMRMLVectorVolumeNode"):
+        return
+    if not color:
         raise UserError(f"{name}: a color or vector volume; one value a voxel is needed. Load the gray-scale series.")
+    if volumeNode.GetClassName() != "vtkMRMLVectorVolumeNode" or components not in COLOR_COMPONENTS:
+        raise UserError(
+            f"{name}: a volume of {components} values a voxel, neither gray-scale nor RGB. Choose the image."
+        )
 
 
 def ijkToWorld(volumeNode) -> np.ndarray:

@@ -1,9 +1,9 @@
-"""An assessment in the scene: segmentation, heat maps and result table, beside the input, all of them or none."""
+"""Writing an assessment into the scene: segmentation, heat maps and result table, beside the inputs, all of them or none."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,137 +13,202 @@ import slicer.util
 import vtk
 
 from LiverAILib.data.assessment import Assessment
-from LiverAILib.data.record import upgrade_record
+from LiverAILib.data.outcome import HeatMap
 from LiverAILib.errors import UserError
 from LiverAISlicer import build, display, hierarchy, views
 from LiverAISlicer.display import ROLE
 from LiverAISlicer.nodes import checkVolumeNode, maskFromSegmentationNode
+from LiverAISlicer.resultnodes import (
+    HEATMAP,
+    IMAGE_NUMBER,
+    IMAGE_ROLE,
+    IMAGES,
+    INPUT,
+    MODEL,
+    PIPELINE,
+    RECORD,
+    RESULT_ROLE,
+    SEGMENTATION,
+    SLICE,
+    AssessmentNodes,
+    HeatMapKey,
+    ImageKey,
+    existingHeatMap,
+    findResult,
+)
 from LiverAISlicer.transaction import SceneTransaction
 
-RESULT_ROLE, SEGMENTATION_ROLE, HEATMAP_ROLE = "result", "segmentation", "heat map"
-MODEL, PIPELINE, RECORD, CONTENT = "LiverAI.Model", "LiverAI.Pipeline", "LiverAI.Record", "LiverAI.Content"
-INPUT = "liveraiInput"
-SEGMENTATION = "liveraiSegmentation"
+SEGMENTATION_ROLE, HEATMAP_ROLE = "segmentation", "heat map"
+CONTENT = "LiverAI.Content"
 OWN_SEGMENTATION = "liveraiOwnSegmentation"
-HEATMAP = "liveraiHeatMap"
 
 
 @dataclass(frozen=True)
-class AssessmentNodes:
-    """Where an assessment lies in the scene.
+class _BuiltMap:
+    """A heat map as VTK data.
 
     Attributes:
-        volumeNode: The input.
-        segmentationNode: The segmentation that was used: ours, or the one that the user gave.
-        heatMapNodes: vtkMRMLScalarVolumeNode by name of the pipeline.
-        tableNode: vtkMRMLTableNode with everything in words and numbers.
-        record: What `assessment.json` holds.
+        heatmap: What it is.
+        isFirst: Whether it is the first of its outcome.
+        data: vtkImageData.
+        extent: See `display.HeatMapStyle.extent`.
+        slice: Index and axis of the slice that is shown of its image.
     """
 
-    volumeNode: Any
-    segmentationNode: Any
-    heatMapNodes: Mapping[str, Any]
-    tableNode: Any
-    record: Mapping[str, Any]
-
-    @property
-    def heatMapNode(self):
-        """Heat map of the primary pipeline."""
-        return self.heatMapNodes[self.record["primary_outcome"]]
+    heatmap: HeatMap
+    isFirst: bool
+    data: Any
+    extent: float
+    slice: tuple[int, int]
 
 
 def writeAssessment(
-    volumeNode, assessment: Assessment, segmentationNode=None, opacity: float = views.DEFAULT_OPACITY
+    volumeNode,
+    assessment: Assessment,
+    segmentationNode=None,
+    opacity: float = views.DEFAULT_OPACITY,
+    *,
+    images: Mapping[str, Sequence[Any]] | None = None,
 ) -> AssessmentNodes:
-    """Write an assessment of a volume node into the node's scene.
+    """Write an assessment into the scene of its inputs.
 
-    An earlier result of the same input and model is updated. A segmentation that the user gave is only referred to, and
-    one of ours that was edited since is left alone, a new one is made.
+    An earlier result of the same inputs and model is updated. A segmentation that the user gave is only referred to, and
+    one of ours that was edited since is left alone, a new one is made. The heat map of an image lies beside it and under
+    its transform.
 
     Args:
-        volumeNode: The input; its grid must still be that of the assessment.
+        volumeNode: The input of a method of one image; its grid must still be that of the assessment.
         assessment: What was found.
         segmentationNode: The segmentation that the user gave as input, or None.
         opacity: Of the heat map over the image, 0..1.
+        images: Role to the nodes of all inputs, in place of `volumeNode`.
 
     Raises:
-        UserError: The volume is not the one that was assessed any more. The scene is then as it was.
+        UserError: A volume is not the one that was assessed any more. The scene is then as it was.
     """
-    from LiverAILib.results.shown_slice import shown_slice  # loads SimpleITK
-
-    _checkStillThere(volumeNode, segmentationNode, assessment)
-    segmentation = build.buildSegmentation(assessment.segmentation, volumeNode) if segmentationNode is None else None
-    shownMaps = {name: one.heatmaps[0] for name, one in assessment.outcomes.items() if one.heatmaps}
-    maps = {name: np.asarray(one.image.array, np.float32) for name, one in shownMaps.items()}
-    mapData = {name: build.imageDataFromArray(array) for name, array in maps.items()}
+    imageNodes = _imageNodes(assessment, {next(iter(assessment.images)): [volumeNode]} if images is None else images)
+    volumeNode = next(iter(imageNodes.values()))
+    _checkStillThere(imageNodes, segmentationNode, assessment)
+    segmentation = None
+    if assessment.segmentation is None:
+        segmentationNode = None
+    elif segmentationNode is None:
+        segmentation = build.buildSegmentation(assessment.segmentation, volumeNode)
+    maps = _builtMaps(assessment, next(iter(imageNodes))[0])
     table = build.buildTable(assessment)
     record = json.loads(json.dumps(assessment.record(), default=str))
-    shown = shown_slice(assessment)
+    shown = _shownFirst(assessment, maps, next(iter(imageNodes)))
 
     with SceneTransaction(volumeNode.GetScene()) as transaction:
-        tableNode = findResult(volumeNode, assessment.model)
-        if tableNode is None:
-            tableNode = _newNode("vtkMRMLTableNode", f"{volumeNode.GetName()} {assessment.model} result", RESULT_ROLE)
-            transaction.addNode(tableNode)
-            transaction.setReference(tableNode, INPUT, volumeNode)
+        tableNode = _resultTable(imageNodes, assessment.model, transaction)
         if segmentation is not None:
             segmentationNode = _writeSegmentation(segmentation, assessment, volumeNode, tableNode, transaction)
         transaction.setReference(tableNode, SEGMENTATION, segmentationNode)
-        heatMapNodes = {
-            name: _writeHeatMap(
-                name, mapData[name], float(maps[name].max()), assessment, volumeNode, tableNode, transaction
-            )
-            for name in shownMaps
+        heatMaps = {
+            key: _writeHeatMap(key, built, imageNodes[key[1:]], tableNode, transaction) for key, built in maps.items()
         }
-        # Slicer before 5.12 calls it Name.
-        newName = hasattr(tableNode, "SetUseColumnTitleAsColumnHeader")
-        header = "UseColumnTitleAsColumnHeader" if newName else "UseColumnNameAsColumnHeader"
-        transaction.setValue(tableNode, header, True)
-        old = tableNode.GetTable()
-        transaction.change(lambda: tableNode.SetAndObserveTable(table), lambda: tableNode.SetAndObserveTable(old))
-        transaction.setAttribute(tableNode, MODEL, assessment.model)
-        transaction.setAttribute(tableNode, RECORD, json.dumps(record))
-        ours = [*heatMapNodes.values(), tableNode]
-        if segmentation is not None:
-            ours.append(segmentationNode)
-        hierarchy.placeBeside(ours, volumeNode, transaction)
-        views.showFusion(volumeNode, heatMapNodes[assessment.primary], transaction, opacity)
-        views.jumpToSlice(volumeNode, shown, transaction)
-    return AssessmentNodes(volumeNode, segmentationNode, heatMapNodes, tableNode, record)
+        _fillTable(tableNode, table, record, imageNodes, transaction)
+        nodes = AssessmentNodes(imageNodes, segmentationNode, heatMaps, tableNode, record)
+        _placeInHierarchy(nodes, segmentation is not None, transaction)
+        imageKey, (index, axis) = shown
+        views.showFusion(imageNodes[imageKey], nodes.heatMapNode, transaction, opacity)
+        views.jumpToSlice(imageNodes[imageKey], index, axis, transaction)
+    return nodes
 
 
-def findResult(volumeNode, model: str | None = None):
-    """The result table of an input (of one model, or the newest of any), or None."""
-    found = None
-    for node in views.nodesOfClass(volumeNode.GetScene(), "vtkMRMLTableNode"):
-        isResult = node.GetAttribute(ROLE) == RESULT_ROLE and node.GetNodeReferenceID(INPUT) == volumeNode.GetID()
-        if isResult and model in (None, node.GetAttribute(MODEL)):
-            found = node
-    return found
+def _imageNodes(assessment: Assessment, images: Mapping[str, Sequence[Any]]) -> dict[ImageKey, Any]:
+    """The nodes of the assessment's images, in its order."""
+    nodes = {(role, number): node for role in assessment.images for number, node in enumerate(images.get(role, ()))}
+    expected = [(role, number) for role, given in assessment.images.items() for number in range(len(given))]
+    if list(nodes) != expected:
+        raise ValueError(f"the assessment has the images {expected}, nodes were given for {list(nodes)}")
+    return nodes
 
 
-def readNodes(tableNode) -> AssessmentNodes:
-    """The nodes of a result in the scene, for example after a saved scene was loaded."""
-    heatMapNodes = {node.GetAttribute(PIPELINE): node for node in _heatMapsOf(tableNode)}
-    return AssessmentNodes(
-        tableNode.GetNodeReference(INPUT),
-        tableNode.GetNodeReference(SEGMENTATION),
-        heatMapNodes,
-        tableNode,
-        upgrade_record(json.loads(tableNode.GetAttribute(RECORD)), where=tableNode.GetName()),
-    )
-
-
-def _checkStillThere(volumeNode, segmentationNode, assessment: Assessment) -> None:
-    checkVolumeNode(volumeNode)
-    name = volumeNode.GetName()
-    for node in (volumeNode, segmentationNode):
+def _checkStillThere(imageNodes: Mapping[ImageKey, Any], segmentationNode, assessment: Assessment) -> None:
+    for node in (*imageNodes.values(), segmentationNode):
         if node is not None and node.GetScene() is None:
             raise UserError(
                 f"{node.GetName()}: was removed from the scene while it was assessed. Load it, press Apply again."
             )
-    if tuple(volumeNode.GetImageData().GetDimensions()) != assessment.image.size:
-        raise UserError(f"{name}: the volume was changed while it was assessed. Press Apply again.")
+    for (role, number), node in imageNodes.items():
+        checkVolumeNode(node, color=True)
+        if tuple(node.GetImageData().GetDimensions()) != assessment.images[role][number].size:
+            raise UserError(f"{node.GetName()}: the volume was changed while it was assessed. Press Apply again.")
+
+
+def _builtMaps(assessment: Assessment, mainRole: str) -> dict[HeatMapKey, _BuiltMap]:
+    """The heat maps of all outcomes, those of the primary one first."""
+    from LiverAILib.results.shown_slice import shown_slice  # loads SimpleITK
+
+    maps: dict[HeatMapKey, _BuiltMap] = {}
+    outcomes = set()
+    for heatmap in assessment.heatmaps:
+        array = np.asarray(heatmap.image.array, np.float32)
+        role = heatmap.role or mainRole
+        shown = shown_slice(assessment, role, heatmap.number)
+        maps[heatmap.pipeline, role, heatmap.number] = _BuiltMap(
+            heatmap,
+            heatmap.pipeline not in outcomes,
+            build.imageDataFromArray(array),
+            display.styleOf(heatmap.signed).extent(array),
+            (shown.index, shown.axis),
+        )
+        outcomes.add(heatmap.pipeline)
+    return maps
+
+
+def _shownFirst(
+    assessment: Assessment, maps: Mapping[HeatMapKey, _BuiltMap], main: ImageKey
+) -> tuple[ImageKey, tuple[int, int]]:
+    """The image that the views show, and its slice: the one under the primary outcome's first heat map, else the first."""
+    from LiverAILib.results.shown_slice import shown_slice
+
+    for key, built in maps.items():
+        if key[0] == assessment.primary:
+            return key[1:], built.slice
+    shown = shown_slice(assessment)
+    return main, (shown.index, shown.axis)
+
+
+def _resultTable(imageNodes: Mapping[ImageKey, Any], model: str, transaction: SceneTransaction):
+    """The result table of these inputs and this model, a new one where there is none yet."""
+    images = list(imageNodes.values())
+    tableNode = findResult(images[0], model, images=images)
+    if tableNode is None:
+        tableNode = _newNode("vtkMRMLTableNode", f"{images[0].GetName()} {model} result", RESULT_ROLE)
+        tableNode = transaction.addNode(tableNode)
+        for node in images:
+            tableNode.AddNodeReferenceID(INPUT, node.GetID())
+    return tableNode
+
+
+def _fillTable(
+    tableNode, table, record: Mapping[str, Any], imageNodes: Mapping[ImageKey, Any], transaction: SceneTransaction
+) -> None:
+    # Slicer before 5.12 calls it Name.
+    newName = hasattr(tableNode, "SetUseColumnTitleAsColumnHeader")
+    header = "UseColumnTitleAsColumnHeader" if newName else "UseColumnNameAsColumnHeader"
+    transaction.setValue(tableNode, header, True)
+    old = tableNode.GetTable()
+    transaction.change(lambda: tableNode.SetAndObserveTable(table), lambda: tableNode.SetAndObserveTable(old))
+    transaction.setAttribute(tableNode, MODEL, record["model"])
+    transaction.setAttribute(tableNode, RECORD, json.dumps(record))
+    transaction.setAttribute(tableNode, IMAGES, json.dumps(list(imageNodes)))
+
+
+def _placeInHierarchy(nodes: AssessmentNodes, ownSegmentation: bool, transaction: SceneTransaction) -> None:
+    """Each heat map beside its image; table and our segmentation beside the first image."""
+    beside: dict[ImageKey, list[Any]] = {key: [] for key in nodes.imageNodes}
+    for key, node in nodes.heatMaps.items():
+        beside[key[1:]].append(node)
+    first = next(iter(beside.values()))
+    first.append(nodes.tableNode)
+    if ownSegmentation:
+        first.append(nodes.segmentationNode)
+    folder = 0
+    for key, ours in beside.items():
+        folder = hierarchy.placeBeside(ours, nodes.imageNodes[key], transaction, folder)
 
 
 def _newNode(className: str, name: str, role: str):
@@ -193,34 +258,20 @@ def _content(segmentationNode, volumeNode) -> str:
         return f"edited: {error}"
 
 
-def _heatMapsOf(tableNode) -> list:
-    references = (
-        tableNode.GetNthNodeReference(HEATMAP, i) for i in range(tableNode.GetNumberOfNodeReferences(HEATMAP))
-    )
-    return [node for node in references if node is not None]
-
-
-def _writeHeatMap(
-    pipeline: str,
-    imageData,
-    maximum: float,
-    assessment: Assessment,
-    volumeNode,
-    tableNode,
-    transaction: SceneTransaction,
-):
-    heatmap = assessment.outcomes[pipeline].heatmaps[0]
-    name = f"{volumeNode.GetName()} {heatmap.method} {heatmap.target} ({pipeline})"
-    node = next((node for node in _heatMapsOf(tableNode) if node.GetAttribute(PIPELINE) == pipeline), None)
+def _writeHeatMap(key: HeatMapKey, built: _BuiltMap, imageNode, tableNode, transaction: SceneTransaction):
+    """The heat map of an outcome over an image: the earlier node with new content, or a new one."""
+    outcome, role, number = key
+    heatmap, style = built.heatmap, display.styleOf(built.heatmap.signed)
+    name = f"{imageNode.GetName()} {heatmap.method} {heatmap.target} ({outcome})"
     matrix = vtk.vtkMatrix4x4()
-    volumeNode.GetIJKToRASMatrix(matrix)
+    imageNode.GetIJKToRASMatrix(matrix)
+    node = existingHeatMap(tableNode, key, built.isFirst)
     if node is None:
         node = _newNode("vtkMRMLScalarVolumeNode", name, HEATMAP_ROLE)
-        node.SetAttribute(PIPELINE, pipeline)
-        node.SetAndObserveImageData(imageData)
+        node.SetAndObserveImageData(built.data)
         node.SetIJKToRASMatrix(matrix)
         node = transaction.addNode(node)
-        display.showHeatMap(node, maximum, display.heatMapColors(transaction.scene, transaction), transaction)
+        display.showHeatMap(node, built.extent, style, transaction)
         nodeId = node.GetID()
         count = tableNode.GetNumberOfNodeReferences(HEATMAP)
         transaction.change(
@@ -230,15 +281,17 @@ def _writeHeatMap(
     else:
         old, oldMatrix = node.GetImageData(), vtk.vtkMatrix4x4()
         node.GetIJKToRASMatrix(oldMatrix)
-        oldMaximum = float(slicer.util.arrayFromVolume(node).max())
-        transaction.change(lambda: node.SetAndObserveImageData(imageData), lambda: node.SetAndObserveImageData(old))
+        oldExtent = style.extent(slicer.util.arrayFromVolume(node))
+        transaction.change(lambda: node.SetAndObserveImageData(built.data), lambda: node.SetAndObserveImageData(old))
         transaction.change(lambda: node.SetIJKToRASMatrix(matrix), lambda: node.SetIJKToRASMatrix(oldMatrix))
         transaction.setValue(node, "Name", name)
-        display.updateHeatMapWindow(node, oldMaximum, maximum, transaction)
-    _placeUnderTransform(node, volumeNode, transaction)
+        display.updateHeatMapWindow(node, oldExtent, built.extent, style, transaction)
+    _placeUnderTransform(node, imageNode, transaction)
     described = {"Method": heatmap.method, "Target": heatmap.target, "Scale": heatmap.scale, "Zero": heatmap.zero}
-    for key, value in described.items():
-        transaction.setAttribute(node, f"LiverAI.{key}", value)
+    attributes = {f"LiverAI.{what}": value for what, value in described.items()}
+    attributes |= {PIPELINE: outcome, IMAGE_ROLE: role, IMAGE_NUMBER: str(number), SLICE: json.dumps(built.slice)}
+    for attribute, value in attributes.items():
+        transaction.setAttribute(node, attribute, value)
     return node
 
 

@@ -13,7 +13,7 @@ Translate = Callable[[str], str]
 
 
 def resultHtml(record: Mapping[str, Any], tr: Translate, *, hidden: tuple[str, ...] = ()) -> str:
-    """The result of `assessment.json`: headline, notes, warnings, probabilities of every pipeline, measurements.
+    """The result of `assessment.json`: headline, notes, warnings, probabilities and quantities, measurements.
 
     Args:
         record: What `Assessment.record()` gives.
@@ -26,14 +26,14 @@ def resultHtml(record: Mapping[str, Any], tr: Translate, *, hidden: tuple[str, .
             value=f"{primary['probabilities'][primary['answer']]:.3f}", pipeline=record["primary_outcome"]
         )
     else:
-        interval = "" if primary["interval"] is None else " ({:.4g} to {:.4g})".format(*primary["interval"])
-        said = f"{primary['name']}{interval}"
+        said = " ".join([primary["name"], _interval(primary, tr)]).strip()
     parts = [f"<p><b style='font-size:large'>{escape(primary['answer'])}</b> {escape(said)}</p>"]
     parts += [f"<p><b>{escape(note)}</b></p>" for note in record["notes"] if note not in hidden]
     if record["warnings"]:
         items = "".join(f"<li>{escape(warning['text'])}</li>" for warning in record["warnings"])
         parts.append(f"<p>{escape(tr('Warnings'))}</p><ul>{items}</ul>")
     parts.append(_probabilities(record, tr))
+    parts.append(_quantities(record, tr))
     parts.append(_measurements(record["measurements"], tr))
     missing = [item["name"] for item in record.get("not_assessed", [])]
     if missing:
@@ -61,6 +61,26 @@ def _probabilities(record: Mapping[str, Any], tr: Translate) -> str:
         rows.append(f"<tr><td>{shown}</td>{cells}</tr>")
     title = escape(tr("Pipeline"))
     return f"<table cellpadding='4'><tr><th align='left'>{title}</th>{head}</tr>{''.join(rows)}</table>"
+
+
+def _quantities(record: Mapping[str, Any], tr: Translate) -> str:
+    """A row for each outcome that is a quantity, beside the headline; "" where there is none."""
+    rows = [
+        f"<tr><td>{escape(one['name'])}</td><td align='right'>{escape(one['answer'])}</td>"
+        f"<td>{escape(_interval(one, tr))}</td></tr>"
+        for name, one in record["outcomes"].items()
+        if one["kind"] == "quantity" and name != record["primary_outcome"]
+    ]
+    return f"<table cellpadding='4'>{''.join(rows)}</table>" if rows else ""
+
+
+def _interval(quantity: Mapping[str, Any], tr: Translate) -> str:
+    """ "(9.8 to 15.1, 95 % prediction interval)"; "" where there is none."""
+    if quantity["interval"] is None:
+        return ""
+    low, high = quantity["interval"]
+    bounds = tr("{low} to {high}").format(low=f"{low:.4g}", high=f"{high:.4g}")
+    return f"({bounds}, {quantity['interval_meaning']})" if quantity["interval_meaning"] else f"({bounds})"
 
 
 def _measurements(measurements: list[Mapping[str, Any]], tr: Translate) -> str:

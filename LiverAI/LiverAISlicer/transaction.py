@@ -58,9 +58,9 @@ class SceneTransaction:
         self.change(lambda: node.SetAttribute(name, value), lambda: node.SetAttribute(name, old))
 
     def setReference(self, node, role: str, target) -> None:
-        """Let the only reference of `role` point to `target`."""
-        old = node.GetNodeReferenceID(role)
-        self.change(lambda: node.SetNodeReferenceID(role, target.GetID()), lambda: node.SetNodeReferenceID(role, old))
+        """Let the only reference of `role` point to `target`, or to nothing where that is None."""
+        old, new = node.GetNodeReferenceID(role), None if target is None else target.GetID()
+        self.change(lambda: node.SetNodeReferenceID(role, new), lambda: node.SetNodeReferenceID(role, old))
 
     def setValue(self, node, name: str, value) -> None:
         """Call `node.Set<name>(value)`; what `node.Get<name>()` gives now comes back if the transaction fails."""

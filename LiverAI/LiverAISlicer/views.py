@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from LiverAISlicer.nodes import ijkToWorld
 from LiverAISlicer.transaction import SceneTransaction
-
-if TYPE_CHECKING:
-    from LiverAILib.results.shown_slice import ShownSlice
 
 DEFAULT_OPACITY = 0.5
 
@@ -28,16 +23,22 @@ def sliceCenter(volumeNode, index: int, axis: int) -> np.ndarray:
 
 
 def showFusion(volumeNode, heatMapNode, transaction: SceneTransaction, opacity: float = DEFAULT_OPACITY) -> None:
-    """In every slice view: the image in the background, the heat map in the foreground."""
+    """In every slice view: the image in the background, the heat map (nothing where it is None) in the foreground."""
     for composite in nodesOfClass(transaction.scene, "vtkMRMLSliceCompositeNode"):
         transaction.setValue(composite, "BackgroundVolumeID", volumeNode.GetID())
-        transaction.setValue(composite, "ForegroundVolumeID", heatMapNode.GetID())
+        transaction.setValue(composite, "ForegroundVolumeID", None if heatMapNode is None else heatMapNode.GetID())
         transaction.setValue(composite, "ForegroundOpacity", opacity)
 
 
-def jumpToSlice(volumeNode, shown: ShownSlice, transaction: SceneTransaction) -> None:
-    """Move the slice views to the center of a slice; orientation and zoom stay."""
-    position = sliceCenter(volumeNode, shown.index, shown.axis)
+def isShown(volumeNode) -> bool:
+    """Whether a slice view has the volume in its background."""
+    composites = nodesOfClass(volumeNode.GetScene(), "vtkMRMLSliceCompositeNode")
+    return any(composite.GetBackgroundVolumeID() == volumeNode.GetID() for composite in composites)
+
+
+def jumpToSlice(volumeNode, index: int, axis: int, transaction: SceneTransaction) -> None:
+    """Move the slice views to the center of a slice, see `sliceCenter`; orientation and zoom stay."""
+    position = sliceCenter(volumeNode, index, axis)
     for node in nodesOfClass(transaction.scene, "vtkMRMLSliceNode"):
         offset = node.GetSliceOffset()
         transaction.change(

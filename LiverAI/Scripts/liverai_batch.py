@@ -4,9 +4,10 @@
         --input FOLDER|CSV --output FOLDER --model NAME
 
 Cases, options and messages are those of `liverai batch`; what differs is that Slicer writes the results. Each case gets a
-folder in OUTPUT with segmentation.seg.nrrd, heatmap.nrrd, result.tsv and assessment.json (with --save-scene scene.mrb too),
-and a row in OUTPUT/summary.csv. A case that fails is reported there and the others go on; a case whose image, masks,
-covariates, options and models are those of an earlier run is not computed again.
+folder in OUTPUT with segmentation.seg.nrrd (where the method segments), heatmap.nrrd (one an image where there are several),
+result.tsv and assessment.json (with --save-scene scene.mrb too), and a row in OUTPUT/summary.csv. A case that fails is
+reported there and the others go on; a case whose images, masks, covariates, options and models are those of an earlier run is
+not computed again.
 Exit code: 0 all done, 1 a case failed, 2 nothing could be started. Runs with plain slicer-core too. Research use only.
 """
 
@@ -25,7 +26,7 @@ import slicer.util
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from LiverAISlicer.logic import AssessmentLogic, UserError
-from LiverAISlicer.results import AssessmentNodes
+from LiverAISlicer.resultnodes import AssessmentNodes
 
 from LiverAILib.console import print_any_character
 
@@ -61,11 +62,17 @@ def run(options: argparse.Namespace) -> int:
 def sceneWriter(*, saveScene: bool) -> Callable[[Assessment, Path], Mapping[str, Any]]:
     """What writes the result of a case: it puts it into an empty scene and saves that."""
     from LiverAISlicer.nodes import volumeNodeFromImage
+    from LiverAISlicer.resultnodes import imageTitle
 
     def write(assessment: Assessment, folder: Path) -> Mapping[str, Any]:
         slicer.mrmlScene.Clear()
-        volumeNode = volumeNodeFromImage(assessment.image, assessment.case_id, slicer.mrmlScene)
-        nodes = AssessmentLogic().write(volumeNode, assessment)
+        keys = [(role, number) for role, given in assessment.images.items() for number in range(len(given))]
+        images: dict[str, list[Any]] = {}
+        for role, number in keys:
+            name = assessment.case_id if len(keys) == 1 else f"{assessment.case_id} {imageTitle((role, number), keys)}"
+            node = volumeNodeFromImage(assessment.images[role][number], name, slicer.mrmlScene)
+            images.setdefault(role, []).append(node)
+        nodes = AssessmentLogic().write(None, assessment, images=images)
         saveResult(nodes, folder, saveScene=saveScene)
         return dict(nodes.record)
 
@@ -75,13 +82,15 @@ def sceneWriter(*, saveScene: bool) -> Callable[[Assessment, Path], Mapping[str,
 def saveResult(nodes: AssessmentNodes, folder: Path, *, saveScene: bool) -> None:
     """Write the files of a case; the record comes last and marks the case as finished."""
     from LiverAILib.atomic_write import atomic_files
-    from LiverAILib.results.files import RECORD
+    from LiverAILib.results.files import RECORD, SEGMENTATION, heatmap_files
 
-    primary = nodes.record["primary_outcome"]
+    outcomes = nodes.record["outcomes"]
     with atomic_files(folder, last=RECORD) as place:
-        saveNode(nodes.segmentationNode, place / "segmentation.seg.nrrd")
-        for pipeline, node in nodes.heatMapNodes.items():
-            saveNode(node, place / ("heatmap.nrrd" if pipeline == primary else f"heatmap_{pipeline}.nrrd"))
+        if nodes.segmentationNode is not None:
+            saveNode(nodes.segmentationNode, place / SEGMENTATION)
+        for outcome, position, file in heatmap_files(outcomes, nodes.record["primary_outcome"]):
+            explained = outcomes[outcome]["heatmaps"][position]
+            saveNode(nodes.heatMap(outcome, explained["role"], explained["number"]), place / file)
         saveNode(nodes.tableNode, place / "result.tsv")
         if saveScene and not slicer.mrmlScene.WriteToMRB(str(place / "scene.mrb")):
             raise UserError(f"{folder}: the scene could not be saved. Check that the disk has space.")

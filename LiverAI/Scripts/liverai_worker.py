@@ -46,7 +46,6 @@ def run(folder: Path, assessors: dict) -> None:
     from LiverAILib import Assessor
     from LiverAILib.data.fingerprint import same_model
     from LiverAILib.data.model import load_model
-    from LiverAILib.methods import method_of
     from LiverAILib.results.files import write_assessment
 
     model = load_model(job.model)
@@ -54,8 +53,7 @@ def run(folder: Path, assessors: dict) -> None:
     if key not in assessors or not same_model(assessors[key].model, model):
         report = lambda share, text: emit("progress", share=share, text=text)  # noqa: E731
         assessors[key] = Assessor(model, device=job.device, progress=report)
-    case = job.case(method_of(model).role)
-    assessment = assessors[key].assess(case, job.request)
+    assessment = assessors[key].assess(job.case, job.request)
     emit("progress", share=1.0, text="Writing the result")
     write_assessment(assessment, folder / RESULT, pictures=False, images=False)
 

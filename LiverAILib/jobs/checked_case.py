@@ -83,7 +83,7 @@ def checked_images(case: Case, model: Model, request: AssessmentRequest) -> dict
 
 
 def _check_image(case: Case, model: Model, image: Image, role: ImageRole) -> None:
-    where = image.meta.get("path", case.case_id)
+    where = image.meta.get("path") or image.meta.get("name") or case.case_id
     modality = modality_of(image)
     if modality != role.modality:
         raise UserError(

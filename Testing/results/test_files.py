@@ -20,6 +20,7 @@ from LiverAILib.jobs.assess import assess
 from LiverAILib.results import pictures
 from LiverAILib.results.files import read_assessment, remove_assessment, write_assessment
 from Testing.models import untrained_nowak2021
+from Testing.records import as_version_1
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -113,24 +114,6 @@ def test_a_record_of_version_1_still_loads(tmp_path, assessment):
     assert back.outcomes["full"].probabilities == assessment.outcomes["full"].probabilities
     np.testing.assert_array_equal(back.heatmap.image.array, assessment.heatmap.image.array)
     assert back.image.same_geometry(assessment.image)
-
-
-def as_version_1(record):
-    """What 0.1.0 wrote: one image, one heat map a pipeline, no schema."""
-    pipelines = {
-        name: {
-            "predicted": one["answer"],
-            "probabilities": one["probabilities"],
-            "heatmap": {k: one["heatmaps"][0][k] for k in ("method", "target", "pipeline", "scale", "zero")},
-            "familiarity": one["familiarity"],
-        }
-        for name, one in record["outcomes"].items()
-    }
-    (given,) = record["provenance"]["inputs"]
-    provenance = {**record["provenance"], "input": {k: v for k, v in given.items() if k not in ("role", "number")}}
-    del provenance["inputs"]
-    kept = {k: v for k, v in record.items() if k not in ("schema", "outcomes", "primary_outcome", "images")}
-    return {**kept, "pipelines": pipelines, "primary_pipeline": record["primary_outcome"], "provenance": provenance}
 
 
 @pytest.mark.parametrize(

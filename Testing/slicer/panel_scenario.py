@@ -3,67 +3,24 @@
 from __future__ import annotations
 
 import sys
-import time
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent.parent / "LiverAI"), str(HERE.parent.parent)]
+import panel_window
+import slicer
+from LiverAISlicer.nodes import imageFromVolumeNode, maskFromSegmentationNode
+from LiverAISlicer.selftest import addKnownVolume, knownAssessment
+from panel_window import check_no_slot_failed, errors, panel, parent, scene, settle, wait
+from PySide6 import QtWidgets
 
-import pythonqt_standins  # noqa: E402
-import slicer  # noqa: E402
-import slicer.util  # noqa: E402
-import slicer_standins  # noqa: E402
-from PySide6 import QtWidgets  # noqa: E402
-
-slicer_standins.install()
-application = pythonqt_standins.install()
-slicer.mrmlScene = scene = slicer.vtkMRMLScene()
-errors: list[tuple[str, str]] = []
-slicer.util.errorDisplay = lambda text, windowTitle=None, detailedText="": errors.append((text, detailedText))
-
-from LiverAISlicer.nodes import imageFromVolumeNode, maskFromSegmentationNode  # noqa: E402
-from LiverAISlicer.selftest import addKnownVolume, knownAssessment  # noqa: E402
-
-import LiverAI  # noqa: E402
-from LiverAILib.data.assessment import RESEARCH_USE, SIMULATED  # noqa: E402
-
-
-class Parent:
-    """What the application gives a module's widget as parent."""
-
-    isEntered = True
-
-    def __init__(self) -> None:
-        self.widget = QtWidgets.QWidget()
-        self._layout = pythonqt_standins.Proxy(QtWidgets.QVBoxLayout(self.widget))
-
-    def layout(self):
-        return self._layout
-
-
-def wait(condition, seconds: float = 240) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"nothing came; status: {ui.statusLabel.text}, errors: {errors}"
-        application.processEvents()
-        time.sleep(0.01)
-
-
-def check_no_slot_failed() -> None:
-    assert not pythonqt_standins.slotErrors, pythonqt_standins.slotErrors
-
+from LiverAILib.data.assessment import RESEARCH_USE, SIMULATED
 
 # An empty scene: nothing to apply to.
-parent = Parent()
-panel = LiverAI.LiverAIWidget(parent)
-panel.setup()
-ui = panel.ui
-parent.widget.resize(460, 1500)  # the application scrolls the panel: the window here has to hold all of it
-parent.widget.show()
+ui = panel_window.open_panel(1500)
 assert not ui.applyButton.enabled
 assert ui.modelComboBox.itemText(0) == "untrained"
 assert "Trained on simulated cases" in ui.modelLabel.text
 assert ui.resultLabel.text == "No result yet."
+assert ui.inputSelector.visible
+assert not ui.imagesCollapsibleButton.visible
 shown = [label.text() for label in parent.widget.findChildren(QtWidgets.QLabel)]
 assert sum(RESEARCH_USE in text for text in shown) == 1
 
@@ -138,8 +95,7 @@ composite = scene.AddNode(composite)
 panel.logic.show(nodes)
 ui.opacitySlider.value = 0.8
 assert abs(composite.GetForegroundOpacity() - 0.8) < 1e-6
-for _ in range(10):  # a layout in a layout takes several rounds
-    application.processEvents()
+settle()
 result = ui.resultLabel
 assert result.height >= result.heightForWidth(result.width), "the result is cut off"
 parent.widget.grab().save(sys.argv[1])

@@ -11,6 +11,7 @@ import sys
 import traceback
 import types
 
+import shiboken6
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 slotErrors: list[str] = []
@@ -92,6 +93,8 @@ class NodeComboBox(QtWidgets.QWidget):
         self.refresh()
 
     def refresh(self) -> None:
+        if not shiboken6.isValid(self):  # deleted; the scene still tells it
+            return
         current = self.currentNode()
         found = [self.scene.GetNthNode(i) for i in range(self.scene.GetNumberOfNodes())]
         self.nodes = [node for node in found if node.GetClassName() in list(self.nodeTypes)]
@@ -183,6 +186,7 @@ class Proxy:
     def _connect(self, signature: str, slot) -> bool:
         wrapped = object.__getattribute__(self, "_wrapped")
         normalized = bytes(QtCore.QMetaObject.normalizedSignature(signature).data()).decode()
+        normalized = normalized.replace("vtkMRMLNode*", "PyObject")
         if wrapped.metaObject().indexOfSignal(normalized) < 0:
             print(f"{wrapped.metaObject().className()} has no signal {signature}")
             return False
@@ -221,13 +225,16 @@ class QtModule(types.ModuleType):
 
     def __getattr__(self, name: str):
         for module in (QtCore, QtGui, QtWidgets, QtUiTools):
-            if hasattr(module, name):
+            if hasattr(module, name) and not name.startswith("__"):
                 return ClassProxy(getattr(module, name))
         raise AttributeError(f"module 'qt' has no attribute '{name}'")
 
 
 def install() -> QtWidgets.QApplication:
-    """Put `qt` where modules import it from, and start Qt."""
+    """Put `qt`, and the Qt classes of `slicer`, where modules import them from, and start Qt."""
+    import slicer
+
     sys.modules["qt"] = QtModule("qt")
     sys.modules["ctk"] = types.ModuleType("ctk")
+    slicer.qMRMLNodeComboBox = ClassProxy(custom(NodeComboBox))
     return QtWidgets.QApplication.instance() or QtWidgets.QApplication([])

@@ -80,6 +80,8 @@ def exists(api: dict, name: str) -> bool:
         return True
     if f"slicer.{parts[1]}" in MODULES:
         return len(parts) == 2 or parts[2] in names_of_module(api, f"slicer.{parts[1]}")
+    if f"slicer.{parts[1]}" in api["instances"]:  # a Qt class of the application, which slicer-core does not have
+        return len(parts) == 2
     if parts[1] in ("app", "modules"):
         return len(parts) == 2 or parts[2] in api[f"slicer.{parts[1]}"]
     if parts[1] == "mrmlScene":
@@ -179,15 +181,18 @@ def test_widget_classes_and_properties_of_the_panel_exist(api):
 
 def test_members_of_the_panels_widgets_exist(api):
     """Everything that the code asks of `self.ui.<widget>`, signals in `connect` strings included."""
-    tree = ast.parse((ROOT / "LiverAI" / "LiverAI.py").read_text(encoding="utf-8"))
     classes, missing, checked = widgets(), [], 0
-    for name in chains(tree):
-        parts = name.split(".")
-        if parts[:2] == ["self", "ui"] and len(parts) > 3:
+    panel = ast.parse((ROOT / "LiverAI" / "LiverAI.py").read_text(encoding="utf-8"))
+    models = ast.parse((ROOT / "LiverAI" / "LiverAISlicer" / "modellist.py").read_text(encoding="utf-8"))
+    for name in chains(panel) | chains(models):
+        parts = name.replace("self._ui.", "self.ui.").split(".")
+        parts = ["self", *parts] if parts[0] == "ui" else parts
+        if parts[:2] == ["self", "ui"] and len(parts) > 2:
             checked += 1
-            if parts[2] not in classes or parts[3] not in members(api, classes[parts[2]]):
+            known = members(api, classes[parts[2]]) if parts[2] in classes else ()
+            if parts[2] not in classes or (len(parts) > 3 and parts[3] not in known):
                 missing.append(name)
-    for node in ast.walk(tree):
+    for node in ast.walk(panel):
         name = dotted(node.func) if isinstance(node, ast.Call) else None
         if name and name.startswith("self.ui.") and name.endswith(".connect"):
             signal = node.args[0].value.split("(")[0]
@@ -195,6 +200,21 @@ def test_members_of_the_panels_widgets_exist(api):
                 missing.append(f"{name}: {signal}")
     assert checked > 25
     assert not missing, missing
+
+
+def test_members_of_the_image_selectors_exist(api):
+    """The rows that the panel makes itself: a qMRMLNodeComboBox each, in a QFormLayout."""
+    tree = ast.parse((ROOT / "LiverAI" / "LiverAISlicer" / "imageselectors.py").read_text(encoding="utf-8"))
+    used = {name.split(".")[1] for name in chains(tree) if name.startswith("selector.")}
+    used |= {
+        node.args[0].value.split("(")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and dotted(node.func) == "selector.connect"
+    }
+    assert {"nodeTypes", "noneEnabled", "setMRMLScene", "currentNodeChanged"} <= used
+    assert used | {"currentNode", "setCurrentNode"} <= members(api, "qMRMLNodeComboBox")
+    layout = {name.split(".")[2] for name in chains(tree) if name.startswith("self._layout.")}
+    assert {"insertRow"} <= layout <= members(api, "QFormLayout")
 
 
 def test_panel_parameters_are_parameters_of_the_node():

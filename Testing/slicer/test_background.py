@@ -88,12 +88,13 @@ def test_job_files_are_exact(tmp_path, job):
     assert np.array_equal(back.image.array, job.image.array)
     assert back.image.array.dtype == job.image.array.dtype
     assert np.array_equal(back.image.index_to_lps, job.image.index_to_lps)
-    assert np.array_equal(back.liverMask.array, job.liverMask.array)
-    assert set(back.masks) == {"liver", "spleen"}
-    assert np.array_equal(back.masks["spleen"].array, job.otherMasks["spleen"].array)
+    assert set(back.case.masks) == set(job.case.masks) == {"liver", "spleen"}
+    for name, mask in job.case.masks.items():
+        assert np.array_equal(back.case.masks[name].array, mask.array)
     assert (back.model, back.request) == (job.model, job.request)
     assert job.request == AssessmentRequest(6, "cirrhosis", "grad-cam")
-    assert back.covariates == {"age_years": 54}
+    assert back.case.covariates == {"age_years": 54}
+    assert back.case.case_id == "T2"
     assert not list(tmp_path.glob("*.tmp"))
 
 
@@ -115,7 +116,7 @@ def test_same_result_as_in_process_and_second_job_reuses_the_process(lasting, vo
     recorder.wait(lambda: recorder.done or recorder.errors)
     assert not recorder.errors
     first = recorder.done[0]
-    case = Case({"t2": job.image}, case_id="T2", masks=job.masks, covariates={"age_years": 54})
+    case = Case({"t2": job.image}, case_id="T2", masks=job.case.masks, covariates={"age_years": 54})
     direct = Assessor(untrained_model, device="cpu").assess(case, slice_index=6, target_class="cirrhosis")
     assert first.probabilities == pytest.approx(direct.probabilities, abs=1e-6)
     assert np.allclose(first.heatmap.image.array, direct.heatmap.image.array, atol=1e-6)
@@ -127,7 +128,9 @@ def test_same_result_as_in_process_and_second_job_reuses_the_process(lasting, vo
     assert all(a[0] <= b[0] for a, b in zip(recorder.progress, recorder.progress[1:], strict=False))
 
     nodes = logic.write(volume, first)
-    assert np.array_equal(maskFromSegmentationNode(nodes.segmentationNode, "liver", volume).array, job.liverMask.array)
+    assert np.array_equal(
+        maskFromSegmentationNode(nodes.segmentationNode, "liver", volume).array, job.case.masks["liver"].array
+    )
 
     worker = recorder.assessor.workerId
     assert any("Loading model" in text for _, text in recorder.progress)

@@ -12,7 +12,7 @@ import slicer.util
 import vtk
 from LiverAISlicer import results
 from LiverAISlicer.nodes import imageFromVolumeNode, maskFromSegmentationNode
-from LiverAISlicer.results import findResult, readNodes
+from LiverAISlicer.resultnodes import findResult, readNodes
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment
 from scene_tools import add_transform, affine, rotation, scene_text, world_of_voxel
 

@@ -48,3 +48,12 @@ def test_hot_spot_is_where_it_was_planted_and_the_slice_is_the_chosen_one(measur
     assert measured["spot_ras"][0] == pytest.approx(13.0, abs=1.5)
     assert measured["spot_ras"][1] == pytest.approx(0.0, abs=1.5)
     assert measured["offset"] == pytest.approx(16.0, abs=1e-3)
+
+
+def test_a_signed_map_is_red_for_and_blue_against_and_hides_nothing_in_between(measured):
+    """The negative spot was planted 18 voxels of 1.5 mm beside the positive one, along i: RAS x decreases."""
+    assert 0.005 < measured["red_share"] < 0.2
+    assert 0.005 < measured["blue_share"] < 0.2
+    assert measured["red_ras"][:2] == pytest.approx([13.0, 0.0], abs=1.5)
+    assert measured["blue_ras"][:2] == pytest.approx([13.0 - 27.0, 0.0], abs=1.5)
+    assert measured["signed_unchanged_share"] > 0.6

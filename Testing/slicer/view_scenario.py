@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -14,6 +15,8 @@ import slicer  # noqa: E402
 import slicer.util  # noqa: E402
 import vtk  # noqa: E402
 from vtk.util.numpy_support import vtk_to_numpy  # noqa: E402
+
+from LiverAILib.data.assessment import Assessment  # noqa: E402
 
 SIZE = 400
 
@@ -77,6 +80,15 @@ class SliceView:
         return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(*image.GetDimensions()[1::-1], 3).astype(float)
 
 
+def signed_assessment(assessment: Assessment) -> Assessment:
+    """The assessment as of another model, whose map has a positive spot where it was hot and a negative one beside it."""
+    heatmap = assessment.heatmap
+    heat = heatmap.image.array - np.roll(heatmap.image.array, 18, axis=2)
+    outcome = assessment.outcomes["segmented"]
+    maps = (replace(heatmap, image=heatmap.image.with_array(heat), signed=True),)
+    return replace(assessment, model="signed", outcomes={"segmented": replace(outcome, heatmaps=maps)})
+
+
 def main(target: str) -> None:
     slicer.mrmlScene = scene = slicer.vtkMRMLScene()
     view = SliceView(scene)
@@ -88,20 +100,29 @@ def main(target: str) -> None:
     composite = view.logic.GetSliceCompositeNode()
     composite.SetBackgroundVolumeID(volume.GetID())
     view.fit()
-    node = AssessmentLogic().write(volume, knownAssessment(imageFromVolumeNode(volume), index=6))
+    assessment = knownAssessment(imageFromVolumeNode(volume), index=6)
+    node = AssessmentLogic().write(volume, assessment)
     fused = view.picture(target)
     node.segmentationNode.GetDisplayNode().SetVisibility(False)
     no_outline = view.picture()
     composite.SetForegroundOpacity(0.0)
     plain = view.picture()
+    signed_nodes = AssessmentLogic().write(volume, signed_assessment(assessment))
+    signed_nodes.segmentationNode.GetDisplayNode().SetVisibility(False)
+    signed = view.picture(str(Path(target).with_stem(Path(target).stem + "_signed")))
 
     outline = np.abs(fused - no_outline).sum(2) > 30
     heat = np.abs(no_outline - plain).sum(2) > 30
     colored = no_outline.max(2) - no_outline.min(2) > 30
-    rows, columns = np.nonzero(heat)
-    ras = vtk.vtkMatrix4x4()
-    ras.DeepCopy(view.node.GetXYToRAS())
-    spot = ras.MultiplyPoint([columns.mean(), rows.mean(), 0, 1])[:3]
+
+    def world(inside: np.ndarray) -> list[float]:
+        """Center of a part of the picture, RAS mm."""
+        rows, columns = np.nonzero(inside)
+        ras = vtk.vtkMatrix4x4()
+        ras.DeepCopy(view.node.GetXYToRAS())
+        return list(ras.MultiplyPoint([columns.mean(), rows.mean(), 0, 1])[:3])
+
+    red, blue = signed[..., 0] - signed[..., 2] > 30, signed[..., 2] - signed[..., 0] > 30
     print(
         "MEASURED "
         + json.dumps(
@@ -112,8 +133,13 @@ def main(target: str) -> None:
                 "heat_share": float(heat.mean()),
                 "heat_is_colored": float(colored[heat].mean()),
                 "unchanged_share": float((np.abs(no_outline - plain).sum(2) < 2).mean()),
-                "spot_ras": spot,
+                "spot_ras": world(heat),
                 "offset": view.node.GetSliceOffset(),
+                "red_share": float(red.mean()),
+                "blue_share": float(blue.mean()),
+                "red_ras": world(red),
+                "blue_ras": world(blue),
+                "signed_unchanged_share": float((np.abs(signed - plain).sum(2) < 2).mean()),
             }
         )
     )

@@ -15,7 +15,7 @@ SPEC = MethodSpec(
         ImageRole("view", "Ultrasound view", "US", minimum=2, maximum=2, dimensions=2),
         ImageRole("reference", "Reference image", "US", dimensions=2),
     ),
-    answer=Answer("quantity", "Brightness", label="brightness_percent", unit="%", cutoffs=(50.0,)),
+    answer=Answer("quantity", "Brightness", labels=("brightness_percent",), unit="%", cutoffs=(50.0,)),
     segmentation=False,
     heatmaps=(SIGNED_CAM,),
     implementation="Testing.toy_method.method:ToyMethod",
