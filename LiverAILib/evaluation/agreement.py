@@ -87,8 +87,8 @@ def bland_altman(
             edges = [
                 float(nct.ppf(q, n - 1, z * math.sqrt(n))) / math.sqrt(n) for q in (0.5 - level / 2, 0.5 + level / 2)
             ]
-            ends = sorted(bias + sign * edge * deviation for edge in edges)
-            interval = Interval(*ends, level, "Carkeet exact")
+            low, high = sorted(bias + sign * edge * deviation for edge in edges)
+            interval = Interval(low, high, level, "Carkeet exact")
         else:
             error = deviation * math.sqrt(1 / n + z**2 / (2 * (n - 1)))
             wide = float(t.ppf(0.5 + level / 2, n - 1)) * error
@@ -178,8 +178,8 @@ def _icc_numbers(
     fj = columns / error
     top = (k - 1) * (n - 1) * (k * value * fj + n * (1 + (k - 1) * value) - k * value) ** 2
     bottom = (n - 1) * k**2 * value**2 * fj**2 + (n * (1 + (k - 1) * value) - k * value) ** 2
-    df = top / bottom
-    upper, lower = f_distribution.ppf(tail, n - 1, df), f_distribution.ppf(tail, df, n - 1)
+    freedom = top / bottom
+    upper, lower = f_distribution.ppf(tail, n - 1, freedom), f_distribution.ppf(tail, freedom, n - 1)
     spread = k * columns + (k * n - k - n) * error
     if not math.isfinite(upper) or not math.isfinite(lower):
         return value, math.nan, math.nan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +60,7 @@ class Replicates:
 
 
 def resample_patients(
-    statistic: Callable[[NDArray[np.intp]], float | Sequence[float]],
+    statistic: Callable[[NDArray[np.intp]], ArrayLike],
     strata: ArrayLike,
     *,
     patients: ArrayLike | None = None,

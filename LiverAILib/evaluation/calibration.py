@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from LiverAILib.evaluation import bootstrap
 from LiverAILib.evaluation.estimate import Estimate, Interval
-from LiverAILib.evaluation.intervals import normal_interval, proportion_interval
+from LiverAILib.evaluation.intervals import binomial_interval, normal_interval
 from LiverAILib.evaluation.patients import require_one_row_a_patient
 from LiverAILib.evaluation.validate import binary_labels, probabilities, same_length
 
@@ -123,7 +123,7 @@ def _bins(truth: NDArray[np.bool_], values: NDArray, n_bins: int, strategy: str,
     for which in np.unique(place):
         own = place == which
         n, hits = int(own.sum()), int(truth[own].sum())
-        interval = proportion_interval(hits, n, level=level, method="wilson")
+        interval = binomial_interval(hits, n, level=level, method="wilson")
         chosen = values[own]
         found.append(Bin(float(chosen.min()), float(chosen.max()), float(chosen.mean()), hits / n, n, hits, interval))
     return tuple(found)

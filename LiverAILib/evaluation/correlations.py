@@ -148,7 +148,7 @@ def compare_correlations(
         columns = [rankdata(column) for column in columns]
     elif kind != "pearson":
         raise ValueError(f"correlation {kind!r} is unknown; use 'pearson' or 'spearman'")
-    r = np.corrcoef(columns)
+    r = np.asarray(np.corrcoef(columns))
     function = meng if test == "meng" else steiger
     return function(r[0, 1], r[0, 2], r_between=r[1, 2], n=columns[0].size, names=names, level=level)
 

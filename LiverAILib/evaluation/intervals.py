@@ -33,12 +33,19 @@ def proportion_interval(
     Raises:
         ValueError: Unknown method, or counts out of range.
     """
+    if successes == trials == 0 and method in PROPORTION_METHODS:
+        return None
+    return binomial_interval(successes, trials, level=level, method=method)
+
+
+def binomial_interval(successes: int, trials: int, *, level: float = 0.95, method: str = "clopper-pearson") -> Interval:
+    """`proportion_interval` of at least one trial; a ValueError where there is none."""
     if method not in PROPORTION_METHODS:
         raise ValueError(f"interval method {method!r} is unknown; use one of {', '.join(PROPORTION_METHODS)}")
     if not 0 <= successes <= trials:
         raise ValueError(f"{successes} successes in {trials} trials are impossible; counts go from 0 to the trials")
     if trials == 0:
-        return None
+        raise ValueError("a proportion of no trials has no interval; give at least one trial")
     limits = binomtest(int(successes), int(trials)).proportion_ci(level, method=PROPORTION_METHODS[method])
     return Interval(float(limits.low), float(limits.high), level, PROPORTION_NAMES[method])
 
@@ -94,13 +101,14 @@ def mean_of_two_proportions(first: tuple[int, int], second: tuple[int, int], *, 
         second: Successes and trials.
         level: Confidence level.
     """
-    limits = [proportion_interval(*counts, level=level, method="wilson") for counts in (first, second)]
-    if limits[0] is None or limits[1] is None:
+    one = proportion_interval(*first, level=level, method="wilson")
+    other = proportion_interval(*second, level=level, method="wilson")
+    if one is None or other is None:
         return None
     p1, p2 = (successes / trials for successes, trials in (first, second))
     center = (p1 + p2) / 2
-    below = math.hypot(p1 - limits[0].low, p2 - limits[1].low) / 2
-    above = math.hypot(limits[0].high - p1, limits[1].high - p2) / 2
+    below = math.hypot(p1 - one.low, p2 - other.low) / 2
+    above = math.hypot(one.high - p1, other.high - p2) / 2
     return Interval(max(0.0, center - below), min(1.0, center + above), level, "square-and-add (Wilson)")
 
 
@@ -122,7 +130,7 @@ def ratio_of_two_proportions(
     """
     if not first[1] or not second[1] or (first[0] == 0 and second[0] == 0):
         return None
-    limits = [proportion_interval(*counts, level=level, method="wilson") for counts in (first, second)]
+    limits = [binomial_interval(*counts, level=level, method="wilson") for counts in (first, second)]
     (p1, p2), (l1, u1) = (counts[0] / counts[1] for counts in (first, second)), (limits[0].low, limits[0].high)
     l2, u2 = limits[1].low, limits[1].high
     product = p1 * p2

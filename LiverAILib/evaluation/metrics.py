@@ -192,7 +192,7 @@ def score_metrics(
     """
     truth, values = labels_and_scores(labels, scores, positive=positive)
     both_classes(truth, "an AUC")
-    images = rows_are_images(patients, clustered)
+    groups = patients if rows_are_images(patients, clustered) else None
 
     def three(index: np.ndarray) -> tuple[float, float, float]:
         return (
@@ -201,14 +201,12 @@ def score_metrics(
             average_precision_value(~truth[index], -values[index]),
         )
 
-    drawn = bootstrap.resample_patients(
-        three, truth, patients=patients if images else None, replicates=replicates, seed=seed
-    )
+    drawn = bootstrap.resample_patients(three, truth, patients=groups, replicates=replicates, seed=seed)
     observed = three(np.arange(truth.size))
     if auc_method == "bootstrap":
         area = drawn.estimate("AUC", observed[0], column=0, level=level)
-    elif images:
-        area = clustered_auc(truth, values, patients=patients, level=level)
+    elif groups is not None:
+        area = clustered_auc(truth, values, patients=groups, level=level)
     else:
         area = auc(truth, values, level=level, method=auc_method)
     found = {"auc": area}

@@ -7,7 +7,9 @@ value too small, so the functions here either reduce to patients or widen the in
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +21,7 @@ from LiverAILib.evaluation.intervals import logit_interval
 from LiverAILib.evaluation.newcombe import newcombe_interval
 from LiverAILib.evaluation.validate import both_classes, calls_vector, labels_and_scores, same_length
 
-AGGREGATES = {"mean": np.mean, "median": np.median, "max": np.max, "min": np.min}
+AGGREGATES: dict[str, Callable[..., Any]] = {"mean": np.mean, "median": np.median, "max": np.max, "min": np.min}
 
 
 @dataclass(frozen=True)

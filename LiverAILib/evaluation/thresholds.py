@@ -39,8 +39,15 @@ class Rule:
             raise ValueError(
                 f"threshold rule {self.name!r} {'needs a value' if self.value is None else 'takes no value'}"
             )
-        if self.name == "sensitivity" and not 0 < self.value <= 1:
+        if self.name == "sensitivity" and not 0 < self.number <= 1:
             raise ValueError(f"target sensitivity {self.value} is impossible; give a number above 0 and up to 1")
+
+    @property
+    def number(self) -> float:
+        """The value of a rule that has one."""
+        if self.value is None:
+            raise ValueError(f"threshold rule {self.name!r} has no value")
+        return self.value
 
     def __str__(self) -> str:
         return self.name if self.value is None else f"{self.name}:{self.value:g}"
@@ -94,7 +101,7 @@ def choose_threshold(labels: ArrayLike, scores: ArrayLike, *, rule: Rule, positi
         ValueError: One class only (for every rule but ``fixed``).
     """
     if rule.name == "fixed":
-        return float(rule.value)
+        return float(rule.number)
     truth, values = labels_and_scores(labels, scores, positive=positive)
     both_classes(truth, "choosing a threshold")
     unique = np.unique(values)
@@ -106,7 +113,7 @@ def choose_threshold(labels: ArrayLike, scores: ArrayLike, *, rule: Rule, positi
     specificity = np.searchsorted(negatives, candidates) / negatives.size
     if rule.name == "sensitivity":
         # The highest threshold that still reaches the target; -inf always does.
-        return float(candidates[np.flatnonzero(sensitivity >= rule.value - 1e-12)[-1]])
+        return float(candidates[np.flatnonzero(sensitivity >= rule.number - 1e-12)[-1]])
     corner = -np.hypot(1 - sensitivity, 1 - specificity)
     gain = sensitivity + specificity if rule.name == "youden" else corner
     return float(candidates[np.flatnonzero(gain >= gain.max() - 1e-12)[0]])

@@ -106,7 +106,7 @@ def both_classes(labels: NDArray[np.bool_], what: str) -> None:
         raise ValueError(f"all {labels.size} cases are {only}; {what} needs at least one case of either class")
 
 
-def same_length(**arrays: Sequence | NDArray) -> None:
+def same_length(**arrays: Sequence | NDArray | None) -> None:
     """Raise where arrays differ in length; the message names them."""
     lengths = {name: len(values) for name, values in arrays.items() if values is not None}
     if len(set(lengths.values())) > 1:

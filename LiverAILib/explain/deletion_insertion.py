@@ -162,8 +162,12 @@ def cells_of_map(heatmap: torch.Tensor, spatial: Sequence[int], max_cells: int) 
     while math.prod(grid) > max_cells:
         longest = max(range(len(grid)), key=lambda axis: grid[axis])
         grid[longest] = math.ceil(grid[longest] / 2)
-    pool = {2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d}[heatmap.ndim]
-    strength = pool(heatmap[None, None].float(), tuple(grid))[0, 0].flatten().numpy()
+    values = heatmap[None, None].float()
+    if heatmap.ndim == 2:
+        pooled = F.adaptive_avg_pool2d(values, (grid[0], grid[1]))
+    else:
+        pooled = F.adaptive_avg_pool3d(values, (grid[0], grid[1], grid[2]))
+    strength = pooled[0, 0].flatten().numpy()
     cell_of = torch.zeros(tuple(spatial), dtype=torch.int64)
     for axis, (cells, length) in enumerate(zip(grid, spatial, strict=True)):
         along = (torch.arange(length) * cells) // length

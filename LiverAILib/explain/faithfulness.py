@@ -172,21 +172,21 @@ def check_faithfulness(
     from LiverAILib.explain.repeatability import repeatability
 
     wanted = family.targets(inputs, targets).tolist()
-    common = {"case_ids": case_ids, "targets": wanted}
     return Faithfulness(
         family.name,
         deletion_insertion(
             family,
             inputs,
-            **common,
+            case_ids=case_ids,
+            targets=wanted,
             steps=steps,
             random_orders=random_orders,
             baseline=baseline,
             batch_size=batch_size,
             seed=seed,
         ),
-        cascading_randomization(family, inputs, **common, seed=seed),
-        repeatability(family, inputs, **common, shift=shift),
+        cascading_randomization(family, inputs, case_ids=case_ids, targets=wanted, seed=seed),
+        repeatability(family, inputs, case_ids=case_ids, targets=wanted, shift=shift),
         rules or VerdictRules(),
         {
             "seed": seed,

@@ -21,13 +21,16 @@ class SplitNetwork(Protocol):
 Choice = Callable[[torch.Tensor], torch.Tensor]
 """Function of scores (batch, classes) that gives the class to explain of each sample, int64 (batch,)."""
 
+Target = int | Sequence[int] | torch.Tensor | Choice | None
+"""The class to explain: one for all samples, one for each, a function of the scores, or None for the highest score."""
+
 
 def highest_score(scores: torch.Tensor) -> torch.Tensor:
     """The predicted class where nothing shifts the probabilities."""
     return scores.argmax(1)
 
 
-def choose_target(scores: torch.Tensor, target: int | Sequence[int] | Choice | None) -> torch.Tensor:
+def choose_target(scores: torch.Tensor, target: Target) -> torch.Tensor:
     """The class to explain of each sample, int64 (batch,), as `grad_cam` takes it."""
     choose = highest_score if target is None else target
     chosen = choose(scores) if callable(choose) else choose
@@ -37,7 +40,7 @@ def choose_target(scores: torch.Tensor, target: int | Sequence[int] | Choice | N
 def score_gradient(
     classify: Callable[[torch.Tensor], torch.Tensor],
     features: torch.Tensor,
-    target: int | Sequence[int] | Choice | None,
+    target: Target,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Class scores (batch, classes) of feature maps, and the gradient of the chosen class's score at them."""
     features = features.detach().requires_grad_()
@@ -51,7 +54,7 @@ def score_gradient(
 def grad_cam(
     network: SplitNetwork,
     inputs: torch.Tensor,
-    target: int | Sequence[int] | Choice | None = None,
+    target: Target = None,
     *,
     relu: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor]:

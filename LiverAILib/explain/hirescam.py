@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 import torch.nn.functional as F
 
-from LiverAILib.explain.gradcam import Choice, choose_target, score_gradient
+from LiverAILib.explain.gradcam import Target, choose_target, score_gradient
 from LiverAILib.explain.shift import translate
 
 SHIFTS = ((0, 0), (-14, -2), (-10, 10), (-6, -10), (6, 14), (-2, 6), (2, -14), (14, 2))
@@ -35,7 +35,7 @@ class EarlySplitNetwork(Protocol):
 def hires_cam(
     network: EarlySplitNetwork,
     inputs: torch.Tensor,
-    target: int | Sequence[int] | Choice | None = None,
+    target: Target = None,
     *,
     shifts: Sequence[tuple[int, int]] = SHIFTS,
     relu: bool = True,
@@ -57,17 +57,19 @@ def hires_cam(
         raise ValueError("hires_cam needs the network in evaluation mode: call network.eval() first")
     if tuple(shifts[0]) != (0, 0):
         raise ValueError(f"the first shift has to be (0, 0), got {shifts[0]}")
-    unmoved, total = None, 0
+    scores_of_shift: list[torch.Tensor] = []
+    total = torch.zeros((), device=inputs.device)
     slices = (0,) * (inputs.ndim - 4)
     for rows, columns in shifts:
         with torch.no_grad():
             features = network.early_features(translate(inputs, (*slices, rows, columns)))
         scores, gradient = score_gradient(network.classify_early, features, target)
-        if unmoved is None:
-            unmoved, target = scores, choose_target(scores, target)
+        if not scores_of_shift:
+            target = choose_target(scores, target)
+        scores_of_shift.append(scores)
         maps = (gradient * features).sum(1, keepdim=True)
         mode = "bilinear" if maps.ndim == 4 else "trilinear"
         large = F.interpolate(maps, size=inputs.shape[2:], mode=mode, align_corners=False)
         total = total + translate(large, (*slices, -rows, -columns))
     maps = total[:, 0] / len(shifts)
-    return unmoved, maps.relu() if relu else maps
+    return scores_of_shift[0], maps.relu() if relu else maps

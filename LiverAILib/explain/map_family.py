@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
 from LiverAILib.data.outcome import GRAD_CAM, HIRES_CAM
-from LiverAILib.explain.gradcam import grad_cam
-from LiverAILib.explain.hirescam import hires_cam
+from LiverAILib.explain.gradcam import SplitNetwork, grad_cam
+from LiverAILib.explain.hirescam import EarlySplitNetwork, hires_cam
 
-Explain = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]
-"""Raw maps (batch, *map_spatial) of a network for inputs (batch, channels, *spatial) and targets (batch,)."""
+Explain = Callable[[Any, torch.Tensor, torch.Tensor], torch.Tensor]
+"""Raw maps (batch, *map_spatial) of a network, split as the function needs it, for inputs (batch, channels, *spatial) and
+targets (batch,)."""
 LayerGroups = Callable[[nn.Module], Sequence[tuple[str, nn.Module]]]
 """Names and modules of a network's layer groups, first to last."""
 
 
-def grad_cam_maps(network: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def grad_cam_maps(network: SplitNetwork, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Raw Grad-CAM, as it is shown."""
     return grad_cam(network, inputs, targets)[1]
 
 
-def signed_cam_maps(network: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def signed_cam_maps(network: SplitNetwork, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Grad-CAM with its sign; for pooling and a linear layer this is CAM (Zhou 2016), as Byra 2021 shows it."""
     return grad_cam(network, inputs, targets, relu=False)[1]
 
 
-def hires_cam_maps(network: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def hires_cam_maps(network: EarlySplitNetwork, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """HiResCAM of an early stage, averaged over shifts."""
     return hires_cam(network, inputs, targets)[1]
 

@@ -100,8 +100,9 @@ def randomize(group: nn.Module, *, seed: int) -> None:
         torch.manual_seed(seed)
         done: set[int] = set()
         for module in group.modules():
-            if hasattr(module, "reset_parameters"):
-                module.reset_parameters()
+            reset = getattr(module, "reset_parameters", None)
+            if callable(reset):
+                reset()
                 done |= {id(parameter) for parameter in module.parameters(recurse=False)}
         for parameter in group.parameters():
             if id(parameter) not in done and parameter.is_floating_point():

@@ -75,7 +75,7 @@ class RegionRow:
     @property
     def text(self) -> str:
         """The cell as printed: percent with interval and counts, or "not assessed"."""
-        if self.share is None:
+        if self.share is None or self.low is None or self.high is None:
             return "not assessed"
         return f"{100 * self.share:.1f} % ({100 * self.low:.1f}-{100 * self.high:.1f}; {self.highlighted}/{self.cases})"
 

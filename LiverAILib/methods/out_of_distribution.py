@@ -182,12 +182,12 @@ class PooledFeatures:
     """A `SplitNetwork` that keeps the pooled features of its last forward pass, so that Grad-CAM and distance share one.
 
     Attributes:
-        pooled: float32 (batch, channels): mean of the feature maps over all positions, after `features` ran.
+        pooled: float32 (batch, channels): mean of the feature maps over all positions; empty until `features` has run.
     """
 
     def __init__(self, network: Any) -> None:
         self.network = network
-        self.pooled: np.ndarray | None = None
+        self.pooled = np.empty((0, 0), np.float32)
 
     @property
     def training(self) -> bool:

@@ -96,8 +96,8 @@ def attenuation_findings(anatomy: Anatomy, covariates: Mapping[str, float | str]
     if anatomy.modality != "CT":
         reason = "The image is MR: its intensities have no unit. Attenuation needs a CT."
         return Morphometry(not_assessed=tuple(NotAssessed(title, reason, key) for key, title in titles.items()))
-    regions = {name: parenchyma(anatomy, name) for name in ("liver", "spleen") if name in anatomy.structures}
-    regions = {name: region for name, region in regions.items() if region is not None}
+    found = {name: parenchyma(anatomy, name) for name in ("liver", "spleen") if name in anatomy.structures}
+    regions = {name: region for name, region in found.items() if region is not None}
     if "liver" not in regions:
         reason = f"Less than {MINIMUM_ROI_ML:g} mL of liver lie {BORDER_MM:g} mm from its border."
         return Morphometry(not_assessed=tuple(NotAssessed(title, reason, key) for key, title in titles.items()))

@@ -50,8 +50,9 @@ def _widths(anatomy: Anatomy, caudate: np.ndarray) -> Morphometry:
     rows = np.flatnonzero(caudate[position].any(axis=1))
     liver = np.flatnonzero((anatomy.structures.get("liver", caudate)[position] | caudate[position]).any(axis=0))
     portal = anatomy.structures.get("portal_vein")
-    by_portal = portal is not None and bool(portal[position].any())
-    dividing = float(np.flatnonzero(portal[position].any(axis=0))[0] if by_portal else columns[0]) - 0.5
+    portal_columns = np.empty(0) if portal is None else np.flatnonzero(portal[position].any(axis=0))
+    by_portal = portal_columns.size > 0
+    dividing = float(portal_columns[0] if by_portal else columns[0]) - 0.5
     medial, lateral = columns[-1] + 0.5, liver[0] - 0.5
     caudate_mm, right_mm = (float(x) * anatomy.spacing[0] for x in (medial - dividing, dividing - lateral))
     if caudate_mm <= 0 or right_mm <= 0:

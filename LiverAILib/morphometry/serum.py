@@ -51,10 +51,10 @@ def serum_findings(covariates: Mapping[str, float | str]) -> Morphometry:
 
 
 def _apri(covariates: Mapping[str, float | str]) -> Morphometry:
-    missing = _missing(covariates, "ast_u_per_l", "platelets_1e9_per_l")
+    given, missing = _given(covariates, "ast_u_per_l", "platelets_1e9_per_l")
     if missing:
         return Morphometry(not_assessed=(NotAssessed("APRI", missing, "apri"),))
-    ast, platelets = number(covariates, "ast_u_per_l"), number(covariates, "platelets_1e9_per_l")
+    ast, platelets = given["ast_u_per_l"], given["platelets_1e9_per_l"]
     own_limit = number(covariates, "ast_uln_u_per_l")
     limit = own_limit or DEFAULT_AST_ULN
     assumed = "" if own_limit else " (assumed: no ast_uln_u_per_l was given)"
@@ -73,11 +73,11 @@ def _apri(covariates: Mapping[str, float | str]) -> Morphometry:
 
 
 def _fib4(covariates: Mapping[str, float | str]) -> Morphometry:
-    missing = _missing(covariates, "age_years", "ast_u_per_l", "alt_u_per_l", "platelets_1e9_per_l")
+    given, missing = _given(covariates, "age_years", "ast_u_per_l", "alt_u_per_l", "platelets_1e9_per_l")
     if missing:
         return Morphometry(not_assessed=(NotAssessed("FIB-4", missing, "fib4"),))
-    age, ast = number(covariates, "age_years"), number(covariates, "ast_u_per_l")
-    alt, platelets = number(covariates, "alt_u_per_l"), number(covariates, "platelets_1e9_per_l")
+    age, ast = given["age_years"], given["ast_u_per_l"]
+    alt, platelets = given["alt_u_per_l"], given["platelets_1e9_per_l"]
     measured = Measurement(
         "FIB-4",
         round(fib4(age=age, ast=ast, alt=alt, platelets=platelets), 3),
@@ -97,10 +97,9 @@ def _fib4_cutoffs(age: float) -> tuple[Cutoff, ...]:
     return tuple(cutoffs.under(c, HIV_HEPATITIS_C, old_enough) for c in cutoffs.FIB4)
 
 
-def _missing(covariates: Mapping[str, float | str], *names: str) -> str:
-    """A sentence that names what is not given, or ""."""
-    absent = [name for name in names if number(covariates, name) is None]
-    if not absent:
-        return ""
-    listed = ", ".join(f"{COVARIATES[name].title} ({name})" for name in absent)
-    return f"Not given: {listed}."
+def _given(covariates: Mapping[str, float | str], *names: str) -> tuple[dict[str, float], str]:
+    """The values that are given, and a sentence that names the missing ones, or ""."""
+    values = {name: number(covariates, name) for name in names}
+    absent = ", ".join(f"{COVARIATES[name].title} ({name})" for name, value in values.items() if value is None)
+    given = {name: value for name, value in values.items() if value is not None}
+    return given, f"Not given: {absent}." if absent else ""

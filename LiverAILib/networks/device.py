@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from LiverAILib.errors import UserError
@@ -13,7 +15,7 @@ def choose_device(name: str = "auto") -> torch.device:
     Raises:
         UserError: The device asked for is not there.
     """
-    available = {
+    available: dict[str, Callable[[], bool]] = {
         "cuda": torch.cuda.is_available,
         "mps": torch.backends.mps.is_available,
         "cpu": lambda: True,

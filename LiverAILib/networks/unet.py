@@ -52,7 +52,7 @@ def build_unet(
     """
     kind = NormalizedUnet if normalization == IMAGENET else smp.Unet
 
-    def build(weights: str | None) -> nn.Module:
+    def build(weights: str | None) -> smp.Unet:
         return kind(encoder, encoder_weights=weights, in_channels=in_channels, classes=classes)
 
     if encoder_weights == IMAGENET:
@@ -63,7 +63,7 @@ def build_unet(
     return network
 
 
-def unet_layer_groups(network: nn.Module) -> tuple[list[nn.Module], int]:
+def unet_layer_groups(network: smp.Unet) -> tuple[list[nn.Module], int]:
     """Layers of the U-Net, first to last, for layer-wise learning rates, and how many of them belong to the encoder.
 
     Encoder stem, each stage of the encoder, each block of the decoder from the coarsest to the finest, head: eleven

@@ -124,14 +124,12 @@ def _record(assessment: Assessment, output: Path, names: Mapping[str, str]) -> d
     record["images"] = []
     for role, number, image in _all_images(assessment):
         path = image.meta.get("path")
-        file = names.get(f"image {role} {number + 1}")
-        if path:
-            file = _relative(Path(str(path)), output)
+        where = _relative(Path(str(path)), output) if path else names.get(f"image {role} {number + 1}")
         record["images"].append(
             {
                 "role": role,
                 "number": number,
-                "file": file,
+                "file": where,
                 "modality": image.modality,
                 "meta": {key: value for key, value in image.meta.items() if key != "path"},
             }

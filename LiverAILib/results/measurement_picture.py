@@ -54,7 +54,14 @@ def _draw(panel: Axes, drawing: Drawing, assessment: Assessment, order: AxisOrde
             _line(panel, mark.points, mark.label)
         else:
             dots = panel.scatter(
-                *mark.points.T, c=mark.values, s=7, cmap=DEVIATION_COLORS, vmin=0, vmax=2, linewidths=0
+                mark.points[:, 0],
+                mark.points[:, 1],
+                c=mark.values,
+                s=7,
+                cmap=DEVIATION_COLORS,
+                vmin=0,
+                vmax=2,
+                linewidths=0,
             )
             panel.figure.colorbar(dots, ax=panel, shrink=0.7, pad=0.01, extend="max", label=drawing.color_label)
     _crop(panel, drawing, section.shape, (column_mm, row_mm))

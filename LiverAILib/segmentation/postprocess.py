@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy import ndimage
+
+if TYPE_CHECKING:
+    import torch
 
 
 def largest_component(mask: np.ndarray) -> tuple[np.ndarray, list[int]]:
@@ -78,7 +83,7 @@ def fill_holes(labels: np.ndarray, label: int) -> None:
             section[ndimage.binary_fill_holes(inside) & (section == 0)] = label
 
 
-def smooth_along_slices(probabilities: np.ndarray, slice_mm: float, *, sigma_mm: float = 4.0) -> None:
+def smooth_along_slices(probabilities: np.ndarray | torch.Tensor, slice_mm: float, *, sigma_mm: float = 4.0) -> None:
     """Smooth class probabilities along the patient's axis with a Gaussian, in place.
 
     The network sees three slices at a time and decides slice by slice; without this, masks jump between thick slices.

@@ -79,7 +79,8 @@ class Segmenter:
         )
         load_network(model, network, model.state())
         network.eval().requires_grad_(False)
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        # torch annotates `Module.to` without the memory format, which it documents.
+        self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.mixed = bfloat16_pays(self.device)
 
     def segment(self, image: Image) -> tuple[Segmentation, tuple[CaseWarning, ...]]:
@@ -143,7 +144,7 @@ class Segmenter:
         first = self._probabilities(volume)
         if len(self.views) == 1:
             return first, None
-        size = tuple(volume.shape[-2:])
+        size = (volume.shape[-2], volume.shape[-1])
         seen = [first]
         for view in self.views[1:]:
             grid = SliceGrid.of(canonical.array.shape, canonical.spacing, pixel_mm=view.pixel_mm)

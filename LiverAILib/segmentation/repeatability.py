@@ -71,12 +71,12 @@ def scan_variant(image: Image, seed: int) -> Image:
     scale = [1.0 if axis == across else factor for axis in range(3)]
     shift = [0.0 if image.size[axis] == 1 else rng.uniform(-SHIFT_VOXELS, SHIFT_VOXELS) for axis in range(3)]
     size = [max(1, round(n / s)) for n, s in zip(image.size, scale, strict=True)]
-    spacing = tuple(mm * s for mm, s in zip(image.spacing, scale, strict=True))
+    i, j, k = (mm * s for mm, s in zip(image.spacing, scale, strict=True))
     # The centers of both grids coincide but for the shift.
     start = [(n - 1) / 2 - s * (m - 1) / 2 + d for n, m, s, d in zip(image.size, size, scale, shift, strict=True)]
     origin = tuple((image.index_to_lps @ [*start, 1.0])[:3])
     low, high = np.nanpercentile(image.array[:: max(1, image.size[2] // 20)], [1, 99])
-    grid = Image(np.empty(size[::-1], np.int8), spacing, origin, image.direction)
+    grid = Image(np.empty(size[::-1], np.int8), (i, j, k), origin, image.direction)
     values = np.nan_to_num(image.array.astype(np.float32), nan=float(low))
     moved = resample(replace(image, array=values), grid)
     noise = rng.standard_normal(moved.array.shape, dtype=np.float32) * np.float32(NOISE * (high - low))

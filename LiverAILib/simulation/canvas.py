@@ -44,7 +44,8 @@ class Canvas:
         self.values = values
         self.signal = np.full(grid.shape, np.float32(background))
         self.fat = np.zeros(grid.shape, np.float32) if separate_fat else None
-        self.everywhere: Region = tuple(slice(0, n) for n in grid.shape)
+        k, j, i = (slice(0, n) for n in grid.shape)
+        self.everywhere: Region = (k, j, i)
 
     def paint(
         self,

@@ -33,7 +33,7 @@ def simulate_ct(
     truth = paint_patient(canvas, patient)
     image = Image(
         array=acquire_ct(canvas, scanner, patient.rngs["ct_noise"]),
-        spacing=tuple(spacing),
+        spacing=patient.grid.spacing,
         origin=patient.grid.origin,
         modality="CT",
         meta={"series_description": "simulated portal venous CT"},

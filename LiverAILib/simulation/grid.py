@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from LiverAILib.simulation.texture import smooth_field
 
@@ -40,8 +41,10 @@ class Grid:
 
     def __init__(self, size: Sequence[int], spacing: Sequence[float], *, pose: Pose, rng: np.random.Generator) -> None:
         self.shape = (size[2], size[1], size[0])
-        self.spacing = tuple(float(s) for s in spacing)
-        self.origin = tuple(-(n - 1) / 2 * s for n, s in zip(size, spacing, strict=True))
+        di, dj, dk = (float(s) for s in spacing)
+        self.spacing = (di, dj, dk)
+        i, j, k = (-(n - 1) / 2 * s for n, s in zip(size, spacing, strict=True))
+        self.origin = (i, j, k)
         self.pose = pose
         columns, rows, slices = (np.arange(n, dtype=np.float32) for n in size)
         self._x = (columns - (size[0] - 1) / 2) * self.spacing[0] - pose.shift_mm[0]
@@ -51,18 +54,19 @@ class Grid:
         cosine, sine = np.float32(np.cos(angle)), np.float32(np.sin(angle))
         x, y, z = self._x[None, None, :], self._y[None, :, None], self._z[:, None, None]
         flat = ((cosine * x + sine * y) / pose.scale[0], (cosine * y - sine * x) / pose.scale[1], z / pose.scale[2])
-        self.points: Points = tuple(
+        x, y, z = (
             (
                 axis + pose.warp_mm * smooth_field(rng, self.shape, self.spacing, correlation_mm=WARP_CORRELATION_MM)
             ).astype(np.float32)
             for axis in flat
         )
+        self.points: Points = (x, y, z)
 
-    def box(self, center: Sequence[float], radius: Sequence[float] | float, *, margin_mm: float = 12.0) -> Region:
+    def box(self, center: ArrayLike, radius: ArrayLike, *, margin_mm: float = 12.0) -> Region:
         """Slices (k, j, i) of the voxels that a canonical box can touch, whatever the warp."""
-        radius = np.broadcast_to(np.asarray(radius, float), 3) + margin_mm
+        reach = np.broadcast_to(np.asarray(radius, float), 3) + margin_mm
         angle = np.deg2rad(self.pose.rotation_deg)
-        corners = np.array([[sx, sy, sz] for sx in (-1, 1) for sy in (-1, 1) for sz in (-1, 1)]) * radius + np.asarray(
+        corners = np.array([[sx, sy, sz] for sx in (-1, 1) for sy in (-1, 1) for sz in (-1, 1)]) * reach + np.asarray(
             center
         )
         corners = corners * self.pose.scale
@@ -73,7 +77,7 @@ class Grid:
             first, last = np.searchsorted(axis, [values.min(), values.max()])
             first = min(int(first), len(axis) - 1)
             found.append(slice(first, max(int(last), first + 1)))
-        return tuple(found)
+        return found[0], found[1], found[2]
 
     def at(self, region: Region) -> Points:
         """Canonical x, y, z of the voxels of a region."""

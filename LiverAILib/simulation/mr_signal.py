@@ -109,9 +109,11 @@ def acquire(canvas: Canvas, scanner: Scanner, body_share: np.ndarray, rng: np.ra
         rng: Source of chance.
     """
     shape, spacing = canvas.grid.shape, canvas.grid.spacing
-    # Fat precesses slower than water and lands displaced along the frequency-encoding axis (here left to right).
-    fat = ndimage.shift(canvas.fat, (0, 0, scanner.fat_shift_px), order=1) if scanner.fat_shift_px else canvas.fat
-    image = canvas.signal - canvas.fat + fat
+    image = canvas.signal
+    if canvas.fat is not None:
+        # Fat precesses slower than water and lands displaced along the frequency-encoding axis (here left to right).
+        fat = ndimage.shift(canvas.fat, (0, 0, scanner.fat_shift_px), order=1) if scanner.fat_shift_px else canvas.fat
+        image = image - canvas.fat + fat
     sigma = scanner.blur_mm / spacing[0]
     image = ndimage.gaussian_filter(image, (0.0, sigma, sigma), truncate=2.5)
     bias = scanner.bias_log_sd * smooth_field(rng, shape, spacing, correlation_mm=110.0)

@@ -40,17 +40,23 @@ def draw_organs(fibrosis: Fibrosis, body: Body, rng: np.random.Generator) -> Org
     if rng.random() < 1 / 12:
         healthy *= large
     kidneys = rng.normal(size=(2, 4)) * (4, 4, 9, 0.06) + ((-60, 46, -62, 1.0), (64, 44, -48, 1.0))
+    spleen_shift = rng.normal(size=2) * (6, 9)
     return OrganForm(
         spleen_target_ml=float(min(healthy * fibrosis.spleen_volume_scale, 1000.0)),
         spleen_healthy_ml=healthy,
         spleen_size=1.0,
-        spleen_shift_mm=tuple(float(v) for v in rng.normal(size=2) * (6, 9)),
-        right_kidney=tuple(float(v) for v in kidneys[0]),
-        left_kidney=tuple(float(v) for v in kidneys[1]),
+        spleen_shift_mm=(float(spleen_shift[0]), float(spleen_shift[1])),
+        right_kidney=_four_numbers(kidneys[0]),
+        left_kidney=_four_numbers(kidneys[1]),
         stomach_fill=float(rng.uniform(0.75, 1.2)),
         stomach_gas=float(rng.uniform(-30, 25)),
         gap_mm=2.0 + 0.8 * body.fluid_mm,
     )
+
+
+def _four_numbers(values: np.ndarray) -> tuple[float, float, float, float]:
+    a, b, c, d = (float(v) for v in values)
+    return a, b, c, d
 
 
 def spleen(points: Points, form: OrganForm, body: Body) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -211,7 +212,13 @@ def paint_patient(canvas: Canvas, patient: Patient) -> Truth:
     return Truth(labels, lobes, planted)
 
 
-def _paint_liver(canvas: Canvas, form: livers.LiverForm, body: trunk.Body, fibrosis: Fibrosis, rngs: dict) -> dict:
+def _paint_liver(
+    canvas: Canvas,
+    form: livers.LiverForm,
+    body: trunk.Body,
+    fibrosis: Fibrosis,
+    rngs: Mapping[str, np.random.Generator],
+) -> dict[str, Any]:
     """Paints the liver with texture, vessels and gallbladder; returns region, shape, lobes and the planted masks."""
     grid = canvas.grid
     region = grid.box(*livers.LIVER_BOX)

@@ -11,6 +11,9 @@ import numpy as np
 
 from LiverAILib.simulation.grid import Points
 
+Position = Sequence[float] | np.ndarray
+"""x, y, z in mm."""
+
 
 def rotated(
     points: Points, center: Sequence[float], *, z_deg: float = 0.0, y_deg: float = 0.0, x_deg: float = 0.0
@@ -40,7 +43,7 @@ def ellipsoid(points: Points, center: Sequence[float], radii: Sequence[float], *
     return first * (first - 1) / second
 
 
-def tube(points: Points, start: Sequence[float], end: Sequence[float], radii: tuple[float, float]) -> np.ndarray:
+def tube(points: Points, start: Position, end: Position, radii: tuple[float, float]) -> np.ndarray:
     """Round tube with rounded ends; the radius goes linearly from `radii[0]` at `start` to `radii[1]` at `end`."""
     delta = np.asarray(end, float) - np.asarray(start, float)
     x, y, z = (axis - np.float32(s) for axis, s in zip(points, start, strict=True))

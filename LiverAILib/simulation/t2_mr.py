@@ -37,7 +37,7 @@ def simulate_t2_mr(
     body_share = ndimage.gaussian_filter(np.minimum(canvas.signal, 0.2) * 5, (0, 6, 6), truncate=2.0)
     image = Image(
         array=acquire(canvas, scanner, np.minimum(body_share, 1), patient.rngs["noise"]),
-        spacing=tuple(spacing),
+        spacing=patient.grid.spacing,
         origin=patient.grid.origin,
         modality="MR",
         meta={"series_description": "simulated T2 SPIR"},

@@ -97,7 +97,8 @@ def draw_segments(segments: Sequence[Segment], grid: Grid, region: Region) -> np
     for start, end, first, last in segments:
         center, half = (start + end) / 2, np.abs(end - start) / 2 + max(first, last)
         box = grid.box(center, half + np.array([4.0, 4.0, 9.0]), margin_mm=6.0)
-        box = tuple(slice(max(b.start, r.start), min(b.stop, r.stop)) for b, r in zip(box, region, strict=True))
+        k, j, i = (slice(max(b.start, r.start), min(b.stop, r.stop)) for b, r in zip(box, region, strict=True))
+        box = (k, j, i)
         if any(b.stop <= b.start for b in box):
             continue
         local = tuple(slice(b.start - r.start, b.stop - r.start) for b, r in zip(box, region, strict=True))

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -126,9 +126,12 @@ def all_reduce_sum(tensor: torch.Tensor) -> torch.Tensor:
     return _AllReduceSum.apply(tensor) if world_size() > 1 else tensor
 
 
+Network = TypeVar("Network", bound=nn.Module)
+
+
 def place_network(
-    network: nn.Module, device: torch.device, *, memory_format: torch.memory_format = torch.preserve_format
-) -> nn.Module:
+    network: Network, device: torch.device, *, memory_format: torch.memory_format = torch.preserve_format
+) -> Network:
     """The network on `device`, with batch normalization over the whole batch where several GPUs share it.
 
     Call it before layers are grouped for the optimizer: batch-norm layers are replaced by `SyncBatchNorm` ones of the same

@@ -41,8 +41,9 @@ class Task:
     layer_groups: Sequence[nn.Module]
     batches: Callable[[int], Iterable[Any]]
     steps: int
-    loss: Callable[[nn.Module, Any], torch.Tensor]
-    validate: Callable[[nn.Module], dict[str, float]] | None
+    # Both are called with `network`, whose class they may rely on.
+    loss: Callable[[Any, Any], torch.Tensor]
+    validate: Callable[[Any], dict[str, float]] | None
     pretrained_groups: int | None = None
     precision: Precision = field(default_factory=Precision)
     frozen: Task | None = None
@@ -166,8 +167,9 @@ class _Run:
     def finish_epoch(self, record: dict[str, Any], task: Task, *, validate: bool) -> None:
         """Validate where it is due, keep the best state, and note and log the record."""
         if validate:
-            if task.validate is not None:
-                record.update(distributed.broadcast_from_main(lambda: task.validate(task.network)))
+            measure = task.validate
+            if measure is not None:
+                record.update(distributed.broadcast_from_main(lambda: measure(task.network)))
             best = self.progress["best"]
             if best is None or "score" not in record or record["score"] > best:
                 self.progress["best"] = record.get("score")

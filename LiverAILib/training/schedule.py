@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -100,7 +101,8 @@ def group_learning_rates(
         return [None] * frozen + [stage.max_lr_last] * (groups - frozen)
     if groups == 1:
         return [stage.max_lr_last]
-    space = {"linear": np.linspace, "log": np.geomspace}[spacing]
+    spaces: dict[str, Callable[..., np.ndarray]] = {"linear": np.linspace, "log": np.geomspace}
+    space = spaces[spacing]
     return [float(rate) for rate in space(stage.max_lr_first, stage.max_lr_last, groups)]
 
 
@@ -123,9 +125,10 @@ def one_cycle_optimizer(
     if stage.policy == "constant":
         return constant_adam(groups, stage)
     rates = group_learning_rates(stage, len(groups), spacing=spacing, pretrained=pretrained)
-    parameters = []
+    parameters: list[dict[str, Any]] = []
     for layer, (group, rate) in enumerate(zip(groups, rates, strict=True)):
-        decayed, plain = [], []
+        decayed: list[nn.Parameter] = []
+        plain: list[nn.Parameter] = []
         for module in group.modules():
             is_normalization = isinstance(module, NORMALIZATION)
             trainable = rate is not None or (is_normalization and train_frozen_batch_norm)

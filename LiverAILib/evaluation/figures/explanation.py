@@ -14,6 +14,7 @@ from LiverAILib.evaluation.figures.style import TWO_COLUMNS, new_figure, styled
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def explanation_figure(
     figure = new_figure(max(cell * columns, cell * 2) + 0.6, max(height, 1.4))
     grid = figure.subplots(lines_per_row * len(rows), columns, squeeze=False)
     top = max(float(np.nanmax(np.abs(panel.heat))) for _, panels in rows for panel in panels) or 1.0
-    shown = None
+    maps: list[AxesImage] = []
     for r, (title, panels) in enumerate(rows):
         for c in range(columns):
             cells = [grid[lines_per_row * r + k][c] for k in range(lines_per_row)]
@@ -88,7 +89,7 @@ def explanation_figure(
             own_top = top if shared_scale else float(np.nanmax(np.abs(panels[c].heat))) or 1.0
             if with_image:
                 _draw_image(cells[0], panels[c])
-            shown = _draw_heat(cells[-1], panels[c], signed, own_top)
+            maps.append(_draw_heat(cells[-1], panels[c], signed, own_top))
             # An empty line keeps room for the row's title, which takes no part in the layout: it is wider than a panel.
             room = "\n" if title else ""
             cells[0].set_title(room + panels[c].title, fontsize=6.5, fontweight="normal", loc="center")
@@ -105,10 +106,10 @@ def explanation_figure(
                 fontweight="bold",
             )
             shown_title.set_in_layout(False)
-    bar = figure.colorbar(shown, ax=grid, shrink=0.6, aspect=30)
+    bar = figure.colorbar(maps[-1], ax=grid, shrink=0.6, aspect=30)
     bar.set_label(label if shared_scale else f"{label}\nscaled to each panel's maximum", fontsize=6.5)
     if not shared_scale:
-        bar.set_ticks([shown.norm.vmin, shown.norm.vmax], labels=["-1" if signed else "0", "1"])
+        bar.set_ticks(list(maps[-1].get_clim()), labels=["-1" if signed else "0", "1"])
     return figure
 
 
@@ -121,7 +122,7 @@ def _draw_image(axes: Axes, panel: Panel) -> None:
         axes.contour(np.asarray(panel.mask, dtype=float), levels=[0.5], colors="white", linewidths=0.7)
 
 
-def _draw_heat(axes: Axes, panel: Panel, signed: bool, top: float):
+def _draw_heat(axes: Axes, panel: Panel, signed: bool, top: float) -> AxesImage:
     _draw_image(axes, panel)
     # Opacity follows the strength, so that 0 (nothing found, or nothing computed) leaves the image as it is.
     alpha = np.clip(np.abs(panel.heat) / top, 0, 1) * 0.75

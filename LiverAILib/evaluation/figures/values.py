@@ -69,7 +69,8 @@ def draw_bland_altman(axes: Axes, result: BlandAltman, *, quantity: str, unit: s
     ]
     for estimate, name, style in lines:
         axes.axhline(estimate.value, color="black", linestyle=style, linewidth=1)
-        axes.axhspan(estimate.interval.low, estimate.interval.high, color=NEUTRAL, alpha=0.18, linewidth=0)
+        if estimate.interval is not None:
+            axes.axhspan(estimate.interval.low, estimate.interval.high, color=NEUTRAL, alpha=0.18, linewidth=0)
         axes.annotate(
             f"{name}\n{estimate.value:.2f}",
             (1.01, estimate.value),
@@ -77,10 +78,9 @@ def draw_bland_altman(axes: Axes, result: BlandAltman, *, quantity: str, unit: s
             va="center",
             fontsize=6.5,
         )
-    reach = (
-        max(abs(result.lower.interval.low), abs(result.upper.interval.high), float(np.abs(result.difference).max()))
-        or 1.0
-    )
+    bands = [estimate.interval for estimate, _, _ in lines if estimate.interval is not None]
+    ends = [abs(end) for band in bands for end in (band.low, band.high)]
+    reach = max(*ends, float(np.abs(result.difference).max())) or 1.0
     axes.set(
         ylim=(-1.1 * reach, 1.1 * reach),
         xlabel=f"mean of predicted and reference {quantity}{suffix}",

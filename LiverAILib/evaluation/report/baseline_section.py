@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from LiverAILib.evaluation.comparisons import adjust
 from LiverAILib.evaluation.delong import auc, compare_paired
@@ -100,7 +102,7 @@ def baseline_rows(
         test = compare_paired(part.truth, pair[0], second=pair[1], names=(method, name), level=options.level)
         areas = [auc(part.truth, one, level=options.level, method=_auc_method(options)) for one in pair]
         found.append((name, part, areas, metrics, test))
-    adjusted = adjust([one[-1].p_value for one in found]) if found else []
+    adjusted: Sequence[float] | NDArray[np.float64] = adjust([one[-1].p_value for one in found]) if found else []
     rows = [
         BaselineRow(
             name,

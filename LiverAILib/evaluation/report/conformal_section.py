@@ -50,7 +50,9 @@ def conformal_section(
         "is among them, as long as new patients are like those the quantiles come from. A set of one class is a call, a set of "
         "several means that the network is undecided.",
     ]
-    tables, pictures, record = [], [], {}
+    tables: list[Table] = []
+    pictures: list[Picture] = []
+    record: dict[str, Any] = {}
     for number, (name, test) in enumerate(tests.items()):
         try:
             sets = _all_sets(test, others.get(name), predictions, options)
@@ -86,15 +88,18 @@ def conformal_section(
 
 
 def _all_sets(test: Labeled, other: Labeled | None, predictions: Predictions, options: Options) -> list[PredictionSets]:
-    settings = {
-        "level": options.conformal,
-        "calibration": other,
-        "folds": predictions.folds,
-        "n_folds": options.folds,
-        "seed": options.seed,
-    }
     return [
-        prediction_sets(test, score=score, class_conditional=conditional, never_empty=score == "aps", **settings)
+        prediction_sets(
+            test,
+            level=options.conformal,
+            score=score,
+            class_conditional=conditional,
+            calibration=other,
+            folds=predictions.folds,
+            n_folds=options.folds,
+            seed=options.seed,
+            never_empty=score == "aps",
+        )
         for score in SCORES
         for conditional in (False, True)
     ]

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from LiverAILib.evaluation.estimate import Comparison, Estimate, format_number, format_p
 
 if TYPE_CHECKING:
@@ -130,7 +133,10 @@ def _compact_estimates(
 ) -> Table:
     """One row per metric, one column per method; the intervals' methods and the notes once below."""
     keys = list(dict.fromkeys(key for found in estimates.values() for key in found))
-    rows, intervals, notes, levels = [], {}, {}, set()
+    rows: list[tuple[str, ...]] = []
+    intervals: dict[str, list[str]] = {}
+    notes: dict[tuple[str, str], list[str]] = {}
+    levels: set[float] = set()
     for key in keys:
         label = PRETTY.get(key, key)
         rows.append((label, *(found[key].text(digits) if key in found else "" for found in estimates.values())))
@@ -158,7 +164,7 @@ def comparisons_table(
     comparisons: Sequence[Comparison],
     *,
     what: Sequence[str] | None = None,
-    adjusted: Mapping[str, Sequence[float]] | None = None,
+    adjusted: Mapping[str, Sequence[float] | NDArray[np.float64]] | None = None,
     note: str = "",
 ) -> Table:
     """Tests, one per row, with adjusted p values and the limits of each test."""
@@ -166,7 +172,8 @@ def comparisons_table(
     columns = ["compared", "first", "second", "difference", "low", "high", "test", "statistic", "df", "p"]
     columns += [f"p ({key})" for key in adjusted] + ["limits of the test", "source"]
     short_columns = ["compared", "against", "difference", "p", *(f"p ({key})" for key in adjusted), "test", "statistic"]
-    rows, short, limits = [], [], {}
+    rows, short = [], []
+    limits: dict[str, str] = {}
     for i, one in enumerate(comparisons):
         ends = ("", "")
         if one.interval is not None:

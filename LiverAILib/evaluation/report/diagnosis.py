@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -169,7 +170,9 @@ def _probabilities(
     question: Question, options: Options
 ) -> tuple[dict[str, Calibration], dict[str, DecisionCurve], list[str]]:
     """Calibration and decision curves of the scores that are probabilities; a note for each that is not."""
-    reliable, decision, notes = {}, {}, []
+    reliable: dict[str, Calibration] = {}
+    decision: dict[str, DecisionCurve] = {}
+    notes: list[str] = []
     if not question.probabilistic:
         return reliable, decision, notes
     if options.clustered:
@@ -218,7 +221,7 @@ def _compare(question: Question, calls: dict[str, Calls], options: Options) -> t
             if options.clustered:
                 pair = (own[mask].astype(float), right[mask].astype(float))
                 test = paired_bootstrap(
-                    lambda index, pair=pair: (pair[0][index].mean(), pair[1][index].mean()),
+                    partial(_means, pair),
                     question.truth[mask],
                     names=(method, name),
                     patients=question.patients[mask],
@@ -229,6 +232,10 @@ def _compare(question: Question, calls: dict[str, Calls], options: Options) -> t
                 test = mcnemar(own[mask], right[mask], names=(method, name), level=options.level)
             tests.append((metric, test))
     return [test for _, test in tests], [what for what, _ in tests]
+
+
+def _means(pair: tuple[NDArray[np.float64], NDArray[np.float64]], index: NDArray[np.intp]) -> tuple[float, float]:
+    return float(pair[0][index].mean()), float(pair[1][index].mean())
 
 
 def _by_bootstrap(

@@ -24,7 +24,7 @@ from LiverAILib.evaluation.report.diagnosis import Diagnosis
 BAND = "Bands are pointwise bootstrap intervals of the evaluated method; crosshairs are the readers' intervals."
 
 
-def diagnosis_section(result: Diagnosis, names: tuple[str, str], case_ids: np.ndarray) -> Section:
+def diagnosis_section(result: Diagnosis, names: tuple[str, ...], case_ids: np.ndarray) -> Section:
     """Tables, pictures and text of one question; ``names`` are those of the negative and the positive class."""
     question, method = result.question, result.method
     positives = int(question.truth.sum())
@@ -95,7 +95,7 @@ def legend(result: Diagnosis, metric: str) -> dict[str, str]:
     return {name: f"{name}, {short} {result.metrics[name][metric].text(2)}" for name in result.question.scores}
 
 
-def _pictures(result: Diagnosis, names: tuple[str, str]) -> list[Picture]:
+def _pictures(result: Diagnosis, names: tuple[str, ...]) -> list[Picture]:
     key, title, method = result.question.key, result.question.title, result.method
     readers = reader_points(result)
     table = counts(result.question.truth, result.calls[method].calls)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.bootstrap import resample_patients
@@ -103,7 +105,7 @@ def _nowak(predictions: Predictions, options: Options, result: Result) -> tuple[
 
 def _yin(predictions: Predictions, options: Options, result: Result) -> tuple[Section, dict[str, Any]]:
     """AUC, specificity, sensitivity, accuracy at >=F2, >=F3, F4 (table 2), fold means, figure 3."""
-    cuts = [key for key in ("f2", "f3", "f4") if key in result.diagnoses]
+    cuts: list[str] = [key for key in ("f2", "f3", "f4") if key in result.diagnoses]
     found: dict[str, dict[str, Estimate]] = {}
     for key in cuts:
         diagnosis = result.diagnoses[key]
@@ -242,6 +244,10 @@ def _short_legend(diagnosis: Diagnosis) -> dict[str, str]:
     return {name: f"{name}, AUC {diagnosis.metrics[name]['auc'].value:.2f}" for name in diagnosis.question.scores}
 
 
+def _areas(truth: NDArray[np.bool_], scores: Sequence[NDArray[np.float64]], index: NDArray[np.intp]) -> list[float]:
+    return [auc_value(truth[index], own[index]) for own in scores]
+
+
 def _byra(predictions: Predictions, options: Options, result: Result) -> tuple[Section, dict[str, Any]]:
     """Bootstrap AUC with SD, nearest corner, Welch-Bonferroni with DeLong beside it, figures 3 and 4."""
     found, panels, labels = {}, {}, {}
@@ -250,7 +256,7 @@ def _byra(predictions: Predictions, options: Options, result: Result) -> tuple[S
     for diagnosis in result.diagnoses.values():
         truth, scores = diagnosis.question.truth, diagnosis.question.scores
         drawn = resample_patients(
-            lambda index, truth=truth, scores=scores: [auc_value(truth[index], own[index]) for own in scores.values()],
+            partial(_areas, truth, list(scores.values())),
             truth,
             replicates=options.replicates,
             seed=options.seed,

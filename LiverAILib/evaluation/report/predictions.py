@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.patients import AGGREGATES, aggregate
 from LiverAILib.evaluation.report.csv_rows import MISSING, REQUIRED, Rows, load_rows, number
-from LiverAILib.evaluation.report.score_columns import STAGE, baseline, further_tables, main_scores, other_scores
+from LiverAILib.evaluation.report.score_columns import baseline, further_tables, main_scores, other_scores, stage_of
 from LiverAILib.evaluation.validate import binary_labels
 
 TASKS = ("binary", "stages", "values")
@@ -251,16 +251,18 @@ def _task(rows: Rows, labels: list[str], task: str, positive: str | None) -> str
             raise UserError(f"task {task!r} is unknown; use auto, {', '.join(TASKS)}")
         return task
     different = set(labels)
-    of_stage = [name for name in rows.columns if name.startswith("score:") and STAGE.match(name.removeprefix("score:"))]
-    if len(of_stage) > 2 and positive is None and all(STAGE.match(label) for label in different):
+    of_stage = [
+        name for name in rows.columns if name.startswith("score:") and stage_of(name.removeprefix("score:")) is not None
+    ]
+    if len(of_stage) > 2 and positive is None and all(stage_of(label) is not None for label in different):
         return "stages"  # also where a small cohort holds only two of the stages
     if len(different) <= 2 or positive is not None:
         return "binary"
-    if all(STAGE.match(label) for label in different):
+    if all(stage_of(label) is not None for label in different):
         return "stages"
     if all(number(label) is not None for label in different):
         return "values"
-    i = next(i for i, label in enumerate(labels) if number(label) is None and not STAGE.match(label))
+    i = next(i for i, label in enumerate(labels) if number(label) is None and stage_of(label) is None)
     raise UserError(
         f"{rows.path.name}: row {rows.numbers[i]}, column 'label': {labels[i]!r} is one of {len(different)} labels that "
         "are neither two classes, stages 0-4 nor numbers; correct it, or name the positive class (--positive)"
@@ -284,11 +286,11 @@ def _truth(
             (),
         )
     for i, label in enumerate(labels):
-        if task == "stages" and not STAGE.match(label):
+        if task == "stages" and stage_of(label) is None:
             rows.fault(i, "label", f"{label!r} is not a stage; use 0-4, F0-F4 or S0-S4")
         if task == "values" and number(label) is None:
             rows.fault(i, "label", f"{label!r} is not a number; use a decimal point")
     rows.stop()
     if task == "stages":
-        return np.array([int(STAGE.match(label).group(1)) for label in labels]), (), (0, 1, 2, 3, 4)
+        return np.array([stage_of(label) for label in labels]), (), (0, 1, 2, 3, 4)
     return np.array([number(label) for label in labels]), (), ()

@@ -160,8 +160,9 @@ def _sentence(name: str, variants: list[Variant], test: Labeled, card: dict[str,
     best = min(losses, key=lambda variant: losses[variant])
     listed = ", ".join(f"{variant} {loss:.3f}" for variant, loss in losses.items())
     further = f", intercept {card['intercept']:.2f} and slope {card['slope']:.2f}" if "intercept" in card else ""
+    note = [one.fit.note for one in variants if one.fit is not None][-1]
     return (
-        f"{name}: {variants[-1].fit.note}. Log loss: {listed}; lowest {best}. Fitted on all cases that may be fitted on: "
+        f"{name}: {note}. Log loss: {listed}; lowest {best}. Fitted on all cases that may be fitted on: "
         f"temperature {card['temperature']:.2f}{further}."
     )
 

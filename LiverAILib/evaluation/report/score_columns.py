@@ -13,6 +13,12 @@ from LiverAILib.evaluation.report.csv_rows import MISSING, Rows, number, numbers
 STAGE = re.compile(r"^[FS]?([0-4])$", re.IGNORECASE)
 
 
+def stage_of(text: str) -> int | None:
+    """The stage (0-4) that a label or the ending of a column names; None where it names none."""
+    found = STAGE.match(text)
+    return None if found is None else int(found.group(1))
+
+
 def main_scores(
     rows: Rows, task: str, labels: list[str], classes: tuple[str, ...], stages: tuple[int, ...]
 ) -> tuple[NDArray, NDArray | None, list[str]]:
@@ -21,7 +27,7 @@ def main_scores(
     if "score" in rows.columns:
         return numbers(rows, "score"), None, named
     if task == "stages":
-        of_stage = {int(STAGE.match(name).group(1)): name for name in named if STAGE.match(name)}
+        of_stage = {stage: name for name in named if (stage := stage_of(name)) is not None}
         lacking = [stage for stage in stages if stage not in of_stage and stage in _stages_present(labels)]
         if not of_stage or lacking:
             raise UserError(
@@ -79,8 +85,9 @@ def further_tables(
     parts: dict[str, dict[int, str]] = {}
     for name in names:
         method, _, last = name.rpartition(":")
-        if stages and method and STAGE.match(last):
-            parts.setdefault(method, {})[int(STAGE.match(last).group(1))] = name
+        stage = stage_of(last)
+        if stages and method and stage is not None:
+            parts.setdefault(method, {})[stage] = name
     whole = {method: own for method, own in parts.items() if set(own) == set(stages)}
     tables = {
         method: _stage_table(rows, {stage: f"score:{name}" for stage, name in own.items()}, stages)
@@ -102,4 +109,4 @@ def _stage_table(rows: Rows, column_of: dict[int, str], stages: tuple[int, ...])
 
 
 def _stages_present(labels: list[str]) -> set[int]:
-    return {int(STAGE.match(label).group(1)) for label in labels}
+    return {stage for label in labels if (stage := stage_of(label)) is not None}

@@ -152,7 +152,8 @@ def _stages(predictions: Predictions, options: Options) -> Result:
 def _stages_overall(predictions: Predictions, options: Options) -> Result:
     """Metrics over all stages: the method, the scores it is compared with, and the readers."""
     found: dict[str, dict[str, Estimate]] = {}
-    pictures, names, headline = [], [f"F{stage}" for stage in predictions.stages], []
+    pictures, names = [], [f"F{stage}" for stage in predictions.stages]
+    headline: list[tuple[str, str]] = []
     clustered = options.clustered
     text = [f"Stages: {', '.join(f'F{s} {int(np.sum(predictions.truth == s))}' for s in predictions.stages)}."]
     if clustered:

@@ -130,7 +130,7 @@ class Yin2021(Method):
         mean = mean_probabilities(scores.cpu(), self.calibration)
         name = request.target_class or self.model.classes[int(mean.argmax())]
         target = torch.tensor([self.model.classes.index(name)], device=self.device)
-        total, times = None, torch.zeros(len(prepared), 1, 1)
+        found: list[tuple[int, torch.Tensor]] = []
         for (start, window), part in zip(parts, features, strict=True):
             if request.heatmap == GRAD_CAM:
                 # A copy, because what was made in inference mode takes no gradient.
@@ -139,9 +139,9 @@ class Yin2021(Method):
                 maps = EXPLAIN[request.heatmap](self.network, window[None].to(self.device), target)
             maps = maps.float().cpu()
             size = (self.settings.slices, *maps.shape[2:])
-            slices = F.interpolate(maps[None], size=size, mode="trilinear", align_corners=False)[0, 0]
-            if total is None:
-                total = torch.zeros(len(prepared), *maps.shape[2:])
+            found.append((start, F.interpolate(maps[None], size=size, mode="trilinear", align_corners=False)[0, 0]))
+        total, times = torch.zeros(len(prepared), *found[0][1].shape[1:]), torch.zeros(len(prepared), 1, 1)
+        for start, slices in found:
             total[start : start + self.settings.slices] += slices
             times[start : start + self.settings.slices] += 1
         probabilities = dict(zip(self.model.classes, mean.tolist(), strict=True))

@@ -49,12 +49,13 @@ class Yin2021Network(nn.Module):
         if explained_convolution not in (3, 4) or any(size % 2 == 0 for size in kernel):
             raise ValueError("explained_convolution must be 3 or 4 and kernel sizes odd")
         self.explained_convolution = explained_convolution
-        padding = tuple(size // 2 for size in kernel)
+        slices, rows, columns = kernel
+        padding = (slices // 2, rows // 2, columns // 2)
         # A stack thinner than the pooling is not pooled away: the last, partial window counts.
         self.pool = nn.MaxPool3d(tuple(pooling), ceil_mode=True)
         convolutions = []
         for number, (before, after) in enumerate(zip((1, *channels), channels, strict=False)):
-            convolution = nn.Conv3d(before, after, tuple(kernel), padding=padding)
+            convolution = nn.Conv3d(before, after, (slices, rows, columns), padding=padding)
             normalize = [nn.BatchNorm3d(after)] if normalization == "batch" else []
             # Pooling and ReLU can change places; pooled first, an eighth of the values is normalized and rectified. What
             # Grad-CAM may look at is pooled afterwards.

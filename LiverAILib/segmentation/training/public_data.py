@@ -63,13 +63,13 @@ def write_manifests(
     return _write(output / "manifest.csv", rows), _write(output / "also_train.csv", more)
 
 
-def _write(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
+def _write(path: Path, rows: Sequence[Mapping[str, str]]) -> Path:
     named = ({**row, "patient_id": row["case_id"]} for row in rows)
     atomic_csv(path, COLUMNS, ([row.get(column, "") for column in COLUMNS] for row in named))
     return path
 
 
-def _chaos_mr(data: Path, output: Path) -> list[dict[str, object]]:
+def _chaos_mr(data: Path, output: Path) -> list[dict[str, str]]:
     rows = []
     for file in sorted((data / "mr_t2_chaos").glob("image_*.nii.gz"), key=lambda p: int(p.name[6:-7])):
         subject = file.name[6:-7]
@@ -82,7 +82,7 @@ def _chaos_mr(data: Path, output: Path) -> list[dict[str, object]]:
     return rows
 
 
-def _ct(data: Path, output: Path) -> list[dict[str, object]]:
+def _ct(data: Path, output: Path) -> list[dict[str, str]]:
     chaos_mask = write_chaos_ct_mask(data / "ct_chaos", output / "ct_chaos_liver.nii.gz")
     return [
         {
@@ -100,13 +100,13 @@ def _ct(data: Path, output: Path) -> list[dict[str, object]]:
     ]
 
 
-def _totalsegmentator(data: Path, output: Path) -> dict[str, object]:
+def _totalsegmentator(data: Path, output: Path) -> dict[str, str]:
     example = data / "totalsegmentator"
     row = {
         "case_id": "totalsegmentator_example",
         "split": "train",
         "image:ct": os.path.relpath(example / "example_ct.nii.gz", output),
-        WEIGHT_COLUMN: TOTALSEGMENTATOR_WEIGHT,
+        WEIGHT_COLUMN: f"{TOTALSEGMENTATOR_WEIGHT:g}",
     }
     return row | _masks(example / "example_seg_fast_force_split.nii.gz", TOTALSEGMENTATOR_LABELS, output)
 
@@ -115,9 +115,7 @@ def _masks(file: Path, labels: Mapping[str, int], output: Path) -> dict[str, str
     return {f"mask:{name}": f"{os.path.relpath(file, output)}#{label}" for name, label in labels.items()}
 
 
-def _simulated(
-    manifests: Sequence[Path], real: Sequence[Mapping[str, object]], output: Path
-) -> list[dict[str, object]]:
+def _simulated(manifests: Sequence[Path], real: Sequence[Mapping[str, str]], output: Path) -> list[dict[str, str]]:
     """Rows of simulated cases, weighted so that together they make up `SIMULATED_SHARE` of their modality."""
     cases = [case for manifest in manifests for case in read_cohort(manifest)]
     rows = []
@@ -131,7 +129,7 @@ def _simulated(
     return rows
 
 
-def _simulated_row(case: CohortRow, role: str, output: Path) -> dict[str, object]:
+def _simulated_row(case: CohortRow, role: str, output: Path) -> dict[str, str]:
     row = {"case_id": case.case_id, "split": "train", f"image:{role}": os.path.relpath(case.images[role][0], output)}
     return row | {f"mask:{name}": os.path.relpath(case.masks[name], output) for name in MR_LABELS}
 
