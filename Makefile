@@ -1,6 +1,6 @@
 # make demo            sets up .venv and assesses the embedded sample
 # make demo INPUT=path the same with your own image (NIfTI, NRRD, MHA or DICOM folder)
-# make test            sets up .venv and runs lint, import contract and all tests
+# make test            sets up .venv and runs lint, import contract, type check and all tests
 # make test-core       sets up .venv-core, which has no extras, and runs every command in it (5.5 GB; deleted by make clean)
 # make benchmarks      timings against peers, as ratios
 
@@ -28,10 +28,11 @@ test-core: .venv-core/.dependencies
 	@.venv-core/bin/python -I Testing/core_install.py
 
 lint: .venv/.dev
-	@echo "== lint and import contract"
+	@echo "== lint, import contract and types"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/mypy
 
 format: .venv/.dev
 	@$(BIN)/ruff check --fix .

@@ -103,11 +103,11 @@ def run_assess(args: argparse.Namespace) -> int:
         device=args.device,
         progress=output.progress(args),
     )
-    files = write_assessment(assessment, args.output)
+    written = write_assessment(assessment, args.output)
     if args.json:
         print(json.dumps(assessment.record(), indent=2))
     elif not args.quiet:
-        print(assessment_table(assessment, files))
+        print(assessment_table(assessment, written))
     return 0
 
 

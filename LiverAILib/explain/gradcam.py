@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import torch
 
@@ -21,7 +21,7 @@ class SplitNetwork(Protocol):
 Choice = Callable[[torch.Tensor], torch.Tensor]
 """Function of scores (batch, classes) that gives the class to explain of each sample, int64 (batch,)."""
 
-Target = int | Sequence[int] | torch.Tensor | Choice | None
+Target: TypeAlias = int | Sequence[int] | torch.Tensor | Choice | None
 """The class to explain: one for all samples, one for each, a function of the scores, or None for the highest score."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import SimpleITK as sitk
 
-from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.image import Image, as_direction
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,22 @@ class AxisOrder:
         """Axis of the input, 0..2 for (i, j, k), that runs nearest to superior."""
         return self.axes[2]
 
+    @property
+    def _flipped_axes(self) -> tuple[int, ...]:
+        """Axes of a (k, j, i) array."""
+        return tuple(2 - axis for axis in range(3) if self.flipped[axis])
+
     def apply(self, array: np.ndarray) -> np.ndarray:
         """A view of `array`, (k, j, i) of the input, with canonical axes (superior, posterior, left)."""
         numpy_axes = [2 - self.axes[axis] for axis in (2, 1, 0)]
         numpy_axes += range(3, array.ndim)  # the colors of a color image
-        return np.flip(array.transpose(numpy_axes), axis=[2 - axis for axis in range(3) if self.flipped[axis]])
+        return np.flip(array.transpose(numpy_axes), axis=self._flipped_axes)
 
     def undo(self, array: np.ndarray) -> np.ndarray:
         """A view of the canonical `array` with the axes of the input: the inverse of `apply`."""
         numpy_axes = [2 - self.axes[axis] for axis in (2, 1, 0)]
         numpy_axes += range(3, array.ndim)
-        unflipped = np.flip(array, axis=[2 - axis for axis in range(3) if self.flipped[axis]])
+        unflipped = np.flip(array, axis=self._flipped_axes)
         return unflipped.transpose(np.argsort(numpy_axes))
 
     def canonical_slice(self, index: int, image: Image) -> int:
@@ -53,9 +58,9 @@ def axis_order(image: Image) -> AxisOrder:
     45 degrees) has one well-defined answer.
     """
     direction = np.asarray(image.direction)
-    axes = max(itertools.permutations(range(3)), key=lambda p: sum(abs(direction[row, p[row]]) for row in range(3)))
-    flipped = tuple(bool(direction[row, axes[row]] < 0) for row in range(3))
-    return AxisOrder(axes, flipped)  # type: ignore[arg-type]
+    axes = max(itertools.permutations(range(3), 3), key=lambda p: sum(abs(direction[row, p[row]]) for row in range(3)))
+    i, j, k = (bool(direction[row, axes[row]] < 0) for row in range(3))
+    return AxisOrder(axes, (i, j, k))
 
 
 def to_canonical(image: Image) -> tuple[Image, AxisOrder]:
@@ -71,12 +76,13 @@ def to_canonical(image: Image) -> tuple[Image, AxisOrder]:
             origin = origin + column * image.spacing[source] * (image.size[source] - 1)
             column = -column
         columns.append(column)
+    i, j, k = (image.spacing[source] for source in order.axes)
     canonical = replace(
         image,
         array=np.ascontiguousarray(order.apply(image.array)),
-        spacing=tuple(image.spacing[source] for source in order.axes),
+        spacing=(i, j, k),
         origin=tuple(origin),
-        direction=np.stack(columns, axis=1),
+        direction=as_direction(np.stack(columns, axis=1)),
     )
     return canonical, order
 

@@ -22,6 +22,11 @@ READ_WARNINGS = "read_warnings"
 IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
+def as_direction(matrix: np.ndarray) -> tuple[tuple[float, float, float], ...]:
+    """The rows of a 3 x 3 matrix as `Image.direction` holds them."""
+    return tuple((float(x), float(y), float(z)) for x, y, z in matrix)
+
+
 @dataclass(frozen=True, eq=False)
 class Image:
     """A 3D image and where its voxels lie in the patient; a single picture is a volume of one slice.

@@ -53,7 +53,7 @@ def find_modality(image: Image) -> ModalityFinding:
         return modality_from_intensities(image.array)
     source = image.meta.get(MODALITY_SOURCE)
     seen = modality_from_intensities(image.array)
-    kind = "header" if source == DICOM_MODALITY else "given"
+    kind: Literal["header", "given"] = "header" if source == DICOM_MODALITY else "given"
     stated = ModalityFinding(image.modality, kind, source or "given with the image")
     if image.modality == "CT":
         if seen.modality == "CT":

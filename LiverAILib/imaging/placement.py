@@ -124,7 +124,7 @@ def placed_image(array: np.ndarray, index_to_lps: np.ndarray, reading: HeaderRea
     meta = {**fields.pop("meta", {}), "path": str(reading.path)}
     if reading.warnings:
         meta[READ_WARNINGS] = tuple(reading.warnings)
-    return Image(array, tuple(spacing), tuple(origin), direction, meta=meta, **fields)  # type: ignore[arg-type]
+    return Image(array, tuple(spacing), tuple(origin), direction, meta=meta, **fields)
 
 
 def _with_normal(columns: np.ndarray, size: np.ndarray) -> np.ndarray:

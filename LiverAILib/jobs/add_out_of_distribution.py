@@ -53,10 +53,9 @@ def add_out_of_distribution(
     state = network_state(model.state())
     cohort.check_labels()
     size = method.settings.image_size
-    common = {"classes": model.classes, "size": size}
     for pipeline, network in method.networks.items():
-        slices = load_slices(training, pipeline, **common)
-        held_out = load_slices(validation, pipeline, segmenter=segmenter, **common)
+        slices = load_slices(training, pipeline, classes=model.classes, size=size)
+        held_out = load_slices(validation, pipeline, segmenter=segmenter, classes=model.classes, size=size)
         state |= out_of_distribution_state(network, slices, held_out, pipeline, size=size)
     card = {key: value for key, value in model.card.entries.items() if key != "weights"}
     return save_model(output, card, state, storage=model.card.weights.storage)

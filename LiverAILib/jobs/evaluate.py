@@ -112,7 +112,7 @@ def evaluate_cohort(
     known = [one for one in further if not one.error]
     if known and _enough(known, labels, settings):
         calibration_predictions = _predictions(output / CALIBRATION_PREDICTIONS, known, labels, chosen)
-    additions = [cases_addition(results, labels)]
+    additions: list[Addition | None] = [cases_addition(results, labels)]
     if settings.explain:
         additions.append(_explanation(good, labels, output, case_settings.inputs_of, settings, chosen, progress))
     progress(0.97, "statistics and report")

@@ -121,7 +121,7 @@ def train(
             check_output_folder(output)
             written = [output / name for name in ("run.json", "folds.csv", "model")] + list(output.glob("fold_*"))
             sources = [*read.files(), *(file for row in more for file in row.files()), also_train]
-            check_keeps_inputs(written, [*sources, chosen.encoder_weights, start and start.folder])
+            check_keeps_inputs(written, [*sources, chosen.encoder_weights, start.folder if start else None])
             asked = {"folds": folds, "validation": validation, "cohort": str(read.path.resolve())}
             asked["also_train"] = None if also_train is None else str(Path(also_train).resolve())
             asked |= {} if labels is None else {"labels": labels}

@@ -16,6 +16,4 @@ def test_the_benchmark_of_dicom_reading_prints_the_ratio(capsys, monkeypatch):
     spec.loader.exec_module(module)
     module.main(["--slices", "5", "--size", "32", "--rounds", "2"])
     printed = capsys.readouterr().out
-    assert re.search(
-        r"32 x 32 x 5, 2 rounds: LiverAI takes \d+\.\d\d \(\d+\.\d\d-\d+\.\d\d\) times what GDCM", printed
-    )
+    assert re.search(r"32 x 32 x 5, 2 rounds: LiverAI takes \d+\.\d\d \(\d+\.\d\d-\d+\.\d\d\) times what GDCM", printed)

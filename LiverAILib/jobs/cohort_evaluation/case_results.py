@@ -69,11 +69,21 @@ class CaseResult:
         """Why the case failed; empty where it did not."""
         return self.record.get("error", "")
 
+    def load_arrays(self) -> np.lib.npyio.NpzFile:
+        """The arrays for explanations, to be closed after use.
+
+        Raises:
+            ValueError: The case was assessed without explanations.
+        """
+        if self.arrays is None:
+            raise ValueError(f"case {self.test.row.case_id} was assessed without explanations")
+        return np.load(self.arrays)
+
     def explained(self, true_class: str | None) -> Iterator[ExplainedCase]:
         """The case with the heat map of each pipeline."""
         if self.arrays is None or self.error:
             return
-        with np.load(self.arrays) as arrays:
+        with self.load_arrays() as arrays:
             yield from explained_cases(self.test.row.case_id, true_class, self.record, arrays)
 
 
@@ -109,7 +119,7 @@ def assess_case(test: Assignment, assessor: Assessor, folder: Path, settings: Ca
     place.unlink(missing_ok=True)  # an earlier result; the record is written last
     if arrays is not None:
         stream = io.BytesIO()
-        np.savez_compressed(stream, **made)
+        np.savez_compressed(stream, **made)  # type: ignore[arg-type]  # one of the names could be allow_pickle
         atomic_bytes(arrays, stream.getvalue())
     atomic_text(place, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     return CaseResult(test, record, arrays)

@@ -169,7 +169,7 @@ def right_and_wrong(one: CaseResult, labels: Labels) -> str:
 
 
 def _panel(one: CaseResult, labels: Labels, pipeline: str) -> Panel:
-    with np.load(one.arrays) as arrays:
+    with one.load_arrays() as arrays:
         image, liver = arrays["panel_image"], arrays["panel_liver"]
         heat, spacing = arrays[f"panel_heat_{pipeline}"], float(arrays["panel_spacing"])
     probability = max(one.record["pipelines"][pipeline].values())

@@ -62,7 +62,7 @@ def check_maps(
         seed: Of random orders and weights.
         progress: Called with a sentence for each pipeline.
     """
-    if len(results) < 2:
+    if assessor is None or len(results) < 2:
         return []
     networks = assessor.method.networks
     names = [one.test.row.case_id for one in results]
@@ -98,7 +98,7 @@ def _inputs(results: Sequence[CaseResult], pipeline: str) -> np.ndarray:
     """Kept network inputs, float32 (n, channels, *spatial)."""
     found = []
     for one in results:
-        with np.load(one.arrays) as arrays:
+        with one.load_arrays() as arrays:
             found.append(arrays[f"input_{pipeline}"].astype(np.float32))
     return np.concatenate(found)
 
@@ -116,10 +116,8 @@ def _kept(place: Path, settings: dict[str, Any]) -> Faithfulness | None:
         return None
     if content["of"] != settings:
         return None
-    parts = {
-        name: [
-            made(**{key: np.array(v) if isinstance(v, list) else v for key, v in one.items()}) for one in content[name]
-        ]
+    curves, randomization, repeats = (
+        [made(**{key: np.array(v) if isinstance(v, list) else v for key, v in one.items()}) for one in content[name]]
         for name, made in PARTS.items()
-    }
-    return Faithfulness(content["family"], **parts, settings=content["settings"])
+    )
+    return Faithfulness(content["family"], curves, randomization, repeats, settings=content["settings"])

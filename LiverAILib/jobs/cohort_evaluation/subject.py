@@ -148,7 +148,8 @@ def _cross_validated(folder: Path) -> Subject:
     if not rows or any(not (row.get(column) or "").strip() for row in rows for column in columns):
         raise UserError(f"{path}: needs a row a case with {', '.join(columns)}, none empty. Train the run again.")
     fold_of: dict[str, str] = {}
-    patient_of, fold_of_patient = {}, {}
+    patient_of: dict[str, str] = {}
+    fold_of_patient: dict[str, str] = {}
     for line, row in enumerate(rows, 2):
         case, patient, fold = (row[column].strip() for column in columns)
         if case in fold_of:

@@ -55,7 +55,7 @@ class Nowak2021(Method):
         super().__init__(model, device)
         self.settings = Nowak2021Settings.from_card(model.card)
         state = model.state()
-        self.networks = {}
+        self.networks: dict[str, ResNet50Classifier] = {}
         for pipeline in self.settings.pipelines:
             network = ResNet50Classifier(len(model.classes), head=self.settings.head)
             load_network(model, network, state, prefix=f"{pipeline}.")
