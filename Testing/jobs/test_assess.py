@@ -140,7 +140,7 @@ def test_a_segmentation_model_that_was_retrained_meanwhile_is_loaded_again(model
     assessor.assess(Case({"t2": image}))
     assert loaded == [first.checksum]
     state = {name: value + 1e-4 if value.is_floating_point() else value for name, value in first.state().items()}
-    second = save_model(first.folder, first.card, state)
+    second = save_model(first.folder, first.card.entries, state)
     after = assessor.assess(Case({"t2": image}))
     assert loaded == [first.checksum, second.checksum]
     assert after.provenance["segmentation"]["sha256"] == second.checksum
