@@ -8,9 +8,11 @@ import pytest
 
 from LiverAILib.data.case import Case
 from LiverAILib.data.cohort import read_cohort
+from LiverAILib.data.fingerprint import hash_image
 from LiverAILib.data.model import list_models, load_model
 from LiverAILib.data.seen_cases import Seen
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.files import read_image
 from LiverAILib.jobs.assess import Assessor
 from LiverAILib.resources import resources_folder
 from LiverAILib.segmentation.agreement import mask_agreement
@@ -100,3 +102,14 @@ def test_new_simulated_cases_are_told_apart(assessor, stage, expected):
     mask = result.segmentation.image.array == 1
     assert mask_agreement(mask, case.labels.array == 1, spacing=case.image.spacing).dice > 0.8
     assert any("simulated" in note for note in result.notes)
+
+
+def test_the_real_scans_that_the_segmentation_network_has_seen_are_known_by_their_voxels(data_folder):
+    """Whatever they are called: what reading gives has to keep its checksum, or leaks pass in silence."""
+    seen = Seen.of(load_model("liver-mr-ct").card)
+    scans = [*sorted((data_folder / "mr_t2_chaos").glob("image_*.nii.gz")), data_folder / "ct_ircadb" / "ct.nii.gz"]
+    scans.append(data_folder / "ct_chaos" / "DICOM_anon")
+    assert len(scans) == 16
+    for scan in scans:
+        with pytest.raises(UserError, match="voxel-identical to a train case"):
+            seen.refuse_image(hash_image(read_image(scan)), scan.name, "liver-mr-ct", splits=("train",))

@@ -202,3 +202,10 @@ def test_a_model_that_was_retrained_under_its_name_is_another(tmp_path):
     again = model(tmp_path / "m")
     assert same_model(first, again)
     assert not same_model(first, model(tmp_path / "m", 1.5))
+
+
+def test_the_sign_of_a_zero_in_the_direction_does_not_matter():
+    """Readers differ in it."""
+    array = np.zeros((2, 2, 2), np.uint8)
+    negative = Image(array, direction=((1.0, -0.0, 0.0), (-0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
+    assert hash_image(negative) == hash_image(Image(array))
