@@ -14,7 +14,7 @@ import SimpleITK as sitk
 
 from LiverAILib.data import fingerprint
 from LiverAILib.data.assessment import Assessment
-from LiverAILib.data.model import Model, save_model
+from LiverAILib.data.model import Model, read_model, save_model
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
@@ -112,8 +112,6 @@ def record(output: Path, case: str) -> dict:
 def retrained(model: Path, **settings: object) -> Model:
     """The model trained again in its folder: other weights, or other settings."""
     card = json.loads((model / "model.json").read_text())
-    from LiverAILib.data.model import read_model
-
     state = {
         name: value if settings or not value.is_floating_point() else value + 0.01
         for name, value in read_model(model).state().items()
