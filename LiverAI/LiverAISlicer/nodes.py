@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import slicer
 import slicer.util
@@ -9,10 +11,12 @@ import vtk
 from vtk.util import numpy_support
 
 from LiverAILib.data.assessment import Segmentation
-from LiverAILib.data.masks import SegmentName, Terminology, choose_segment, find_segment
 from LiverAILib.data.structures import KNOWN_STRUCTURES, LIVER, Structure
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
+
+if TYPE_CHECKING:
+    from LiverAILib.data.masks import SegmentName
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 BINARY_LABELMAP = "Binary labelmap"
@@ -220,6 +224,8 @@ def segmentFor(segmentationNode, structure: Structure = LIVER) -> str:
     Raises:
         UserError: None or several fit; the text lists the segments.
     """
+    from LiverAILib.data.masks import choose_segment  # loads SimpleITK
+
     return choose_segment(
         segmentNamesOf(segmentationNode),
         structure,
@@ -230,6 +236,8 @@ def segmentFor(segmentationNode, structure: Structure = LIVER) -> str:
 
 def segmentNamesOf(segmentationNode) -> list[SegmentName]:
     """ID, name and terminology of every segment."""
+    from LiverAILib.data.masks import SegmentName, Terminology  # loads SimpleITK
+
     segmentation = segmentationNode.GetSegmentation()
     tag = slicer.vtkSegment.GetTerminologyEntryTagName()
     return [
@@ -247,6 +255,8 @@ def otherMasksFromSegmentationNode(segmentationNode, volumeNode, *, without: str
         volumeNode: On its grid.
         without: ID of the segment that is the liver.
     """
+    from LiverAILib.data.masks import find_segment  # loads SimpleITK
+
     segments = segmentNamesOf(segmentationNode)
     masks = {}
     for name, structure in KNOWN_STRUCTURES.items():
