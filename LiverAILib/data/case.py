@@ -30,6 +30,14 @@ class Case:
         masks: Structure ("liver", "spleen", ...) to a mask image; nonzero is inside. A given mask replaces the
             segmentation network's.
         covariates: Age, laboratory values, ... with the unit in the name (`age_years`, `ast_u_per_l`).
+
+    Example:
+        >>> from LiverAILib import Case
+        >>> from LiverAILib.simulation.t2_mr import simulate_t2_mr
+        >>> simulated = simulate_t2_mr(4, seed=2, size=(128, 128, 18), spacing=(2.5, 2.5, 15.0))
+        >>> case = Case({"t2": simulated.image}, "patient 7", covariates={"age_years": 54})
+        >>> case.image("t2").modality
+        'MR'
     """
 
     images: Mapping[str, tuple[Image, ...]]

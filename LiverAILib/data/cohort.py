@@ -154,7 +154,7 @@ def _described(kind: str) -> str:
 
 
 def read_cohort(path: str | os.PathLike[str], *, labels: str | None = None) -> Cohort:
-    """The cohort that a CSV manifest lists.
+    r"""The cohort that a CSV manifest lists.
 
     Args:
         path: The manifest.
@@ -164,6 +164,15 @@ def read_cohort(path: str | os.PathLike[str], *, labels: str | None = None) -> C
     Raises:
         UserError: One message with every fault of the manifest by line and column: a missing column, a missing file, a
             duplicate case_id, an unknown split, a wrong label, or a patient on both sides of a split.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from LiverAILib.data.cohort import read_cohort
+        >>> rows = ["case_id,patient_id,split,stage,image:t2", "a,7,train,4,t2.nii.gz"]
+        >>> _ = Path("cohort.csv").write_text("\n".join(rows))
+        >>> cohort = read_cohort("cohort.csv")
+        >>> [(row.case_id, row.stage, row.cirrhosis) for row in cohort.split("train")]
+        [('a', 4, True)]
     """
     path = Path(path)
     if not path.is_file():

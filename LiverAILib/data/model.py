@@ -157,6 +157,12 @@ def load_model(name: str | os.PathLike[str]) -> Model:
 
     Raises:
         UserError: There is no such model, or its card cannot be used.
+
+    Example:
+        >>> from LiverAILib import load_model
+        >>> model = load_model("nowak2021-simulated")
+        >>> model.method, model.classes
+        ('nowak2021', ('no cirrhosis', 'cirrhosis'))
     """
     folder = Path(name)
     if (folder / CARD).is_file():

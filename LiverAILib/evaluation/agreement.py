@@ -66,6 +66,12 @@ def bland_altman(
 
     Raises:
         ValueError: Fewer than three patients, unknown method, images counted as patients.
+
+    Example:
+        >>> from LiverAILib.evaluation.agreement import bland_altman
+        >>> found = bland_altman([5.2, 8.1, 12.4, 20.3], [5.0, 9.0, 11.5, 19.8])  # PDFF in percent
+        >>> found.bias.text(2), found.lower.text(2)
+        ('0.18 (-1.05 to 1.40)', '-1.34 (-5.78 to -0.47)')
     """
     first, second = finite_vector(predicted, "predicted"), finite_vector(reference, "reference")
     same_length(predicted=first, reference=second)

@@ -106,6 +106,12 @@ def auc(
             covers about 89 % instead of 95 %) or ``"newcombe"`` (Stat Med 2006, method 5: the only one defined at
             perfect separation, so both others fall back on it where their variance is 0).
         positive: Label of the positive class where it is not 1 or True.
+
+    Example:
+        >>> from LiverAILib.evaluation.delong import auc
+        >>> cirrhosis = [0, 0, 0, 0, 1, 1, 1, 1]
+        >>> auc(cirrhosis, [0.1, 0.3, 0.4, 0.6, 0.5, 0.7, 0.8, 0.9]).text()
+        '0.938 (0.438 to 0.997)'
     """
     if method not in AUC_METHODS:
         raise ValueError(f"AUC interval {method!r} is unknown; use one of {', '.join(AUC_METHODS)}")
@@ -136,7 +142,17 @@ def compare_paired(
     level: float = 0.95,
     positive: object | None = None,
 ) -> Comparison:
-    """DeLong's test of two AUCs on the same cases."""
+    """DeLong's test of two AUCs on the same cases.
+
+    Example:
+        >>> from LiverAILib.evaluation.delong import compare_paired
+        >>> cirrhosis = [0, 0, 0, 0, 1, 1, 1, 1]
+        >>> network = [0.1, 0.3, 0.4, 0.6, 0.5, 0.7, 0.8, 0.9]
+        >>> elastography = [0.2, 0.5, 0.1, 0.7, 0.4, 0.6, 0.3, 0.8]
+        >>> test = compare_paired(cirrhosis, network, second=elastography)
+        >>> round(test.difference, 4), round(test.p_value, 4)
+        (0.25, 0.1573)
+    """
     result = delong(labels, np.column_stack([finite_vector(first), finite_vector(second)]), positive=positive)
     difference = float(result.auc[0] - result.auc[1])
     c = result.covariance

@@ -32,6 +32,12 @@ def proportion_interval(
 
     Raises:
         ValueError: Unknown method, or counts out of range.
+
+    Example:
+        >>> from LiverAILib.evaluation.intervals import proportion_interval
+        >>> interval = proportion_interval(100, 104)  # Nowak 2021: 100 of 104 are right
+        >>> round(interval.low, 3), round(interval.high, 3)
+        (0.904, 0.989)
     """
     if successes == trials == 0 and method in PROPORTION_METHODS:
         return None

@@ -110,6 +110,12 @@ def binary_metrics(
 
     Raises:
         ValueError: Images would be counted as patients, or inputs that do not fit.
+
+    Example:
+        >>> from LiverAILib.evaluation.metrics import binary_metrics
+        >>> found = binary_metrics([0, 0, 0, 0, 1, 1, 1, 1], [0, 0, 0, 1, 1, 1, 1, 1])
+        >>> found["specificity"].text()
+        '0.750 (0.194 to 0.994), 3/4'
     """
     table = counts(labels, calls, positive=positive)
     found = metrics_from_counts(table, level=level, method=method)

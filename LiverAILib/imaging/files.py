@@ -54,6 +54,12 @@ def read_image(
     Raises:
         UserError: The file is missing, unreadable, cut off, in color, 4D, empty, constant, without any number, or its geometry
             cannot be used.
+
+    Example:
+        >>> from LiverAILib import read_image
+        >>> image = read_image("t2.nii.gz")  # the file of the example of `write_image`
+        >>> image.size, image.spacing
+        ((128, 128, 18), (2.5, 2.5, 15.0))
     """
     path = Path(path)
     if not path.exists():
@@ -87,6 +93,13 @@ def write_image(image: Image, path: str | os.PathLike[str], *, header: dict[str,
 
     Raises:
         UserError: The ending is unknown, the folder cannot be written, or the disk is full.
+
+    Example:
+        >>> from LiverAILib.imaging.files import write_image
+        >>> from LiverAILib.simulation.t2_mr import simulate_t2_mr
+        >>> simulated = simulate_t2_mr(4, seed=2, size=(128, 128, 18), spacing=(2.5, 2.5, 15.0))
+        >>> write_image(simulated.image, "t2.nii.gz").name
+        't2.nii.gz'
     """
     path = Path(path)
     check_ending(path, WRITTEN_SUFFIXES)

@@ -39,6 +39,15 @@ class Image:
         direction: 3x3 matrix, LPS; column n is the unit vector of axis n of (i, j, k).
         modality: "MR", "CT", "US" or None where the file does not say.
         meta: What else the file says about the image (series description, path, ...). No patient identifiers.
+
+    Example:
+        >>> import numpy as np
+        >>> from LiverAILib import Image
+        >>> image = Image(np.zeros((30, 256, 320), np.int16), spacing=(1.25, 1.25, 6.0), modality="MR")
+        >>> image.size
+        (320, 256, 30)
+        >>> image.index_to_lps @ (0, 0, 1, 1)  # x, y, z in mm of the center of voxel (0, 0, 1)
+        array([0., 0., 6., 1.])
     """
 
     array: np.ndarray

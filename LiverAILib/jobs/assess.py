@@ -43,6 +43,15 @@ class Assessor:
 
     A second call on the same image with a corrected mask does not segment again, and repeats only those pipelines whose
     network input the mask changes.
+
+    Example:
+        >>> from LiverAILib import Assessor, Case
+        >>> from LiverAILib.simulation.t2_mr import simulate_t2_mr
+        >>> simulated = simulate_t2_mr(4, seed=2, size=(128, 128, 18), spacing=(2.5, 2.5, 15.0))
+        >>> liver = simulated.labels.with_array(simulated.labels.array == 1)
+        >>> assessor = Assessor("nowak2021-simulated")
+        >>> assessor.assess(Case({"t2": simulated.image}, masks={"liver": liver})).predicted
+        'cirrhosis'
     """
 
     def __init__(
@@ -298,6 +307,16 @@ def assess(
 
     Raises:
         UserError: The case or the model cannot be used; the message says why and what to do.
+
+    Example:
+        >>> from LiverAILib import Case, assess
+        >>> from LiverAILib.simulation.t2_mr import simulate_t2_mr
+        >>> simulated = simulate_t2_mr(4, seed=2, size=(128, 128, 18), spacing=(2.5, 2.5, 15.0))
+        >>> assessment = assess(Case({"t2": simulated.image}, "patient 7"), "nowak2021-simulated")
+        >>> assessment.predicted
+        'cirrhosis'
+        >>> assessment.heatmap.image.same_geometry(simulated.image)
+        True
     """
     return Assessor(model, device=device, progress=progress).assess(
         case, request, slice_index=slice_index, target_class=target_class, heatmap=heatmap

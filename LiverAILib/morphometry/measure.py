@@ -35,6 +35,17 @@ def measure(
 
     Raises:
         UserError: A covariate has an impossible value.
+
+    Example:
+        >>> from LiverAILib import segment
+        >>> from LiverAILib.morphometry import measure
+        >>> from LiverAILib.simulation.t2_mr import simulate_t2_mr
+        >>> image = simulate_t2_mr(4, seed=2, size=(128, 128, 18), spacing=(2.5, 2.5, 15.0)).image
+        >>> found = measure(image, segment(image), covariates={"ast_u_per_l": 80, "platelets_1e9_per_l": 100})
+        >>> [(one.name, one.unit) for one in found.measurements][:2]
+        [('Liver volume', 'mL'), ('Right kidney volume', 'mL')]
+        >>> next(one.value for one in found.measurements if one.name == "APRI")
+        2.0
     """
     covariates = covariates or {}
     anatomy = Anatomy.of(image, segmentation, parts or {})

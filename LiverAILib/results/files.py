@@ -68,6 +68,12 @@ def write_assessment(
 
     Raises:
         UserError: The folder cannot be made or written, or the disk is full.
+
+    Example:
+        >>> from LiverAILib.results.files import write_assessment
+        >>> files = write_assessment(assessment, "result")  # the one of the example of `LiverAILib.assess`
+        >>> files["record"].name, files["heatmap segmented"].name
+        ('assessment.json', 'heatmap.nrrd')
     """
     output = Path(output)
     check_output_folder(output)
@@ -207,6 +213,11 @@ def read_assessment(folder: str | os.PathLike[str]) -> Assessment:
 
     Raises:
         UserError: A file is missing or damaged.
+
+    Example:
+        >>> from LiverAILib.results.files import read_assessment
+        >>> read_assessment("result").predicted  # the folder of the example of `write_assessment`
+        'cirrhosis'
     """
     folder = Path(folder)
     path = folder / RECORD

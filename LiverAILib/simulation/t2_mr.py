@@ -29,6 +29,14 @@ def simulate_t2_mr(
 
     Raises:
         UserError: Stage, seed, size or spacing cannot be used.
+
+    Example:
+        >>> from LiverAILib.simulation.t2_mr import simulate_t2_mr
+        >>> simulated = simulate_t2_mr(4, seed=2, size=(128, 128, 18), spacing=(2.5, 2.5, 15.0))
+        >>> simulated.image.array.shape, simulated.image.modality
+        ((18, 128, 128), 'MR')
+        >>> int((simulated.labels.array == 1).sum() * simulated.image.voxel_volume_ml)  # mL of liver
+        1223
     """
     patient = draw_patient(stage, seed=seed, size=size, spacing=spacing)
     scanner = draw_scanner(patient.rngs["scanner"])
