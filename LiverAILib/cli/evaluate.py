@@ -136,7 +136,7 @@ def _options(args: argparse.Namespace, subject: Subject, labels: Labels) -> Opti
     return command.options_of(
         args,
         threshold="0.5" if classes else "cut-off",
-        method_name=str(model.card.primary_pipeline or model.name),
+        method_name=str(model.card.primary_pipeline or subject.name),
         paper=paper,
         title=f"{subject.name} on {Path(args.cohort).resolve().parent.name}/{Path(args.cohort).name}",
         card=card_of(model),

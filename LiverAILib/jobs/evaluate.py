@@ -114,20 +114,14 @@ def evaluate_cohort(
     _write_failed(output / FAILED, failed)
     good = [one for one in results if not one.error]
     predictions = _predictions(output / PREDICTIONS, good, labels, chosen)
-    calibration_predictions = None
-    known = [one for one in further if not one.error]
-    if known and _enough(known, labels, settings):
-        calibration_predictions = _predictions(output / CALIBRATION_PREDICTIONS, known, labels, chosen)
-    additions: list[Addition | None] = [cases_addition(results, labels)]
+    calibration_cases = _calibration_predictions(output / CALIBRATION_PREDICTIONS, further, labels, settings, chosen)
+    additions = [cases_addition(results, labels)]
     if isinstance(labels, ClassLabels) and settings.explain:
-        additions.append(_explanation(good, labels, output, case_settings.inputs_of, settings, chosen, progress))
+        additions += _explanation(good, labels, output, case_settings.inputs_of, settings, chosen, progress)
     progress(0.97, "statistics and report")
+    warnings = [*warnings, *cohort_warnings(who, manifest, results, settings), *not_explained]
     evaluation = evaluate(
-        predictions,
-        chosen,
-        calibration_cases=calibration_predictions,
-        additions=[one for one in additions if one is not None],
-        warnings=(*warnings, *cohort_warnings(who, manifest, results, settings), *not_explained),
+        predictions, chosen, calibration_cases=calibration_cases, additions=additions, warnings=warnings
     )
     report = write_report(evaluation, output / REPORT, options=chosen, overwrite=True)
     progress(1.0, "Done")
@@ -182,10 +176,15 @@ def _calibration_tests(
     return [] if few and settings.calibration == "auto" else found
 
 
-def _enough(known: Sequence[CaseResult], labels: Labels, settings: CohortSettings) -> bool:
-    """Whether the validation cases that could be assessed hold two classes, and are enough."""
-    enough = not labels.why_too_few([one.test.row for one in known])
-    return enough and (settings.calibration == "validation" or len(known) >= LEAST_CALIBRATION)
+def _calibration_predictions(
+    path: Path, results: Sequence[CaseResult], labels: Labels, settings: CohortSettings, options: Options
+) -> Predictions | None:
+    """Predictions of the validation cases; None where those that could be assessed are too few."""
+    known = [one for one in results if not one.error]
+    few = settings.calibration != "validation" and len(known) < LEAST_CALIBRATION
+    if few or labels.why_too_few([one.test.row for one in known]):
+        return None
+    return _predictions(path, known, labels, options)
 
 
 def _check_before(
@@ -308,7 +307,7 @@ def _explanation(
     settings: CohortSettings,
     options: Options,
     progress: Progress,
-) -> Addition | None:
+) -> list[Addition]:
     from LiverAILib.jobs.cohort_evaluation.explanation_section import explanation_addition
     from LiverAILib.jobs.cohort_evaluation.faithfulness_checks import check_maps
 
@@ -325,7 +324,8 @@ def _explanation(
             progress=lambda text: progress(0.92, text),
         )
     progress(0.95, "tables of explanations")
-    return explanation_addition(results, labels, checks)
+    found = explanation_addition(results, labels, checks)
+    return [] if found is None else [found]
 
 
 def _write_failed(path: Path, failed: dict[str, str]) -> None:

@@ -80,6 +80,9 @@ class MethodSpec:
         implementation: "module:Class" of its `Method`; "" where only the paper's evaluation is here.
         trainer: "module:function" that trains it; "" where it cannot be trained. See `LiverAILib.jobs.train`.
         training_options: Names of `TrainingOptions` that mean something to it, beside those that all trainers share.
+        out_of_distribution: "module:function" of a `Method`, the cohort that its model was trained on and a `Segmenter` (None
+            for the manifest's masks), which gives the tensors that let the model warn of out-of-distribution inputs; "" for
+            none.
         paper_section: "module:name" of the `PaperSection` with the paper's own tables and figures; "" for none.
     """
 
@@ -95,6 +98,7 @@ class MethodSpec:
     heatmaps: tuple[str, ...] = (GRAD_CAM, HIRES_CAM)
     trainer: str = ""
     training_options: frozenset[str] = frozenset()
+    out_of_distribution: str = ""
     paper_section: str = ""
 
     @property
@@ -124,6 +128,10 @@ class MethodSpec:
     def load_trainer(self) -> Callable[..., Any]:
         """The function that trains the method; imports torch."""
         return load_attribute(self.trainer)
+
+    def load_out_of_distribution(self) -> Callable[..., Any]:
+        """The function that fits the out-of-distribution detection; imports torch."""
+        return load_attribute(self.out_of_distribution)
 
     def load_paper_section(self) -> PaperSection:
         """The paper's own tables and figures for the report of an evaluation."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from LiverAILib.evaluation.agreement import BlandAltman
@@ -36,12 +38,8 @@ def byra_section(predictions: Predictions, options: Options, result: Result) -> 
     what: list[str] = []
     for diagnosis in result.diagnoses.values():
         truth, scores = diagnosis.question.truth, diagnosis.question.scores
-        drawn = resample_patients(
-            lambda index, truth=truth, scores=scores: [auc_value(truth[index], own[index]) for own in scores.values()],
-            truth,
-            replicates=options.replicates,
-            seed=options.seed,
-        )
+        areas = partial(_areas, truth, tuple(scores.values()))
+        drawn = resample_patients(areas, truth, replicates=options.replicates, seed=options.seed)
         in_sample = in_sample_metrics(diagnosis, Rule("nearest-corner"), options)
         for i, name in enumerate(scores):
             area = drawn.estimate("AUC", auc_value(truth, scores[name]), column=i, level=options.level)
@@ -80,6 +78,11 @@ def byra_section(predictions: Predictions, options: Options, result: Result) -> 
     )
     section = Section("As in the paper: Byra 2021", text, tuple(tables), tuple(pictures))
     return section, {"paper": "byra2021", "metrics": plain(found), "comparisons": plain(tests)}
+
+
+def _areas(truth: np.ndarray, scores: Sequence[np.ndarray], index: np.ndarray) -> list[float]:
+    """AUC of each score on the patients `index`."""
+    return [auc_value(truth[index], own[index]) for own in scores]
 
 
 def figure3(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def yin_section(predictions: Predictions, options: Options, result: Result) -> tuple[Section, dict[str, Any]]:
     """AUC, specificity, sensitivity, accuracy at >=F2, >=F3, F4 (table 2), fold means, figure 3."""
-    cuts = [key for key in ("f2", "f3", "f4") if key in result.diagnoses]
+    cuts: list[str] = [key for key in ("f2", "f3", "f4") if key in result.diagnoses]
     found: dict[str, dict[str, Estimate]] = {}
     for key in cuts:
         diagnosis = result.diagnoses[key]

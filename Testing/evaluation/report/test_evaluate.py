@@ -65,6 +65,15 @@ def test_values_have_agreement_and_cut_offs(byra_csv):
     assert "+- SD" in str(found.record["as_in_the_paper"]["metrics"])
 
 
+def test_measured_values_can_be_called_by_the_cut_off_itself(byra_csv):
+    found = run(byra_csv, Options(rule=Rule("cut-off"), cutoffs=(5.0, 10.0), **FAST)).record["results"]["cutoffs"]
+    predictions = read_predictions(byra_csv)
+    for cutoff in (5, 10):
+        truth, called = predictions.truth >= cutoff, predictions.scores["method"] >= cutoff
+        counts = found[f"from_{cutoff}"]["counts"]
+        assert (counts["tp"], counts["fp"]) == ((truth & called).sum(), (~truth & called).sum())
+
+
 def test_measured_values_in_0_to_1_are_no_probabilities(write):
     rows = [(f"c{i}", f"p{i}", 0.01 * i + 0.005, 0.01 * i) for i in range(30)]
     path = write(["case_id", "patient_id", "label", "score"], rows)
