@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from LiverAILib import __version__
 from LiverAILib.cli import output
 from LiverAILib.errors import UserError
+from LiverAILib.methods import list_papers, method_of
 
 if TYPE_CHECKING:
     from LiverAILib.evaluation.report.options import Options
-    from LiverAILib.jobs.cohort_evaluation.predictions_csv import Labels
+    from LiverAILib.jobs.cohort_evaluation.labels import Labels
     from LiverAILib.jobs.cohort_evaluation.subject import Subject
 
 DESCRIPTION = """Evaluate a model, or the models of a cross-validation, on a cohort: every case is assessed, then numbers with
@@ -28,7 +29,8 @@ def add(commands: argparse._SubParsersAction) -> None:
 
     parser = commands.add_parser("evaluate", help="metrics, tests, figures and report of a model, or from predictions")
     parser.add_argument("model", nargs="?", metavar="MODEL|RUN", help="name or folder of a model, or a run folder")
-    command.add_arguments(parser, predictions_required=False)
+    papers = {name: spec.load_paper_section for name, spec in list_papers().items() if spec.paper_section}
+    command.add_arguments(parser, predictions_required=False, papers=papers)
     parser.description = DESCRIPTION
     add = parser.add_argument_group("a model on a cohort").add_argument
     add("--cohort", metavar="CSV", help="cohort manifest")
@@ -40,7 +42,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="liver masks: the segmentation network's (default, as in Nowak 2021) or the manifest's",
     )
     output.add_labels(parser)
-    output.add_heatmap(parser)
+    output.add_heatmap(parser, default=None)
     add("--no-explain", action="store_true", help="no tables and pictures of the heat maps")
     add("--explain-cases", type=int, default=12, metavar="N", help="cases for the checks of faithfulness (default: 12)")
     add(
@@ -86,7 +88,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         masks=args.masks,
         labels=args.labels,
         explain=not args.no_explain,
-        heatmap=args.heatmap,
+        heatmap=args.heatmap or "",
         checked_cases=args.explain_cases,
         calibration=args.calibration,
         other_patients=args.other_patients,
@@ -122,21 +124,25 @@ def output_of(args: argparse.Namespace, found) -> None:
 def _options(args: argparse.Namespace, subject: Subject, labels: Labels) -> Options:
     """The settings of the report: what the arguments leave open is the method's own."""
     from LiverAILib.evaluation import command
-    from LiverAILib.evaluation.report.options import PAPERS
     from LiverAILib.jobs.evaluate import card_of
 
     model = subject.first
+    spec = method_of(model)
+    paper = spec.load_paper_section() if spec.paper_section else None
     # The paper's own section is for its own question: a Nowak model of stages goes beyond the paper.
-    paper = model.method if model.method in PAPERS and labels.stages == (model.method == "yin2021") else ""
-    if args.images == "clustered":
-        paper = ""
+    if paper is not None and (labels.task not in paper.tasks or args.images == "clustered"):
+        paper = None
+    classes = labels.task != "values"
     return command.options_of(
         args,
-        threshold="0.5",
-        method_name=str(model.card.primary_pipeline or model.name),
+        threshold="0.5" if classes else "cut-off",
+        method_name=str(model.card.primary_pipeline or subject.name),
         paper=paper,
         title=f"{subject.name} on {Path(args.cohort).resolve().parent.name}/{Path(args.cohort).name}",
         card=card_of(model),
-        recalibrate=True,
-        conformal=0.9,
+        recalibrate=classes,
+        conformal=0.9 if classes else 0.0,
+        quantity=spec.answer.title,
+        unit=spec.answer.unit,
+        cutoffs=spec.answer.cutoffs,
     )

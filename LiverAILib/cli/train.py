@@ -88,24 +88,37 @@ def _add_schedule(group: argparse._ArgumentGroup) -> None:
         "--frozen-views",
         type=int,
         metavar="N",
-        help="in frozen stages train on N fixed views of each slice, whose features are computed once (nowak2021)",
+        help=f"in frozen stages train on N fixed views of each slice, whose features are computed once{_only('frozen_views')}",
     )
 
 
 def _add_task(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--classes", choices=("cirrhosis", "stages"), help="cirrhosis (default) or F0-F4 (nowak2021)")
-    group.add_argument("--head", choices=("softmax", "corn"), help="softmax (default) or ordinal (nowak2021)")
     group.add_argument(
-        "--masking", choices=("none", "liver"), help="what yin2021 sees: the whole abdomen (default) or the liver only"
+        "--classes", choices=("cirrhosis", "stages"), help=f"cirrhosis (default) or F0-F4{_only('classes')}"
+    )
+    group.add_argument("--head", choices=("softmax", "corn"), help=f"softmax (default) or ordinal{_only('head')}")
+    group.add_argument(
+        "--masking",
+        choices=("none", "liver"),
+        help=f"what the network sees: the whole abdomen (default) or the liver only{_only('masking')}",
     )
     group.add_argument(
         "--class-balance",
         choices=("sampling", "weights", "none"),
-        help="classes equally often in every batch (default), weighted in the loss, or left as they are (nowak2021)",
+        help="classes equally often in every batch, weighted in the loss, or left as they are (default: the method's)"
+        f"{_only('class_balance')}",
     )
     group.add_argument(
-        "--segmentation-model", metavar="NAME", help="masks to validate with (nowak2021), as in the paper"
+        "--segmentation-model",
+        metavar="NAME",
+        help=f"masks to validate with, instead of the manifest's{_only('segmentation_model')}",
     )
+
+
+def _only(option: str) -> str:
+    """Which methods understand an option, for its help."""
+    names = [name for name, spec in list_methods().items() if option in spec.training_options]
+    return f" ({', '.join(names)})"
 
 
 def _add_machine(group: argparse._ArgumentGroup) -> None:

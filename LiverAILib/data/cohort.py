@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,7 @@ class CohortRow:
         masks: Structure ("liver", "spleen", ...) to `file`, `file#name` or `file#label`.
         covariates: The other columns.
         label_kind: What the label is, one of `LABEL_KINDS`; None where the manifest does not say.
+        value: Reference value where the labels are those of a quantity; None where it is not known.
     """
 
     case_id: str
@@ -47,6 +49,7 @@ class CohortRow:
     masks: Mapping[str, str] = field(default_factory=dict)
     covariates: Mapping[str, str] = field(default_factory=dict)
     label_kind: str | None = None
+    value: float | None = None
 
     @property
     def stage(self) -> int | None:
@@ -107,7 +110,8 @@ class Cohort:
     Attributes:
         path: The manifest.
         rows: The cases.
-        label_kind: What the labels are, one of `LABEL_KINDS`; None where the manifest has none or does not say.
+        label_kind: What the labels are: one of `LABEL_KINDS`, or the column of a quantity; None where the manifest has none or
+            does not say.
     """
 
     path: Path
@@ -135,7 +139,7 @@ class Cohort:
             UserError: There are no labels, the manifest does not say what they are, or they are something else.
         """
         if self.label_kind is None:
-            if all(row.label is None for row in self.rows):
+            if all(row.label is None for row in self.rows) or not set(allowed) & set(LABEL_KINDS):
                 raise UserError(f"{self.path}: no labels. Add a column {' or '.join(map(_described, allowed))}.")
             raise UserError(
                 f"{self.path}: column {UNSTATED} does not say whether it holds stages or cirrhosis. Rename the column to "
@@ -148,18 +152,34 @@ class Cohort:
             )
         return self.label_kind
 
+    def check_labeled(self, *splits: str) -> None:
+        """Check that every case of the named splits has a label.
+
+        Raises:
+            UserError: Names the first case without one.
+        """
+        lacking = [row.case_id for row in self.split(*splits) if row.label is None and row.value is None]
+        if lacking:
+            more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+            raise UserError(
+                f"{self.path}: case {lacking[0]}{more}: no label in the manifest. Fill the column {self.label_kind}, or remove "
+                "the row."
+            )
+
 
 def _described(kind: str) -> str:
-    return {STAGES: "stage (0-4)", CIRRHOSIS: "cirrhosis (0 or 1)"}[kind]
+    return {STAGES: "stage (0-4)", CIRRHOSIS: "cirrhosis (0 or 1)"}.get(kind, f"{kind} (a number)")
 
 
-def read_cohort(path: str | os.PathLike[str], *, labels: str | None = None) -> Cohort:
+def read_cohort(path: str | os.PathLike[str], *, labels: str | None = None, quantity: str = "") -> Cohort:
     r"""The cohort that a CSV manifest lists.
 
     Args:
         path: The manifest.
         labels: What its column "label" holds, one of `LABEL_KINDS`; not needed for the columns "stage" and "cirrhosis", which
             say it themselves.
+        quantity: Column whose numbers are the labels, where a quantity is asked for. The columns of `LABEL_KINDS` are then
+            covariates.
 
     Raises:
         UserError: One message with every fault of the manifest by line and column: a missing column, a missing file, a
@@ -184,7 +204,7 @@ def read_cohort(path: str | os.PathLike[str], *, labels: str | None = None) -> C
     missing = [column for column in REQUIRED if column not in table[0]]
     if missing:
         raise UserError(f"{path}: column {', '.join(missing)} missing. A manifest needs {', '.join(REQUIRED)}.")
-    column, kind = _label_column(path, table[0], labels)
+    column, kind = _quantity_column(table[0], labels, quantity) if quantity else _label_column(path, table[0], labels)
     faults: list[str] = []
     rows = tuple(_row(line, cells, path.parent, faults, column, kind) for line, cells in enumerate(table, 2))
     _check_rows(rows, faults)
@@ -210,6 +230,26 @@ def _label_column(path: Path, columns: Collection[str], labels: str | None) -> t
     if labels not in (None, found[0]):
         raise UserError(f"--labels {labels}: the column {found[0]} of {path} says otherwise. Leave the option out.")
     return found[0], found[0]
+
+
+def _quantity_column(columns: Collection[str], labels: str | None, quantity: str) -> tuple[str | None, str | None]:
+    """The column of a quantity, as `_label_column`."""
+    if labels is not None:
+        raise UserError(f"--labels {labels}: the labels are numbers, column {quantity}. Leave the option out.")
+    return (quantity, quantity) if quantity in columns else (None, None)
+
+
+def _value(line: int, cell: str, column: str, faults: list[str]) -> float | None:
+    if not cell:
+        return None
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        faults.append(f"line {line}, column {column}: '{cell}' is no number")
+        return None
+    return value
 
 
 def _label(line: int, cell: str, column: str, kind: str | None, faults: list[str]) -> int | None:
@@ -256,15 +296,23 @@ def _row(
     split = (cells.get("split") or "").strip()
     if split not in SPLITS:
         faults.append(f"line {line}, column split: '{split}' is none of train, validation, test")
+    label, value = None, None
+    if label_column:
+        cell = (cells[label_column] or "").strip()
+        if label_kind is None or label_kind in LABEL_KINDS:
+            label = _label(line, cell, label_column, label_kind, faults)
+        else:
+            value = _value(line, cell, label_column, faults)
     return CohortRow(
         (cells["case_id"] or "").strip(),
         (cells["patient_id"] or "").strip(),
         split,
-        _label(line, (cells[label_column] or "").strip(), label_column, label_kind, faults) if label_column else None,
+        label,
         images,
         masks,
         covariates,
         label_kind,
+        value,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from LiverAILib.errors import UserError
 
 if TYPE_CHECKING:
     from LiverAILib.evaluation.report.content import Evaluation
-    from LiverAILib.evaluation.report.options import Options
+    from LiverAILib.evaluation.report.options import Options, PaperSection
 
 DESCRIPTION = """Evaluate predictions of any software: numbers with intervals, tests, figures, CLAIM 2024 checklist and
 model card.
@@ -23,8 +24,21 @@ The CSV has the columns case_id, patient_id, label, and score (or score:<class>)
 other methods or readers to compare with (0/1 or stages are readers' calls)."""
 
 
-def add_arguments(parser: argparse.ArgumentParser, *, predictions_required: bool = True) -> None:
-    """Add the options of ``liverai evaluate`` to a parser."""
+def add_arguments(
+    parser: argparse.ArgumentParser,
+    *,
+    predictions_required: bool = True,
+    papers: Mapping[str, Callable[[], PaperSection]] | None = None,
+) -> None:
+    """Add the options of ``liverai evaluate`` to a parser.
+
+    Args:
+        parser: The parser.
+        predictions_required: Whether ``--predictions`` has to be given.
+        papers: The papers that ``--paper`` can name, each loaded by a function.
+    """
+    papers = papers or {}
+    parser.set_defaults(papers=papers)
     parser.description = DESCRIPTION
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
@@ -35,12 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser, *, predictions_required: bool
     add("--task", default="auto", help="auto, binary, stages or values (default: by the labels)")
     add("--method-name", default=None, metavar="NAME", help="name of the evaluated method in the report")
     add("--title", default="", help="title of the report")
-    add("--paper", default="", help="add this paper's own tests and figures: nowak2021, yin2021, xue2020 or byra2021")
+    listed = ", ".join(papers) or "none here"
+    add("--paper", default="", metavar="NAME", help=f"add this paper's own tests and figures: {listed}")
     add(
         "--threshold",
         default=None,
         metavar="RULE",
-        help="youden, nearest-corner, sensitivity:0.95, fixed:0.5 or a number (default: youden; of a model: 0.5)",
+        help="youden, nearest-corner, sensitivity:0.95, fixed:0.5 or a number; of measured values also cut-off, the cut-off "
+        "itself (default: youden; of a model: 0.5, or cut-off)",
     )
     add(
         "--in-sample",
@@ -75,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, predictions_required: bool
         type=float,
         default=[],
         metavar="VALUE",
-        help="measured values: report diagnosis at this cut-off too; may be repeated (byra2021: 5 and 10)",
+        help="measured values: report diagnosis at this cut-off too; may be repeated (default: those of the paper or model)",
     )
     add(
         "--baseline",
@@ -92,8 +108,11 @@ def add_arguments(parser: argparse.ArgumentParser, *, predictions_required: bool
         help="predictions of other patients (validation) to fit temperatures and prediction sets on (default: "
         "cross-fitting)",
     )
-    add("--quantity", default="value", help="measured values: what was measured, such as PDFF")
-    add("--unit", default="", help="measured values: the unit, such as %%")
+    add(
+        "--quantity",
+        help="measured values: what was measured, such as PDFF (default: value, or what the model measures)",
+    )
+    add("--unit", help="measured values: the unit, such as %% (default: none, or the model's)")
     add(
         "--record",
         metavar="JSON",
@@ -151,8 +170,8 @@ def options_of(args: argparse.Namespace, **changes: Any) -> Options:
         rule = parse_rule(args.threshold or changes.pop("threshold", "youden"))
     except ValueError as error:
         raise UserError(f"--threshold: {error}") from None
-    paper = args.paper or changes.pop("paper", "")
-    cutoffs = tuple(args.cutoff) or ((5.0, 10.0) if paper == "byra2021" else ())
+    paper = _paper(args) or changes.pop("paper", None)
+    cutoffs = tuple(args.cutoff) or changes.pop("cutoffs", ()) or (paper.cutoffs if paper else ())
     conformal = changes.pop("conformal", 0.0) if args.conformal is None else args.conformal
     return Options(
         title=args.title or changes.pop("title", ""),
@@ -168,13 +187,21 @@ def options_of(args: argparse.Namespace, **changes: Any) -> Options:
         replicates=args.bootstrap,
         seed=args.seed,
         cutoffs=cutoffs,
-        quantity=args.quantity,
-        unit=args.unit,
+        quantity=changes.pop("quantity", "value") if args.quantity is None else args.quantity,
+        unit=changes.pop("unit", "") if args.unit is None else args.unit,
         card={**changes.pop("card", {}), **(read_record(args.record) if args.record else {})},
         recalibrate=args.recalibrate or changes.pop("recalibrate", False),
         conformal=conformal,
         software=getattr(args, "software", {}),
     )
+
+
+def _paper(args: argparse.Namespace) -> PaperSection | None:
+    if not args.paper:
+        return None
+    if args.paper not in args.papers:
+        raise UserError(f"--paper {args.paper!r} is unknown; use one of {', '.join(args.papers) or 'none'}")
+    return args.papers[args.paper]()
 
 
 def read_record(path: Path | str) -> dict:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from LiverAILib.evaluation.held_out import fold_numbers
 from LiverAILib.evaluation.validate import both_classes, labels_and_scores, same_length
 
-RULES = ("youden", "nearest-corner", "fixed", "sensitivity")
+RULES = ("youden", "nearest-corner", "fixed", "sensitivity", "cut-off")
 IN_SAMPLE_NOTE = "as in the paper: the threshold was chosen on the cases it is judged on, which overstates the method"
 
 
@@ -25,7 +25,8 @@ class Rule:
     """How a threshold is chosen.
 
     Attributes:
-        name: ``"youden"``, ``"nearest-corner"``, ``"fixed"`` or ``"sensitivity"``.
+        name: ``"youden"``, ``"nearest-corner"``, ``"fixed"``, ``"sensitivity"``, or for measured values ``"cut-off"``: a value
+            is called by the cut-off that defines the positive cases.
         value: The threshold for ``"fixed"``, the least sensitivity for ``"sensitivity"``, otherwise None.
     """
 
@@ -54,7 +55,7 @@ class Rule:
 
 
 def parse_rule(text: str) -> Rule:
-    """A rule from text: ``youden``, ``nearest-corner``, ``fixed:0.5``, ``sensitivity:0.95`` or just a number."""
+    """A rule from text: ``youden``, ``nearest-corner``, ``fixed:0.5``, ``sensitivity:0.95``, ``cut-off`` or just a number."""
     name, _, value = text.strip().partition(":")
     try:
         if not value and name not in RULES:
@@ -102,6 +103,8 @@ def choose_threshold(labels: ArrayLike, scores: ArrayLike, *, rule: Rule, positi
     """
     if rule.name == "fixed":
         return float(rule.number)
+    if rule.name == "cut-off":
+        raise ValueError("the threshold rule cut-off is for measured values; use youden or another rule")
     truth, values = labels_and_scores(labels, scores, positive=positive)
     both_classes(truth, "choosing a threshold")
     unique = np.unique(values)

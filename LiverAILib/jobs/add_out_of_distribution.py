@@ -1,4 +1,4 @@
-"""Adding out-of-distribution detection to an existing Nowak 2021 model, without training it again.
+"""Adding out-of-distribution detection to an existing model, without training it again.
 
 `python -m LiverAILib.jobs.add_out_of_distribution MODEL MANIFEST OUTPUT` reads the cohort that the model was trained on and
 writes the same model with the distribution of its features to the folder OUTPUT.
@@ -15,9 +15,8 @@ import torch
 from LiverAILib.data.cohort import Cohort, read_cohort
 from LiverAILib.data.model import Model, load_model, network_state, save_model
 from LiverAILib.errors import UserError
-from LiverAILib.methods.nowak2021.method import Nowak2021
-from LiverAILib.methods.nowak2021.training import load_slices
-from LiverAILib.methods.out_of_distribution_training import FEWEST_VALIDATION, out_of_distribution_state
+from LiverAILib.methods import method_of
+from LiverAILib.methods.out_of_distribution import FEWEST_VALIDATION
 from LiverAILib.output_paths import check_output_folder
 from LiverAILib.segmentation.predict import Segmenter
 
@@ -28,18 +27,21 @@ def add_out_of_distribution(
     """Write the model with out-of-distribution detection; its networks stay as they are.
 
     Args:
-        model: A model of method nowak2021.
+        model: A model of a method that has the detection (`MethodSpec.out_of_distribution`).
         cohort: The cohort that it was trained on, with its splits "train" and "validation".
         output: Folder of the new model; one that is there is replaced.
-        network_masks: Cut the validation slices out with the masks of the model's segmentation network, as inference
-            does; False: with the manifest's.
+        network_masks: Prepare the validation cases with the masks of the model's segmentation network, as inference does;
+            False: with the manifest's.
 
     Raises:
-        UserError: The model is of another method, there are too few cases, or the folder cannot be written.
+        UserError: The method has no such detection, there are too few cases, or the folder cannot be written.
     """
     model = model if isinstance(model, Model) else load_model(model)
-    if model.method != "nowak2021":
-        raise UserError(f"{model.name}: a model of method '{model.method}', not nowak2021. Choose another model.")
+    spec = method_of(model)
+    if not spec.out_of_distribution:
+        raise UserError(
+            f"{model.name}: the method {spec.name} has no out-of-distribution detection. Choose another model."
+        )
     training, validation = cohort.split("train"), cohort.split("validation")
     if min(len(training), len(validation)) < FEWEST_VALIDATION:
         raise UserError(
@@ -49,14 +51,9 @@ def add_out_of_distribution(
     check_output_folder(output)
     name = model.card.segmentation_model if network_masks else None
     segmenter = Segmenter(load_model(name)) if name else None
-    method = Nowak2021(model, torch.device("cpu"))
-    state = network_state(model.state())
-    cohort.check_labels()
-    size = method.settings.image_size
-    for pipeline, network in method.networks.items():
-        slices = load_slices(training, pipeline, classes=model.classes, size=size)
-        held_out = load_slices(validation, pipeline, segmenter=segmenter, classes=model.classes, size=size)
-        state |= out_of_distribution_state(network, slices, held_out, pipeline, size=size)
+    cohort.check_labels(spec.answer.labels)
+    method = spec.load()(model, torch.device("cpu"))
+    state = network_state(model.state()) | spec.load_out_of_distribution()(method, cohort, segmenter)
     card = {key: value for key, value in model.card.entries.items() if key != "weights"}
     return save_model(output, card, state, storage=model.card.weights.storage)
 
@@ -67,11 +64,11 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("manifest", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument(
-        "--given-masks", action="store_true", help="cut validation slices out with the manifest's masks"
-    )
+    parser.add_argument("--given-masks", action="store_true", help="prepare validation cases with the manifest's masks")
     args = parser.parse_args()
-    add_out_of_distribution(args.model, read_cohort(args.manifest), args.output, network_masks=not args.given_masks)
+    model = load_model(args.model)
+    cohort = read_cohort(args.manifest, quantity=method_of(model).answer.quantity_column)
+    add_out_of_distribution(model, cohort, args.output, network_masks=not args.given_masks)
 
 
 if __name__ == "__main__":

@@ -71,9 +71,10 @@ def checked_images(case: Case, model: Model, request: AssessmentRequest) -> dict
                 "missing or choose another model."
             )
         if role.maximum is not None and len(given) > role.maximum:
+            most = f"{role.maximum} image{'s' * (role.maximum > 1)} '{role.name}'"
             raise UserError(
-                f"case {case.case_id}: the model '{model.name}' takes {role.maximum} image '{role.name}', "
-                f"{len(given)} were given. Leave the others out, or assess them as cases of their own."
+                f"case {case.case_id}: the model '{model.name}' takes {most}, {len(given)} were given. Leave the "
+                f"others out, or assess them as cases of their own."
             )
         for one in given:
             _check_image(case, model, one, role)

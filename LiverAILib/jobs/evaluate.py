@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -14,6 +14,7 @@ from LiverAILib.atomic_write import atomic_csv
 from LiverAILib.data.cohort import Cohort, read_cohort
 from LiverAILib.data.model import Model, load_model
 from LiverAILib.data.model_card import SEEN
+from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.seen_cases import Seen
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.report.content import Addition, Evaluation
@@ -22,6 +23,7 @@ from LiverAILib.evaluation.report.options import Options
 from LiverAILib.evaluation.report.predictions import Predictions, read_predictions
 from LiverAILib.jobs.assess import Assessor
 from LiverAILib.jobs.case_loop import Outcome, each_case
+from LiverAILib.jobs.checked_case import check_request
 from LiverAILib.jobs.cohort_evaluation.case_results import (
     CaseResult,
     CaseSettings,
@@ -31,8 +33,10 @@ from LiverAILib.jobs.cohort_evaluation.case_results import (
 )
 from LiverAILib.jobs.cohort_evaluation.cases_section import cases_addition, cohort_warnings
 from LiverAILib.jobs.cohort_evaluation.cohort_settings import CohortSettings
-from LiverAILib.jobs.cohort_evaluation.predictions_csv import Labels, baselines_of, subgroups_of, write_predictions
+from LiverAILib.jobs.cohort_evaluation.labels import ClassLabels, Labels, labels_of
+from LiverAILib.jobs.cohort_evaluation.predictions_csv import baselines_of, subgroups_of, write_predictions
 from LiverAILib.jobs.cohort_evaluation.subject import Assignment, Subject, read_subject
+from LiverAILib.methods import method_of
 from LiverAILib.output_paths import check_keeps_inputs, check_output_folder
 
 REPORT, CASES, CALIBRATION = "report", "cases", "calibration_cases"
@@ -82,13 +86,15 @@ def evaluate_cohort(
     Raises:
         UserError: Model and cohort do not fit, a patient was seen in training, or too few cases could be assessed.
     """
-    settings = settings or CohortSettings()
-    who, manifest, output = read_subject(subject), read_cohort(cohort, labels=settings.labels), Path(output)
-    labels = Labels.of(who.first.classes, manifest)
+    who, output = read_subject(subject), Path(output)
+    settings, not_explained = _settings_of(who, settings or CohortSettings())
+    quantity = method_of(who.first).answer.quantity_column
+    manifest = read_cohort(cohort, labels=settings.labels, quantity=quantity)
+    labels = labels_of(who.first, manifest)
     chosen = options(who, labels)
     tests = who.tests(manifest, settings.split, other_patients=settings.other_patients)
     tests = tests[: settings.limit] if settings.limit else tests
-    calibration = _calibration_tests(who, manifest, tests, settings)
+    calibration = _calibration_tests(who, manifest, tests, labels, settings)
     _check_before(tests, calibration, labels, chosen)
     check_output_folder(output)
     written = [output / name for name in (CASES, CALIBRATION, PREDICTIONS, CALIBRATION_PREDICTIONS, FAILED, "report")]
@@ -100,7 +106,7 @@ def evaluate_cohort(
     further = _assess(
         calibration,
         output / CALIBRATION,
-        CaseSettings(settings.masks, explain=False),
+        CaseSettings(settings.masks, explain=False, heatmap=case_settings.heatmap),
         settings,
         _part(progress, len(tests), total),
     )
@@ -108,20 +114,14 @@ def evaluate_cohort(
     _write_failed(output / FAILED, failed)
     good = [one for one in results if not one.error]
     predictions = _predictions(output / PREDICTIONS, good, labels, chosen)
-    calibration_predictions = None
-    known = [one for one in further if not one.error]
-    if known and _enough(known, labels, settings):
-        calibration_predictions = _predictions(output / CALIBRATION_PREDICTIONS, known, labels, chosen)
-    additions: list[Addition | None] = [cases_addition(results, labels)]
-    if settings.explain:
-        additions.append(_explanation(good, labels, output, case_settings.inputs_of, settings, chosen, progress))
+    calibration_cases = _calibration_predictions(output / CALIBRATION_PREDICTIONS, further, labels, settings, chosen)
+    additions = [cases_addition(results, labels)]
+    if isinstance(labels, ClassLabels) and settings.explain:
+        additions += _explanation(good, labels, output, case_settings.inputs_of, settings, chosen, progress)
     progress(0.97, "statistics and report")
+    warnings = [*warnings, *cohort_warnings(who, manifest, results, settings), *not_explained]
     evaluation = evaluate(
-        predictions,
-        chosen,
-        calibration_cases=calibration_predictions,
-        additions=[one for one in additions if one is not None],
-        warnings=(*warnings, *cohort_warnings(who, manifest, results, settings)),
+        predictions, chosen, calibration_cases=calibration_cases, additions=additions, warnings=warnings
     )
     report = write_report(evaluation, output / REPORT, options=chosen, overwrite=True)
     progress(1.0, "Done")
@@ -136,9 +136,35 @@ def card_of(model: Model) -> dict[str, Any]:
     return {**card, "checksum": model.checksum}
 
 
+def _settings_of(who: Subject, settings: CohortSettings) -> tuple[CohortSettings, tuple[str, ...]]:
+    """The settings as the method allows them, and why its heat maps are not evaluated where they should have been.
+
+    Raises:
+        UserError: The method makes no such heat maps.
+    """
+    spec = method_of(who.first)
+    heatmap = settings.heatmap or spec.heatmaps[0]
+    check_request(who.first, AssessmentRequest(heatmap=heatmap))
+    reason = ""
+    if not spec.segmentation:
+        reason = "has no liver segmentation that they could be compared with"
+    elif spec.answer.quantity_column:
+        reason = "answers with a value, and the tables compare classes"
+    explained = settings.explain and not reason
+    left_out = settings.explain and not explained
+    said = (f"The heat maps were not evaluated: {spec.name} {reason}.",) if left_out else ()
+    return replace(settings, heatmap=heatmap, explain=explained), said
+
+
 def _calibration_tests(
-    who: Subject, cohort: Cohort, tests: Sequence[Assignment], settings: CohortSettings
+    who: Subject, cohort: Cohort, tests: Sequence[Assignment], labels: Labels, settings: CohortSettings
 ) -> list[Assignment]:
+    if labels.task == "values":
+        if settings.calibration == "validation":
+            raise UserError(
+                "--calibration validation: a measured value has no probabilities to calibrate. Leave it out."
+            )
+        return []
     if settings.calibration == "cross" or settings.split != "test":
         return []
     found = who.calibration(cohort, tests, other_patients=settings.other_patients)
@@ -150,12 +176,15 @@ def _calibration_tests(
     return [] if few and settings.calibration == "auto" else found
 
 
-def _enough(known: Sequence[CaseResult], labels: Labels, settings: CohortSettings) -> bool:
-    """Whether the validation cases that could be assessed hold two classes, and are enough."""
-    classes = {labels.of_row(one.test.row) for one in known}
-    if settings.calibration == "validation":
-        return len(classes) > 1
-    return len(classes) > 1 and len(known) >= LEAST_CALIBRATION
+def _calibration_predictions(
+    path: Path, results: Sequence[CaseResult], labels: Labels, settings: CohortSettings, options: Options
+) -> Predictions | None:
+    """Predictions of the validation cases; None where those that could be assessed are too few."""
+    known = [one for one in results if not one.error]
+    few = settings.calibration != "validation" and len(known) < LEAST_CALIBRATION
+    if few or labels.why_too_few([one.test.row for one in known]):
+        return None
+    return _predictions(path, known, labels, options)
 
 
 def _check_before(
@@ -171,11 +200,9 @@ def _check_before(
             f"patient {twice} has several cases: counted as patients, they would make intervals too short. Give --images mean "
             "(one score per patient) or --images clustered."
         )
-    classes = {labels.of_row(test.row) for test in tests}
-    if len(classes) < 2:
-        raise UserError(
-            f"all {len(tests)} cases are {classes.pop()}: no class to tell it from. Evaluate cases of two classes."
-        )
+    reason = labels.why_too_few([test.row for test in tests])
+    if reason:
+        raise UserError(f"{reason}. Evaluate more cases.")
 
 
 def _refuse_segmentation(who: Subject, tests: Sequence[Assignment], settings: CohortSettings) -> list[str]:
@@ -214,7 +241,7 @@ def _refuse_met(one: CaseResult, settings: CohortSettings, splits: tuple[str, ..
 
 def _case_settings(tests: Sequence[Assignment], labels: Labels, settings: CohortSettings) -> CaseSettings:
     if not settings.explain:
-        return CaseSettings(settings.masks, explain=False)
+        return CaseSettings(settings.masks, explain=False, heatmap=settings.heatmap)
     from LiverAILib.jobs.cohort_evaluation.faithfulness_checks import cases_to_check
 
     checked = cases_to_check(tests, labels, settings.checked_cases)
@@ -256,17 +283,17 @@ def _part(progress: Progress, start: int, total: int) -> Progress:
 
 
 def _predictions(path: Path, results: Sequence[CaseResult], labels: Labels, options: Options) -> Predictions:
-    if len({labels.of_row(one.test.row) for one in results}) < 2:
+    reason = labels.why_too_few([one.test.row for one in results])
+    if reason:
         raise UserError(
-            f"{path}: only {len(results)} cases could be assessed, of fewer than two classes. {path.parent / FAILED} says why "
-            "the others failed."
+            f"{path}: of the cases that could be assessed, {reason}. {path.parent / FAILED} says why the others failed."
         )
     write_predictions(path, results, labels)
     return read_predictions(
         path,
-        positive=None if labels.stages else labels.classes[1],
+        positive=labels.positive,
         method_name=options.method_name,
-        task="stages" if labels.stages else "binary",
+        task=labels.task,
         subgroups=tuple(subgroups_of([one.test.row for one in results])),
         baselines=tuple(baselines_of(results)),
     )
@@ -274,13 +301,13 @@ def _predictions(path: Path, results: Sequence[CaseResult], labels: Labels, opti
 
 def _explanation(
     results: Sequence[CaseResult],
-    labels: Labels,
+    labels: ClassLabels,
     output: Path,
     checked: frozenset[str],
     settings: CohortSettings,
     options: Options,
     progress: Progress,
-) -> Addition | None:
+) -> list[Addition]:
     from LiverAILib.jobs.cohort_evaluation.explanation_section import explanation_addition
     from LiverAILib.jobs.cohort_evaluation.faithfulness_checks import check_maps
 
@@ -297,7 +324,8 @@ def _explanation(
             progress=lambda text: progress(0.92, text),
         )
     progress(0.95, "tables of explanations")
-    return explanation_addition(results, labels, checks)
+    found = explanation_addition(results, labels, checks)
+    return [] if found is None else [found]
 
 
 def _write_failed(path: Path, failed: dict[str, str]) -> None:

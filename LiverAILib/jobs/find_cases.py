@@ -112,7 +112,7 @@ def _check_folder(source: Path) -> None:
 
 
 def _manifest_cases(source: Path, spec: MethodSpec) -> FoundCases:
-    rows, role = read_cohort(source).rows, spec.role
+    rows, role = read_cohort(source, quantity=spec.answer.quantity_column).rows, spec.role
     if not any(role in row.images for row in rows):
         raise UserError(f"{source}: no column image:{role}, which the model needs. Add it or choose another model.")
     _check_rows(source, rows, [one.name for one in spec.images])

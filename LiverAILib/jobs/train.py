@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ import torch
 from LiverAILib import __version__
 from LiverAILib.atomic_write import atomic_text
 from LiverAILib.data.assessment import RESEARCH_USE
-from LiverAILib.data.cohort import Cohort, CohortRow, read_cohort
+from LiverAILib.data.cohort import SPLITS, Cohort, CohortRow, read_cohort
 from LiverAILib.data.model import Model, read_model, save_model
 from LiverAILib.data.model_card import SEEN
 from LiverAILib.data.seen_cases import joined, seen_cases
 from LiverAILib.errors import UserError
-from LiverAILib.methods import list_methods, method_named
+from LiverAILib.methods import Answer, list_methods, method_named
 from LiverAILib.networks.device import choose_device
 from LiverAILib.output_paths import check_keeps_inputs, check_output_folder
 from LiverAILib.segmentation.training import options as segmentation_options
@@ -52,9 +52,9 @@ def understood_options() -> dict[str, frozenset[str]]:
     }
 
 
-def _label_kinds(method: str) -> tuple[str, ...]:
-    """Kinds of labels that a method can be trained on; empty where it needs none."""
-    return () if method == SEGMENTATION else method_named(method).answer.labels
+def _answer(method: str) -> Answer | None:
+    """What a method answers and is trained on; None for the segmentation network, which needs no labels."""
+    return None if method == SEGMENTATION else method_named(method).answer
 
 
 def _trainer(method: str) -> Trainer:
@@ -109,10 +109,8 @@ def train(
         raise UserError(
             "--no-validation: means something with --folds only. Without them the manifest's splits decide."
         )
-    read = read_cohort(cohort, labels=labels)
-    if _label_kinds(method):
-        read.check_labels(_label_kinds(method))
-    more = _extra_cases(read, also_train, labels)
+    used = ("train", "validation") if folds is None else ("train", "validation", "")
+    read, more = _read_cohorts(method, cohort, also_train, labels=labels, used=used)
     output = Path(output)
     with distributed.process_group(choose_device(chosen.device)) as device:
         log = log if distributed.is_main_process() else (lambda line: None)
@@ -142,17 +140,38 @@ def train(
         return models
 
 
-def _extra_cases(
-    cohort: Cohort, also_train: str | os.PathLike[str] | None, labels: str | None
-) -> tuple[CohortRow, ...]:
-    """The cases of the manifest `also_train` as training cases.
+def _read_cohorts(
+    method: str,
+    cohort: str | os.PathLike[str],
+    also_train: str | os.PathLike[str] | None,
+    *,
+    labels: str | None,
+    used: Sequence[str],
+) -> tuple[Cohort, tuple[CohortRow, ...]]:
+    """The cohort, and the cases of the manifest `also_train` as training cases, with the labels that the method needs.
 
     Raises:
-        UserError: The manifest cannot be used, or shares a patient with the cohort.
+        UserError: A manifest cannot be used, has other labels, or a case of the splits `used` has none; or a patient is in both
+            manifests.
     """
-    if also_train is None:
-        return ()
-    more = read_cohort(also_train, labels=labels)
+    answer = _answer(method)
+    quantity = "" if answer is None else answer.quantity_column
+    read = read_cohort(cohort, labels=labels, quantity=quantity)
+    more = None if also_train is None else read_cohort(also_train, labels=labels, quantity=quantity)
+    if answer is not None:
+        for one, splits in ((read, used), (more, SPLITS)):
+            if one is not None:
+                one.check_labels(answer.labels)
+                one.check_labeled(*splits)
+    return read, () if more is None else _extra_cases(read, more)
+
+
+def _extra_cases(cohort: Cohort, more: Cohort) -> tuple[CohortRow, ...]:
+    """The cases of a second manifest as training cases.
+
+    Raises:
+        UserError: It shares a patient with the cohort.
+    """
     both = sorted({row.patient_id for row in more} & {row.patient_id for row in cohort})
     if both:
         raise UserError(

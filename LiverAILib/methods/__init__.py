@@ -13,11 +13,13 @@ from LiverAILib.data.model import Model
 from LiverAILib.errors import UserError
 from LiverAILib.methods.spec import Answer, ImageRole, MethodSpec
 
-__all__ = ["Answer", "ImageRole", "MethodSpec", "list_methods", "method_named", "method_of"]
+__all__ = ["Answer", "ImageRole", "MethodSpec", "list_methods", "list_papers", "method_named", "method_of"]
 
 PACKAGES = (
     "LiverAILib.methods.nowak2021",
     "LiverAILib.methods.yin2021",
+    "LiverAILib.methods.xue2020",
+    "LiverAILib.methods.byra2021",
 )
 """Packages with a `SPEC`: one line registers a method."""
 
@@ -26,7 +28,12 @@ METHODS_VARIABLE = "LIVERAI_METHODS"
 
 
 def list_methods() -> dict[str, MethodSpec]:
-    """The methods by name, in the order of registration.
+    """The methods that assess cases by name, in the order of registration; errors as in `list_papers`."""
+    return {name: spec for name, spec in list_papers().items() if spec.implementation}
+
+
+def list_papers() -> dict[str, MethodSpec]:
+    """The methods by name, those included of which only the paper's evaluation is here.
 
     Raises:
         UserError: A package of `LIVERAI_METHODS` cannot be imported or describes no method.

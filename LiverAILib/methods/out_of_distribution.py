@@ -22,6 +22,8 @@ from LiverAILib.data.outcome import DistributionDistance
 if TYPE_CHECKING:
     import torch
 
+FEWEST_VALIDATION = 20
+"""Validation cases below which a model learns no threshold, and so never warns."""
 COMPONENTS = 32
 QUANTILE = 0.99
 FIELDS = ("means", "components", "variances", "residual_variance", "validation", "quantile")

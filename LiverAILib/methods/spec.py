@@ -11,6 +11,7 @@ from LiverAILib.data.label_kinds import LABEL_KINDS
 from LiverAILib.data.outcome import GRAD_CAM, HIRES_CAM
 
 if TYPE_CHECKING:
+    from LiverAILib.evaluation.report.options import PaperSection
     from LiverAILib.methods.base import Method
 
 
@@ -44,8 +45,8 @@ class Answer:
     Attributes:
         kind: "classes" for probabilities of the model's classes, "quantity" for a value.
         title: As shown to a person ("Cirrhosis", "Liver fat fraction").
-        labels: Manifest columns of the reference standard that it can be trained on and tested with, of which a manifest has
-            one: "stage" and "cirrhosis" (see `Cohort.label_kind`), or the quantity's ("pdff_percent").
+        labels: Manifest columns of the reference standard that it can be trained on and tested with: of classes "stage" and
+            "cirrhosis", of which a manifest has one; of a quantity the one with its values ("pdff_percent").
         unit: Unit of a quantity.
         cutoffs: Values of a quantity from which on a case counts as positive, lowest first.
     """
@@ -55,6 +56,11 @@ class Answer:
     labels: tuple[str, ...] = LABEL_KINDS
     unit: str = ""
     cutoffs: tuple[float, ...] = ()
+
+    @property
+    def quantity_column(self) -> str:
+        """Manifest column with the reference values of a quantity; "" where classes are answered."""
+        return self.labels[0] if self.kind == "quantity" else ""
 
 
 @dataclass(frozen=True)
@@ -71,10 +77,13 @@ class MethodSpec:
         slices: Whether a slice of the volume can be chosen.
         covariates: Names of covariates that its networks use, beside those of the measurements.
         heatmaps: Kinds of heat map that it makes, the published one first.
-        implementation: "module:Class" of its `Method`.
+        implementation: "module:Class" of its `Method`; "" where only the paper's evaluation is here.
         trainer: "module:function" that trains it; "" where it cannot be trained. See `LiverAILib.jobs.train`.
         training_options: Names of `TrainingOptions` that mean something to it, beside those that all trainers share.
-        paper_section: "module:function" that makes the paper's own tables and figures; "" for none.
+        out_of_distribution: "module:function" of a `Method`, the cohort that its model was trained on and a `Segmenter` (None
+            for the manifest's masks), which gives the tensors that let the model warn of out-of-distribution inputs; "" for
+            none.
+        paper_section: "module:name" of the `PaperSection` with the paper's own tables and figures; "" for none.
     """
 
     name: str
@@ -89,6 +98,7 @@ class MethodSpec:
     heatmaps: tuple[str, ...] = (GRAD_CAM, HIRES_CAM)
     trainer: str = ""
     training_options: frozenset[str] = frozenset()
+    out_of_distribution: str = ""
     paper_section: str = ""
 
     @property
@@ -118,6 +128,14 @@ class MethodSpec:
     def load_trainer(self) -> Callable[..., Any]:
         """The function that trains the method; imports torch."""
         return load_attribute(self.trainer)
+
+    def load_out_of_distribution(self) -> Callable[..., Any]:
+        """The function that fits the out-of-distribution detection; imports torch."""
+        return load_attribute(self.out_of_distribution)
+
+    def load_paper_section(self) -> PaperSection:
+        """The paper's own tables and figures for the report of an evaluation."""
+        return load_attribute(self.paper_section)
 
 
 def load_attribute(place: str) -> Any:

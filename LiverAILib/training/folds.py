@@ -7,18 +7,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from LiverAILib.atomic_write import atomic_csv
 from LiverAILib.data.cohort import Cohort, CohortRow
 from LiverAILib.errors import UserError
 from LiverAILib.training import distributed
 
 COLUMNS = ("case_id", "patient_id", "fold")
+MOST_QUANTILES = 5
+"""Strata of the values of a quantity."""
 
 
 def patient_folds(rows: Sequence[CohortRow], folds: int, *, seed: int = 0) -> list[int]:
     """Fold of each case, 1 to `folds`: every patient in one fold only, labels and kinds of image in like shares.
 
-    The same seed gives the same folds.
+    Reference values of a quantity count as labels by the quantile that they are in. The same seed gives the same folds.
 
     Raises:
         UserError: There are fewer patients than folds.
@@ -30,8 +34,8 @@ def patient_folds(rows: Sequence[CohortRow], folds: int, *, seed: int = 0) -> li
         raise UserError(
             f"--folds {folds}: {len(patients)} patients cannot be split into {folds} folds. Use 2 to {len(patients)}."
         )
-    # Fibrosis stage where there is one, and MR apart from CT.
-    labels = [f"{'' if row.label is None else row.label}:{','.join(sorted(row.images))}" for row in rows]
+    # Label where there is one, and MR apart from CT.
+    labels = [f"{label}:{','.join(sorted(row.images))}" for row, label in zip(rows, _strata(rows, folds), strict=True)]
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     numbers = [0] * len(rows)
     with warnings.catch_warnings():
@@ -44,6 +48,18 @@ def patient_folds(rows: Sequence[CohortRow], folds: int, *, seed: int = 0) -> li
     if empty:
         raise UserError(f"--folds {folds}: fold {empty[0]} would have no case. Use fewer folds.")
     return numbers
+
+
+def _strata(rows: Sequence[CohortRow], folds: int) -> list[str]:
+    """The stratum of each case: its label, or the quantile of its value, as many as leave each fold a case of each."""
+    values = np.array([row.value for row in rows if row.value is not None])
+    quantiles = max(1, min(MOST_QUANTILES, len(values) // folds))
+    edges = np.quantile(values, np.arange(1, quantiles) / quantiles) if len(values) else values
+    labels = ("" if row.label is None else str(row.label) for row in rows)
+    return [
+        label if row.value is None else f"quantile {np.searchsorted(edges, row.value, side='right')}"
+        for row, label in zip(rows, labels, strict=True)
+    ]
 
 
 def split_by_folds(

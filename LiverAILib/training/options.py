@@ -33,17 +33,16 @@ class TrainingOptions:
         steps: Batches an epoch.
         batch_size: Samples a batch.
         max_lr: Peak learning rate of the short or fine-tuning schedule.
-        image_size: Rows and columns of the samples: of nowak2021 in fine-tuning and published stages, or what the
-            segmentation network sees of a slice at a time.
+        image_size: Rows and columns of the samples; of methods that begin with small images those of the last run.
         patience: End a stage after so many validations without a better score.
         lr_spacing: "linear" (published) or "log" learning rates from the first to the last layer.
         freeze_batch_norm: Freeze batch-norm of frozen layers too (as published it stays trainable).
-        frozen_views: Train the output layer of nowak2021's frozen stages on so many fixed views of each slice, whose features
-            are computed once; needs `freeze_batch_norm`.
+        frozen_views: Train the output layer in frozen stages on so many fixed views of each slice, whose features are computed
+            once; needs `freeze_batch_norm`.
         class_balance: "sampling", "weights" or "none".
-        classes: "cirrhosis", or "stages" (F0-F4), of nowak2021.
-        head: "softmax" or "corn" (ordinal), of nowak2021.
-        masking: What yin2021 sees: "none" (the whole abdomen, default) or "liver".
+        classes: "cirrhosis", or "stages" (F0-F4).
+        head: "softmax" or "corn" (ordinal).
+        masking: What the network sees: "none" (the whole abdomen, default) or "liver".
         segmentation_model: Its masks are used for validation as in Nowak 2021, and for training beside the given ones.
         encoder_weights: "imagenet", or a safetensors file of a torchvision state dict.
         initial_weights: Trained model (name or folder) of the same method to start from.

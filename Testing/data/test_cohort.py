@@ -160,3 +160,26 @@ def test_labels_of_another_kind_or_none_are_refused_where_they_are_needed(folder
         cohort.check_labels(["stage"])
     with pytest.raises(UserError, match=r"no labels\. Add a column stage \(0-4\) or cirrhosis"):
         read_cohort(write(folder, "c1,p1", header="case_id,patient_id\n")).check_labels()
+
+
+def test_the_labels_of_a_quantity_are_numbers(folder):
+    header = "case_id,patient_id,split,pdff_percent,stage,image:t2\n"
+    manifest = write(folder, "c1,p1,train,12.5,2,a.nii.gz", "c2,p2,test,,,a.nii.gz", header=header)
+    cohort = read_cohort(manifest, quantity="pdff_percent")
+    first, second = cohort
+    assert (first.value, first.label, second.value) == (12.5, None, None)
+    assert first.covariates == {"stage": "2"}
+    assert cohort.check_labels(("pdff_percent",)) == "pdff_percent"
+    cohort.check_labeled("train")
+    with pytest.raises(UserError, match=r"case c2: no label in the manifest\. Fill the column pdff_percent"):
+        cohort.check_labeled("train", "test")
+    with pytest.raises(UserError, match=r"the labels are pdff_percent \(a number\), but stage"):
+        cohort.check_labels()
+    with pytest.raises(UserError, match=r"no labels. Add a column fat \(a number\)"):
+        read_cohort(manifest, quantity="fat").check_labels(("fat",))
+
+
+def test_a_value_that_is_no_number_is_named_by_line_and_column(folder):
+    manifest = write(folder, "c1,p1,nan", "c2,p2,5 %", header="case_id,patient_id,pdff_percent\n")
+    with pytest.raises(UserError, match="line 2, column pdff_percent: 'nan' is no number; line 3, column pdff_percent"):
+        read_cohort(manifest, quantity="pdff_percent")

@@ -13,6 +13,8 @@ import LiverAILib
 from LiverAILib.cli import main
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.command import add_arguments, read_record, run
+from LiverAILib.evaluation.report.content import Section
+from LiverAILib.evaluation.report.options import PaperSection
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,9 +27,14 @@ def predictions(tmp_path):
     return path
 
 
+def only_stages() -> PaperSection:
+    """A paper whose own section needs stages."""
+    return PaperSection("smith2020", ("stages",), lambda predictions, options, result: (Section("Smith"), {}))
+
+
 def call(*args):
     parser = argparse.ArgumentParser()
-    add_arguments(parser)
+    add_arguments(parser, papers={"smith2020": only_stages})
     return run(parser.parse_args([str(arg) for arg in args]))
 
 
@@ -92,8 +99,8 @@ def test_an_old_report_is_not_lost(predictions, tmp_path):
         ((), "name the positive one"),
         (("--positive", "maybe"), "'maybe' does not occur"),
         (("--positive", "yes", "--threshold", "best"), "--threshold: .*not understood"),
-        (("--positive", "yes", "--paper", "choi2018"), "--paper 'choi2018' is unknown; use one of nowak2021"),
-        (("--positive", "yes", "--paper", "yin2021"), "needs labels of the kind stages"),
+        (("--positive", "yes", "--paper", "choi2018"), "--paper 'choi2018' is unknown; use one of smith2020"),
+        (("--positive", "yes", "--paper", "smith2020"), "needs labels of the kind stages"),
         (("--positive", "yes", "--images", "mode"), "--images 'mode' is unknown"),
         (("--positive", "yes", "--bootstrap", "5"), "--bootstrap 5 is too few"),
         (("--positive", "yes", "--folds", "1"), "--folds 1"),

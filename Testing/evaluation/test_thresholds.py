@@ -124,6 +124,12 @@ def test_in_sample_says_as_in_the_paper_and_a_fixed_threshold_does_not(binary):
     assert not fixed.in_sample
 
 
+def test_the_cut_off_itself_is_a_rule_for_measured_values_only():
+    assert str(parse_rule("cut-off")) == "cut-off"
+    with pytest.raises(ValueError, match="cut-off is for measured values"):
+        choose_threshold([0, 1], [0.1, 0.2], rule=Rule("cut-off"))
+
+
 def test_degenerate_folds():
     with pytest.raises(ValueError, match="a class has a single patient"):
         cross_fitted_calls([1, 0, 0], [0.3, 0.1, 0.2], rule=Rule("youden"))

@@ -8,21 +8,18 @@ import torch
 
 from LiverAILib.data.case import Case
 from LiverAILib.data.cohort import read_cohort
+from LiverAILib.data.model import network_state
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.add_out_of_distribution import add_out_of_distribution
 from LiverAILib.jobs.assess import assess
+from LiverAILib.methods.nowak2021.out_of_distribution import pooled_features, slice_distribution
 from LiverAILib.methods.nowak2021.training import SliceSet
 from LiverAILib.methods.nowak2021.view import network_input
-from LiverAILib.methods.out_of_distribution import PooledFeatures
-from LiverAILib.methods.out_of_distribution_training import (
-    FEWEST_VALIDATION,
-    out_of_distribution_state,
-    pooled_features,
-)
+from LiverAILib.methods.out_of_distribution import FEWEST_VALIDATION, PooledFeatures
 from LiverAILib.networks.classifier import ResNet50Classifier
-from Testing.models import untrained_nowak2021
+from Testing.models import untrained_nowak2021, untrained_yin2021
 
 SPACING = (4.0, 4.0, 9.0)
 ROW, COLUMN = np.indices((24, 24))
@@ -69,12 +66,30 @@ def test_the_model_warns_of_noise_and_not_of_a_new_patient_and_is_else_the_same(
         assert warnings_of(model, patient(known)) == []
 
 
+def test_a_staging_model_of_volumes_learns_it_the_same_way(tmp_path):
+    liver = np.zeros((8, 24, 24), bool)
+    liver[1:7, 5:19, 5:19] = True
+    write_image(Image(liver.astype(np.uint8), SPACING), tmp_path / "liver.nrrd")
+    lines = ["case_id,patient_id,split,stage,image:ct,mask:liver"]
+    for number in range(2 * FEWEST_VALIDATION):
+        array = np.random.default_rng(number).normal(0, 10, liver.shape) + 60 * liver
+        write_image(Image(array.astype(np.int16), SPACING), tmp_path / f"{number}.nii.gz")
+        split = "train" if number % 2 else "validation"
+        lines.append(f"c{number},p{number},{split},{number % 5},{number}.nii.gz,liver.nrrd")
+    (tmp_path / "manifest.csv").write_text("\n".join(lines) + "\n")
+    plain = untrained_yin2021(tmp_path / "plain", slices=8)
+    cohort = read_cohort(tmp_path / "manifest.csv")
+    model = add_out_of_distribution(plain, cohort, tmp_path / "knowing", network_masks=False)
+    assert "familiarity.abdomen.means" in model.state()
+    assert network_state(model.state()).keys() == plain.state().keys()
+
+
 def test_too_few_cases_and_other_methods_are_refused(cohort, tmp_path):
     model = untrained_nowak2021(tmp_path / "plain", image_size=32)
     few = type(cohort)(cohort.path, cohort.rows[:10])
     with pytest.raises(UserError, match="5 training and 5 validation cases"):
         add_out_of_distribution(model, few, tmp_path / "out")
-    with pytest.raises(UserError, match=r"liver-mr-ct: .*not nowak2021"):
+    with pytest.raises(UserError, match="liver-mr-ct: a model of method 'segmentation' does not assess cases"):
         add_out_of_distribution("liver-mr-ct", cohort, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -92,5 +107,5 @@ def test_features_of_a_batch_are_those_of_each_slice():
 
 def test_few_validation_slices_or_slices_of_another_size_teach_nothing():
     few, many = (SliceSet(torch.rand(n, 32, 32), torch.arange(n) % 2, torch.arange(n)) for n in (3, 30))
-    assert out_of_distribution_state(ResNet50Classifier(2), many, few, "full", size=32) == {}
-    assert out_of_distribution_state(ResNet50Classifier(2), many, many, "full", size=64) == {}
+    assert slice_distribution(ResNet50Classifier(2), many, few, "full", size=32) == {}
+    assert slice_distribution(ResNet50Classifier(2), many, many, "full", size=64) == {}

@@ -25,8 +25,8 @@ from LiverAILib.methods.out_of_distribution import (
     out_of_distribution_warnings,
     read_feature_distribution,
 )
-from LiverAILib.methods.out_of_distribution_training import pooled_stack_features
 from LiverAILib.methods.yin2021.method import Yin2021
+from LiverAILib.methods.yin2021.out_of_distribution import pooled_features
 from LiverAILib.methods.yin2021.training import StackSet
 from LiverAILib.methods.yin2021.view import prepare_stack
 from LiverAILib.networks.classifier import ResNet50Classifier
@@ -198,7 +198,7 @@ def test_a_volume_is_judged_by_the_mean_of_its_windows(tmp_path, away, flagged):
     method = Yin2021(plain, torch.device("cpu"))
     prepared, _ = prepare_stack(image, liver, method.settings)  # axes are canonical already
     data = StackSet((prepared,), torch.tensor([0]))
-    [center] = pooled_stack_features(method.network, data, method.settings)
+    [center] = pooled_features(method.network, data, method.settings)
     near = center + away + 0.01 * np.random.default_rng(2).normal(size=(50, len(center)))
     state = {**plain.state(), **fit_feature_distribution(near[:30], near[30:]).state(f"{OUT_OF_DISTRIBUTION}.abdomen.")}
     card = {key: value for key, value in plain.card.entries.items() if key != "weights"}

@@ -108,3 +108,17 @@ def test_a_run_of_folds_leaves_a_model_each_that_never_saw_its_own_cases(tmp_pat
         seen.refuse_patients(own, model.name, splits=("train", "validation"))
         with pytest.raises(UserError, match="a model is not evaluated on patients that it has seen"):
             seen.refuse_patients(others, model.name, splits=("train", "validation"))
+
+
+def test_low_middle_and_high_values_of_a_quantity_stand_in_every_fold():
+    rows = [CohortRow(f"c{n}", f"p{n}", label_kind="pdff_percent", value=float(n % 15) ** 2) for n in range(30)]
+    numbers = patient_folds(rows, 3, seed=1)
+    for fold in (1, 2, 3):
+        values = [row.value for row, number in zip(rows, numbers, strict=True) if number == fold]
+        for low, high in ((0, 25), (25, 100), (100, 200)):  # a third of the values each
+            assert 2 <= sum(low <= value < high for value in values) <= 5, values
+
+
+def test_few_values_of_a_quantity_can_be_split_too():
+    rows = [CohortRow(f"c{n}", f"p{n}", label_kind="pdff_percent", value=1.0 * n) for n in range(4)]
+    assert sorted(patient_folds(rows, 4)) == [1, 2, 3, 4]

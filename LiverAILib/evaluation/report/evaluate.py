@@ -65,8 +65,8 @@ def evaluate(
         "data": _data(predictions, options),
         "results": result.record,
     }
-    if options.paper:
-        section, numbers = paper_section(predictions, options, result)
+    if options.paper is not None:
+        section, numbers = paper_section(options.paper, predictions, options, result)
         sections.append(section)
         record["as_in_the_paper"] = numbers
     parts = [
@@ -154,7 +154,7 @@ def _run(options: Options) -> dict[str, Any]:
     return {
         "created": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "method_name": options.method_name,
-        "paper": options.paper,
+        "paper": options.paper.name if options.paper else "",
         "threshold": str(options.rule),
         "threshold_in_sample": options.in_sample,
         "folds": options.folds,

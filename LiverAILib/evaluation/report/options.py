@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.delong import AUC_METHODS
@@ -11,7 +12,27 @@ from LiverAILib.evaluation.intervals import PROPORTION_METHODS
 from LiverAILib.evaluation.patients import AGGREGATES
 from LiverAILib.evaluation.thresholds import Rule
 
-PAPERS = ("nowak2021", "yin2021", "xue2020", "byra2021")
+if TYPE_CHECKING:
+    from LiverAILib.evaluation.report.content import Section
+    from LiverAILib.evaluation.report.predictions import Predictions
+    from LiverAILib.evaluation.report.tasks import Result
+
+
+@dataclass(frozen=True)
+class PaperSection:
+    """A paper's own thresholds, tests and figures, which the caller brings along.
+
+    Attributes:
+        name: Key of the paper ("nowak2021").
+        tasks: Kinds of labels that it fits: "binary", "stages", "values".
+        make: Function of predictions, options and result that gives the section and its numbers.
+        cutoffs: Cut-offs of measured values where the user gives none.
+    """
+
+    name: str
+    tasks: tuple[str, ...]
+    make: Callable[[Predictions, Options, Result], tuple[Section, dict[str, Any]]]
+    cutoffs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -21,7 +42,7 @@ class Options:
     Attributes:
         title: Title of the report; empty: made from the method's name.
         method_name: Name of the evaluated method.
-        paper: A paper whose tests and figures are added, or empty.
+        paper: A paper whose tests and figures are added, or None.
         rule: How thresholds are chosen.
         in_sample: Choose and judge thresholds on the same cases, "as in the paper".
         folds: Number of folds for cross-fitted thresholds where the file has none.
@@ -42,7 +63,7 @@ class Options:
 
     title: str = ""
     method_name: str = "method"
-    paper: str = ""
+    paper: PaperSection | None = None
     rule: Rule = field(default_factory=lambda: Rule("youden"))
     in_sample: bool = False
     folds: int = 5
@@ -61,7 +82,6 @@ class Options:
     software: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _one_of("--paper", self.paper, ("", *PAPERS))
         _one_of("--images", self.images, ("", *AGGREGATES, "clustered"))
         _one_of("--interval", self.interval, tuple(PROPORTION_METHODS))
         _one_of("--auc-interval", self.auc_interval, (*AUC_METHODS, "bootstrap"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from LiverAILib.evaluation.report.diagnosis_section import diagnosis_record, dia
 from LiverAILib.evaluation.report.options import Options
 from LiverAILib.evaluation.report.predictions import Predictions
 from LiverAILib.evaluation.stages import confusion, probability_at_least, stage_metrics
+from LiverAILib.evaluation.thresholds import Rule
 
 CUT_TITLES = {
     1: "any fibrosis (>=F1)",
@@ -289,7 +290,8 @@ def _cutoffs(
             notes.append(f"{title}: fewer than two patients on one side of the cut-off, not evaluated.")
             continue
         key = f"from_{cutoff:g}".replace(".", "_")
-        result = diagnose(_question(predictions, key, title, truth, predictions.scores, {}, False), options)
+        how = replace(options, rule=Rule("fixed", cutoff)) if options.rule.name == "cut-off" else options
+        result = diagnose(_question(predictions, key, title, truth, predictions.scores, {}, False), how)
         sections.append(diagnosis_section(result, (f"< {cutoff:g}", f">= {cutoff:g}"), predictions.case_ids))
         diagnoses[key], record[key] = result, diagnosis_record(result)
         headline.append((f"AUC, {title}", result.metrics[result.method]["auc"].text()))

@@ -10,8 +10,10 @@ from LiverAILib.data.seen_cases import Seen
 from LiverAILib.evaluation.report.content import Addition, Section, Table
 from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult
 from LiverAILib.jobs.cohort_evaluation.cohort_settings import CohortSettings
-from LiverAILib.jobs.cohort_evaluation.predictions_csv import Labels, readers_of
+from LiverAILib.jobs.cohort_evaluation.labels import ClassLabels, Labels
+from LiverAILib.jobs.cohort_evaluation.predictions_csv import readers_of
 from LiverAILib.jobs.cohort_evaluation.subject import Subject
+from LiverAILib.methods import method_of
 
 
 def cases_addition(results: Sequence[CaseResult], labels: Labels) -> Addition:
@@ -20,11 +22,12 @@ def cases_addition(results: Sequence[CaseResult], labels: Labels) -> Addition:
     good = [one for one in results if not one.error]
     text = [f"{len(good)} of {len(results)} cases were assessed.", labels.text]
     if failed:
-        right = sum(labels.called(_primary(one)) == labels.of_row(one.test.row) for one in good)
-        text.append(
-            f"The failed cases are in no other number of this report. Counted as wrong, the accuracy of the most probable class "
-            f"is {right / len(results):.3f} ({right}/{len(results)})."
-        )
+        sentence = "The failed cases are in no other number of this report."
+        if isinstance(labels, ClassLabels):
+            right = sum(labels.called(_primary(one)) == labels.of_row(one.test.row) for one in good)
+            share = f"{right / len(results):.3f} ({right}/{len(results)})"
+            sentence += f" Counted as wrong, the accuracy of the most probable class is {share}."
+        text.append(sentence)
     tables = [
         Table(
             "cases_failed",
@@ -76,7 +79,7 @@ def cohort_warnings(who: Subject, cohort: Cohort, results: Sequence[CaseResult],
         )
     if settings.other_patients:
         found.append("Patients were not compared with those that trained the model (--other-patients); images were.")
-    if settings.masks == "given":
+    if settings.masks == "given" and method_of(who.first).segmentation:
         found.append(
             "The liver masks are the manifest's, not the segmentation network's: a user without them does worse."
         )

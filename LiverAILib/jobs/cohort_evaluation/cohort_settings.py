@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from LiverAILib.data.outcome import GRAD_CAM
-
 
 @dataclass(frozen=True)
 class CohortSettings:
@@ -16,7 +14,7 @@ class CohortSettings:
         masks: "network" (as Nowak 2021) or "given" (the manifest's).
         labels: What the column "label" of the manifest holds, "stage" or "cirrhosis" (see `read_cohort`).
         explain: Add tables and pictures of the explanations.
-        heatmap: How the heat maps are made, as `assess` takes it.
+        heatmap: How the heat maps are made, as `assess` takes it; "" for the kind that the method publishes.
         checked_cases: Cases for the checks of faithfulness; 0: none.
         calibration: "auto" (validation cases where there are enough, else cross-fitting), "validation" or "cross".
         other_patients: Equal patient identifiers name other people than those that the model has seen.
@@ -28,7 +26,7 @@ class CohortSettings:
     masks: str = "network"
     labels: str | None = None
     explain: bool = True
-    heatmap: str = GRAD_CAM
+    heatmap: str = ""
     checked_cases: int = 12
     calibration: str = "auto"
     other_patients: bool = False

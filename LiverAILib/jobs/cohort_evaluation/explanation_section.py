@@ -9,14 +9,14 @@ import numpy as np
 
 from LiverAILib.data.outcome import HEATMAP_TITLES
 from LiverAILib.evaluation.estimate import format_number, format_p
-from LiverAILib.evaluation.figures.explanation import Panel
-from LiverAILib.evaluation.figures.papers import NOWAK_GROUPS, nowak2021_figure4, yin2021_figure5
+from LiverAILib.evaluation.figures.explanation import Panel, explanation_figure
+from LiverAILib.evaluation.figures.values import box_figure
 from LiverAILib.evaluation.report.content import Addition, Picture, Section, Table
 from LiverAILib.explain.faithfulness import Faithfulness
 from LiverAILib.explain.parenchyma import SCALES, box_plot_data
 from LiverAILib.explain.summary import ExplanationReport, explanation_report
 from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult
-from LiverAILib.jobs.cohort_evaluation.predictions_csv import READER, Labels
+from LiverAILib.jobs.cohort_evaluation.labels import READER, ClassLabels
 
 TITLES = {
     "explanation_verdicts": "How far the maps can be trusted",
@@ -29,10 +29,19 @@ TITLES = {
 }
 LEFT_OUT = ("rule", "excluded", "edges_mm")
 PANELS = 4
+GROUPS = (
+    "a  no cirrhosis, correct",
+    "b  cirrhosis, correct",
+    "c  method correct, reader wrong",
+    "d  correct only with segmentation",
+    "e  method wrong, reader correct",
+    "f  method wrong",
+)
+"""Groups of maps of two classes: those of Nowak 2021's figure 4, and the last."""
 
 
 def explanation_addition(
-    results: Sequence[CaseResult], labels: Labels, faithfulness: Sequence[Faithfulness]
+    results: Sequence[CaseResult], labels: ClassLabels, faithfulness: Sequence[Faithfulness]
 ) -> Addition | None:
     """The section and its numbers; None where no case has maps.
 
@@ -112,7 +121,7 @@ def _cell(column: str, value: Any) -> str:
     return str(value)
 
 
-def _pictures(results: Sequence[CaseResult], labels: Labels, report: ExplanationReport) -> list[Picture]:
+def _pictures(results: Sequence[CaseResult], labels: ClassLabels, report: ExplanationReport) -> list[Picture]:
     pictures = []
     for number, pipeline in enumerate(dict.fromkeys(group.pipeline for group in report.groups)):
         for scale in SCALES:
@@ -123,13 +132,13 @@ def _pictures(results: Sequence[CaseResult], labels: Labels, report: Explanation
             test = next((one for one in report.tests if (one.pipeline, one.scale) == (pipeline, scale)), None)
             p_text = "" if test is None else f"{test.first} vs {test.second}: p {format_p(test.p)}"
             unit = "raw" if scale == "raw" else "relative to all that is seen"
-            figure = yin2021_figure5(groups, p_text=p_text, label=f"mean weight in the liver ({unit})")
+            figure = box_figure(groups, label=f"mean weight in the liver ({unit})", p_text=p_text)
             caption = f"Mean weight of the maps of {pipeline} in the liver parenchyma by predicted class ({scale})."
             pictures.append(Picture(f"explanation_box_{number}_{scale.replace('/', '_')}", figure, caption))
     return [*_overlays(results, labels), *pictures]
 
 
-def _overlays(results: Sequence[CaseResult], labels: Labels) -> list[Picture]:
+def _overlays(results: Sequence[CaseResult], labels: ClassLabels) -> list[Picture]:
     """Maps grouped by who was right (Nowak 2021, figure 4), for each pipeline."""
     shown = [one for one in results if one.arrays is not None]
     pictures = []
@@ -140,7 +149,8 @@ def _overlays(results: Sequence[CaseResult], labels: Labels) -> list[Picture]:
             if len(group) < PANELS:
                 group.append(_panel(one, labels, pipeline))
         ordered = {title: groups[title] for title in sorted(groups)}
-        figure = nowak2021_figure4(ordered, map_title=HEATMAP_TITLES[shown[0].record["heatmap"]])
+        label = f"{HEATMAP_TITLES[shown[0].record['heatmap']]}\n(0 = no influence or not computed)"
+        figure = explanation_figure(list(ordered.items()), label=label, with_image=False)
         caption = (
             f"Maps of {pipeline} for the predicted class, first cases of each group; outline: liver. One color scale."
         )
@@ -148,7 +158,7 @@ def _overlays(results: Sequence[CaseResult], labels: Labels) -> list[Picture]:
     return pictures
 
 
-def right_and_wrong(one: CaseResult, labels: Labels) -> str:
+def right_and_wrong(one: CaseResult, labels: ClassLabels) -> str:
     """The group of a case in Nowak 2021's figure 4; for stages the true stage and whether it was met."""
     record, truth = one.record, labels.of_row(one.test.row)
     called = {name: labels.called(probabilities) for name, probabilities in record["pipelines"].items()}
@@ -160,15 +170,15 @@ def right_and_wrong(one: CaseResult, labels: Labels) -> str:
     reader_right = [cell in (truth, str(positive)) for cell in calls.values()]
     others = [name for name in record["pipelines"] if name != record["primary"]]
     if not right:
-        return NOWAK_GROUPS[4] if any(reader_right) else "f  method wrong"
+        return GROUPS[4 if any(reader_right) else 5]
     if reader_right and not all(reader_right):
-        return NOWAK_GROUPS[2]
+        return GROUPS[2]
     if any(called[name] != truth for name in others):
-        return NOWAK_GROUPS[3]
-    return NOWAK_GROUPS[positive]
+        return GROUPS[3]
+    return GROUPS[positive]
 
 
-def _panel(one: CaseResult, labels: Labels, pipeline: str) -> Panel:
+def _panel(one: CaseResult, labels: ClassLabels, pipeline: str) -> Panel:
     with one.load_arrays() as arrays:
         image, liver = arrays["panel_image"], arrays["panel_liver"]
         heat, spacing = arrays[f"panel_heat_{pipeline}"], float(arrays["panel_spacing"])

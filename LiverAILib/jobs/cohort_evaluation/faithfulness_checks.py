@@ -20,7 +20,7 @@ from LiverAILib.explain.randomization import RandomizationStep
 from LiverAILib.explain.repeatability import Repeatability
 from LiverAILib.jobs.assess import Assessor
 from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult
-from LiverAILib.jobs.cohort_evaluation.predictions_csv import Labels
+from LiverAILib.jobs.cohort_evaluation.labels import Labels
 from LiverAILib.jobs.cohort_evaluation.subject import Assignment
 
 STEPS, RANDOM_ORDERS = 8, 4

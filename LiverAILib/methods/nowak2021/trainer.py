@@ -14,8 +14,8 @@ from LiverAILib.data.model import LICENSE_UNKNOWN, load_model
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.recalibration import fit_parameters
 from LiverAILib.methods.nowak2021 import training
+from LiverAILib.methods.nowak2021.out_of_distribution import slice_distribution
 from LiverAILib.methods.nowak2021.settings import CLASSES, IMAGE_SIZE, LIVER_MARGIN, PIPELINES, STAGES
-from LiverAILib.methods.out_of_distribution_training import out_of_distribution_state
 from LiverAILib.networks.classifier import ResNet50Classifier
 from LiverAILib.networks.heads import HEADS
 from LiverAILib.segmentation.predict import Segmenter
@@ -61,7 +61,7 @@ def train_nowak2021(
         scores = training.predict(network, validation, size=runs[-1][0])
         calibration[pipeline] = validation_calibration(scores, validation.labels)
         state |= {f"{pipeline}.{key}": value for key, value in network.state_dict().items()}
-        state |= out_of_distribution_state(network, train, validation, pipeline, size=runs[-1][0])
+        state |= slice_distribution(network, train, validation, pipeline, size=runs[-1][0])
         best = max(history, key=lambda record: record.get("score", float("-inf")))
         metrics[pipeline] = {
             "validation_cross_entropy": -best["score"],

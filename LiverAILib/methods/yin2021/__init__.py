@@ -12,5 +12,7 @@ SPEC = MethodSpec(
     answer=Answer("classes", "Fibrosis stage", labels=(STAGES,)),
     implementation="LiverAILib.methods.yin2021.method:Yin2021",
     trainer="LiverAILib.methods.yin2021.trainer:train_yin2021",
+    out_of_distribution="LiverAILib.methods.yin2021.out_of_distribution:cohort_distribution",
+    paper_section="LiverAILib.methods.yin2021.paper_section:SECTION",
     training_options=frozenset({"class_balance", "masking", "segmentation_model"}),
 )

@@ -12,9 +12,9 @@ import torch
 from LiverAILib.data.cohort import Cohort
 from LiverAILib.data.model import LICENSE_UNKNOWN, Model, load_model
 from LiverAILib.errors import UserError
-from LiverAILib.methods.out_of_distribution_training import stack_out_of_distribution_state
 from LiverAILib.methods.yin2021 import training
 from LiverAILib.methods.yin2021.method import build_network
+from LiverAILib.methods.yin2021.out_of_distribution import stack_distribution
 from LiverAILib.methods.yin2021.settings import CLASSES, PIPELINE, InputSettings, NetworkSettings, Yin2021Settings
 from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.training import schedule as schedules
@@ -72,7 +72,7 @@ def train_yin2021(
     )
     network = network.cpu()
     best = max(history, key=lambda record: record.get("score", float("-inf")))
-    tensors = stack_out_of_distribution_state(network, training_stacks, validation_stacks, inputs)
+    tensors = stack_distribution(network, training_stacks, validation_stacks, inputs)
     return yin2021_card(cohort, inputs, network_settings, best), {**network.state_dict(), **tensors}
 
 

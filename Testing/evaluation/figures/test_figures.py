@@ -7,7 +7,6 @@ from LiverAILib.evaluation.agreement import bland_altman
 from LiverAILib.evaluation.calibration import calibration
 from LiverAILib.evaluation.curves import curve
 from LiverAILib.evaluation.decision import decision_curve
-from LiverAILib.evaluation.figures import papers
 from LiverAILib.evaluation.figures.calibration import decision_figure, reliability_figure
 from LiverAILib.evaluation.figures.curves import Reader, pr_figure, roc_figure, roc_panels
 from LiverAILib.evaluation.figures.explanation import Panel, explanation_figure
@@ -143,27 +142,3 @@ def test_a_map_of_another_shape_is_refused():
         Panel(np.zeros((4, 4)), np.zeros((4, 4)), mask=np.zeros((2, 2)))
     with pytest.raises(ValueError, match="no panel"):
         explanation_figure([("empty", [])])
-
-
-def test_paper_layouts(roc, binary):
-    truth, good, _ = binary
-    pr = {"A": curve(truth, good, kind="pr", replicates=0)}
-    nowak = papers.nowak2021_figure3(roc, pr, readers=[reader()])
-    assert [axes.get_title(loc="left") for axes in nowak.axes] == [
-        "Receiver operating characteristic",
-        "Precision-recall",
-    ]
-    overlays = papers.nowak2021_figure4({title: [panel()] for title in papers.NOWAK_GROUPS})
-    assert [title for title in papers.NOWAK_GROUPS if any(title in texts(axes) for axes in overlays.axes)] == list(
-        papers.NOWAK_GROUPS
-    )
-    yin = papers.yin2021_figure3(roc, {"micro": roc["A"]})
-    assert yin.axes[1].get_title(loc="left").startswith("b  Averages")
-    assert papers.yin2021_figure5({"F0": [0.5], "F4": [1.4]}).axes[0].get_ylabel() == "mean weight in the liver"
-    assert len(papers.xue2020_figure4({"S4": roc, ">=S3": roc}).axes) == 2
-    assert len(papers.byra2021_figure3({">=5 %": roc, ">=10 %": roc}).axes) == 2
-    values = ([1.0, 2, 3], [1.5, 2, 2.5], bland_altman([1, 2, 3], [1.5, 2, 2.5]))
-    assert len(papers.byra2021_figure4({"multiview": values, "composite": values}).axes) == 4
-    views = {name: panel(name, -1) for name in ("hepatic veins", "right portal vein")}
-    byra = papers.byra2021_figure5(views)
-    assert [axes.get_title() for axes in byra.axes[:2]] == ["hepatic veins", "right portal vein"]

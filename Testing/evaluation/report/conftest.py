@@ -5,9 +5,17 @@ import csv
 import numpy as np
 import pytest
 
+from LiverAILib.evaluation.report.options import PaperSection
+from LiverAILib.methods import list_papers
+
 
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
+
+
+def paper(name) -> PaperSection:
+    """A paper's own section."""
+    return list_papers()[name].load_paper_section()
 
 
 def write_csv(path, header, rows):

@@ -14,6 +14,7 @@ from LiverAILib.evaluation.report.evaluate import evaluate, write_report
 from LiverAILib.evaluation.report.options import Options
 from LiverAILib.evaluation.report.predictions import read_predictions
 from LiverAILib.evaluation.thresholds import Rule
+from Testing.evaluation.report.conftest import paper
 
 FAST = {"replicates": 100}
 
@@ -23,7 +24,7 @@ def run(path, options=None, **reading):
 
 
 def test_nowak_counts_give_the_papers_table(nowak_csv):
-    options = Options(paper="nowak2021", method_name="segmented", **FAST)
+    options = Options(paper=paper("nowak2021"), method_name="segmented", **FAST)
     found = run(nowak_csv, options, positive="cirrhosis", method_name="segmented").record["as_in_the_paper"]
     accuracy = found["metrics"]["segmented"]["accuracy"]
     assert (accuracy["numerator"], accuracy["denominator"]) == (100, 104)
@@ -38,7 +39,7 @@ def test_nowak_counts_give_the_papers_table(nowak_csv):
 
 
 def test_stages_have_every_cut_and_the_fold_means(yin_csv):
-    found = run(yin_csv, Options(paper="yin2021", **FAST))
+    found = run(yin_csv, Options(paper=paper("yin2021"), **FAST))
     assert set(found.record["results"]["cuts"]) == {"f1", "f2", "f3", "f4"}
     predictions = read_predictions(yin_csv)
     scores = predictions.probabilities[:, 3:].sum(axis=1)
@@ -53,7 +54,7 @@ def test_stages_have_every_cut_and_the_fold_means(yin_csv):
 
 
 def test_values_have_agreement_and_cut_offs(byra_csv):
-    options = Options(paper="byra2021", cutoffs=(5.0, 10.0, 500.0), quantity="PDFF", unit="%", **FAST)
+    options = Options(paper=paper("byra2021"), cutoffs=(5.0, 10.0, 500.0), quantity="PDFF", unit="%", **FAST)
     found = run(byra_csv, options)
     assert set(found.record["results"]["cutoffs"]) == {"from_5", "from_10"}
     assert any("500" in warning for warning in found.warnings)
@@ -62,6 +63,15 @@ def test_values_have_agreement_and_cut_offs(byra_csv):
     tests = {one["test"] for one in found.record["as_in_the_paper"]["comparisons"]}
     assert tests == {"Welch t-test on bootstrap AUCs, Bonferroni", "DeLong, paired"}
     assert "+- SD" in str(found.record["as_in_the_paper"]["metrics"])
+
+
+def test_measured_values_can_be_called_by_the_cut_off_itself(byra_csv):
+    found = run(byra_csv, Options(rule=Rule("cut-off"), cutoffs=(5.0, 10.0), **FAST)).record["results"]["cutoffs"]
+    predictions = read_predictions(byra_csv)
+    for cutoff in (5, 10):
+        truth, called = predictions.truth >= cutoff, predictions.scores["method"] >= cutoff
+        counts = found[f"from_{cutoff}"]["counts"]
+        assert (counts["tp"], counts["fp"]) == ((truth & called).sum(), (~truth & called).sum())
 
 
 def test_measured_values_in_0_to_1_are_no_probabilities(write):
@@ -154,9 +164,9 @@ def test_two_cases_can_be_evaluated_with_a_fixed_threshold(write):
 
 def test_a_paper_that_does_not_fit(nowak_csv, yin_csv, images_csv):
     with pytest.raises(UserError, match="--paper yin2021 needs labels of the kind stages"):
-        run(nowak_csv, Options(paper="yin2021", **FAST), positive="cirrhosis")
+        run(nowak_csv, Options(paper=paper("yin2021"), **FAST), positive="cirrhosis")
     with pytest.raises(UserError, match="--paper nowak2021 counts patients"):
-        run(images_csv, Options(paper="nowak2021", images="clustered", **FAST))
+        run(images_csv, Options(paper=paper("nowak2021"), images="clustered", **FAST))
 
 
 def test_the_same_seed_gives_the_same_numbers(yin_csv):
@@ -190,7 +200,9 @@ class Links(HTMLParser):
 
 @pytest.fixture(scope="module")
 def report(nowak_csv, tmp_path_factory):
-    options = Options(paper="nowak2021", method_name="seg <b>", card={"funding": "<script>alert(1)</script>"}, **FAST)
+    options = Options(
+        paper=paper("nowak2021"), method_name="seg <b>", card={"funding": "<script>alert(1)</script>"}, **FAST
+    )
     found = run(nowak_csv, options, positive="cirrhosis", method_name="seg <b>", subgroups=("field",))
     return found, write_report(found, tmp_path_factory.mktemp("report") / "out", options=options)
 

@@ -16,7 +16,7 @@ from LiverAILib.evaluation.report.evaluate import evaluate
 from LiverAILib.evaluation.report.options import Options
 from LiverAILib.evaluation.report.predictions import read_predictions
 from LiverAILib.evaluation.thresholds import Rule
-from Testing.evaluation.report.conftest import sigmoid, write_csv
+from Testing.evaluation.report.conftest import paper, sigmoid, write_csv
 
 FAST = {"replicates": 100, "rule": Rule("fixed", 0.5)}
 HEADER = ["case_id", "patient_id", "label", "score", "score:full", "score:spleen_volume", "score:apri"]
@@ -179,7 +179,7 @@ def test_the_command_takes_all_of_it(tmp_path, capsys):
 
 
 def test_each_fold_has_the_papers_four_numbers(yin_csv):
-    record = evaluate(read_predictions(yin_csv), Options(paper="yin2021", **FAST)).record["as_in_the_paper"]
+    record = evaluate(read_predictions(yin_csv), Options(paper=paper("yin2021"), **FAST)).record["as_in_the_paper"]
     predictions = read_predictions(yin_csv)
     truth, said = predictions.truth >= 3, predictions.probabilities[:, 3:].sum(axis=1)
     own = predictions.folds == "2"

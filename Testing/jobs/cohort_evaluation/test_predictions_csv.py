@@ -11,8 +11,8 @@ from LiverAILib.errors import UserError
 from LiverAILib.evaluation.report.predictions import read_predictions
 from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult
 from LiverAILib.jobs.cohort_evaluation.explanation_section import right_and_wrong
+from LiverAILib.jobs.cohort_evaluation.labels import ClassLabels
 from LiverAILib.jobs.cohort_evaluation.predictions_csv import (
-    Labels,
     age_group,
     readers_of,
     subgroups_of,
@@ -51,7 +51,7 @@ def result(case, pipelines, *, fold="", baselines=None):
 )
 def test_cirrhosis_is_f4_where_there_are_stages_and_1_where_there_are_none(classes, kind, labels, expected):
     own = cohort(*labels, kind=kind)
-    found = Labels.of(classes, own)
+    found = ClassLabels.of(classes, own)
     assert [found.of_row(one) for one in own] == expected
 
 
@@ -59,7 +59,7 @@ def test_a_staging_model_on_yes_and_no_is_tested_on_f4_against_the_rest(tmp_path
     tables = {"segmented": [0.1, 0.1, 0.1, 0.3, 0.4], "full": [0.1, 0.1, 0.1, 0.1, 0.6]}
     pipelines = {name: dict(zip(STAGES, own, strict=True)) for name, own in tables.items()}
     own = cohort(0, 1, kind="cirrhosis")
-    labels = Labels.of(STAGES, own)
+    labels = ClassLabels.of(STAGES, own)
     assert not labels.stages
     assert "only F4 against the rest" in labels.text
     assert labels.called(pipelines["segmented"]) == "no cirrhosis"  # though F4 is the most probable stage
@@ -72,9 +72,12 @@ def test_a_staging_model_on_yes_and_no_is_tested_on_f4_against_the_rest(tmp_path
 
 
 def test_what_is_compared_is_said():
-    assert Labels(BINARY, "stage").text == "Labels: fibrosis stages; F4 counts as cirrhosis, F0 to F3 as no cirrhosis."
-    assert Labels(BINARY, "cirrhosis").text == "Labels: cirrhosis or not."
-    assert Labels(STAGES, "stage").stages
+    assert (
+        ClassLabels(BINARY, "stage").text
+        == "Labels: fibrosis stages; F4 counts as cirrhosis, F0 to F3 as no cirrhosis."
+    )
+    assert ClassLabels(BINARY, "cirrhosis").text == "Labels: cirrhosis or not."
+    assert ClassLabels(STAGES, "stage").stages
 
 
 def test_two_pipelines_of_stages_come_back_from_the_file_as_written(tmp_path):
@@ -82,7 +85,7 @@ def test_two_pipelines_of_stages_come_back_from_the_file_as_written(tmp_path):
     pipelines = {name: dict(zip(STAGES, own, strict=True)) for name, own in tables.items()}
     own = cohort(*range(5), 0)
     results = [result(one, pipelines, fold=str(n % 2)) for n, one in enumerate(own)]
-    write_predictions(tmp_path / "p.csv", results, Labels.of(STAGES, own))
+    write_predictions(tmp_path / "p.csv", results, ClassLabels.of(STAGES, own))
     found = read_predictions(tmp_path / "p.csv", method_name="segmented")
     assert found.truth.tolist() == [0, 1, 2, 3, 4, 0]
     assert found.probabilities[0].tolist() == tables["segmented"]
@@ -101,7 +104,7 @@ def test_readers_call_in_numbers_or_words_and_measurements_may_lack(tmp_path):
     )
     pipelines = {"segmented": dict(zip(BINARY, (0.3, 0.7), strict=True))}
     results = [result(own.rows[0], pipelines), result(own.rows[1], pipelines, baselines={"apri": 1.5})]
-    write_predictions(tmp_path / "p.csv", results, Labels.of(BINARY, own))
+    write_predictions(tmp_path / "p.csv", results, ClassLabels.of(BINARY, own))
     with (tmp_path / "p.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [one["score:a"] for one in rows] == ["0", "1"]
@@ -119,10 +122,10 @@ def test_what_is_no_call_or_no_label_is_refused(tmp_path):
     own = Cohort(Path("m.csv"), (row(0, 0, **{"reader:a": "maybe"}),), "cirrhosis")
     one = result(own.rows[0], {"segmented": dict(zip(BINARY, (0.3, 0.7), strict=True))})
     with pytest.raises(UserError, match="case c0, column reader:a: 'maybe' is no call"):
-        write_predictions(tmp_path / "p.csv", [one], Labels.of(BINARY, own))
+        write_predictions(tmp_path / "p.csv", [one], ClassLabels.of(BINARY, own))
     assert not list(tmp_path.iterdir())
     with pytest.raises(UserError, match="case c0: no label"):
-        Labels(BINARY, "stage").of_row(row(0, None))
+        ClassLabels(BINARY, "stage").of_row(row(0, None))
 
 
 def test_age_bands():
@@ -146,4 +149,4 @@ def test_cases_are_grouped_by_who_was_right_as_in_nowaks_figure_4(label, segment
     calls = {"segmented": segmented, "full": full}
     pipelines = {name: dict(zip(BINARY, (1 - call, call), strict=True)) for name, call in calls.items()}
     one = result(row(0, label, **{"reader:a": reader}), pipelines)
-    assert right_and_wrong(one, Labels(BINARY, "cirrhosis")).startswith(group)
+    assert right_and_wrong(one, ClassLabels(BINARY, "cirrhosis")).startswith(group)

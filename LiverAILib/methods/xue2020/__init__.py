@@ -1,0 +1,19 @@
+"""Xue 2020: fibrosis on gray-scale ultrasound and elastograms. Its evaluation only: the method itself is not here yet."""
+
+from LiverAILib.methods.spec import Answer, ImageRole, MethodSpec
+
+SPEC = MethodSpec(
+    name="xue2020",
+    title="Fibrosis on gray-scale ultrasound and elastograms",
+    paper="Xue LY, Jiang ZY, Fu TT, et al. Transfer learning radiomics based on multimodal ultrasound imaging for staging liver "
+    "fibrosis. Eur Radiol 30 (2020).",
+    images=(
+        ImageRole("gray_scale", "Gray-scale ultrasound", "US", maximum=None, dimensions=2, color=True),
+        ImageRole("elastogram", "Elastogram", "US", minimum=0, maximum=None, dimensions=2, color=True),
+    ),
+    answer=Answer("classes", "Fibrosis stage"),
+    segmentation=False,
+    covariates=("stiffness_kpa",),
+    implementation="",
+    paper_section="LiverAILib.methods.xue2020.paper_section:SECTION",
+)
