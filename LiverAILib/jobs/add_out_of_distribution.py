@@ -16,7 +16,7 @@ from LiverAILib.data.cohort import Cohort, read_cohort
 from LiverAILib.data.model import Model, load_model, network_state, save_model
 from LiverAILib.errors import UserError
 from LiverAILib.methods.nowak2021.method import Nowak2021
-from LiverAILib.methods.nowak2021.training import load_slices
+from LiverAILib.methods.nowak2021.training import Preparation, load_slices
 from LiverAILib.methods.out_of_distribution_training import FEWEST_VALIDATION, out_of_distribution_state
 from LiverAILib.output_paths import check_output_folder
 from LiverAILib.segmentation.predict import Segmenter
@@ -53,10 +53,14 @@ def add_out_of_distribution(
     state = network_state(model.state())
     cohort.check_labels()
     size = method.settings.image_size
-    for pipeline, network in method.networks.items():
-        slices = load_slices(training, pipeline, classes=model.classes, size=size)
-        held_out = load_slices(validation, pipeline, segmenter=segmenter, classes=model.classes, size=size)
-        state |= out_of_distribution_state(network, slices, held_out, pipeline, size=size)
+    by_masks = [Preparation(pipeline) for pipeline in method.networks]
+    as_inference = [
+        Preparation(pipeline, segmenter if pipeline == "segmented" else None) for pipeline in method.networks
+    ]
+    slices = load_slices(training, by_masks, classes=model.classes, size=size)
+    held_out = load_slices(validation, as_inference, classes=model.classes, size=size)
+    for number, (pipeline, network) in enumerate(method.networks.items()):
+        state |= out_of_distribution_state(network, slices[number], held_out[number], pipeline, size=size)
     card = {key: value for key, value in model.card.entries.items() if key != "weights"}
     return save_model(output, card, state, storage=model.card.weights.storage)
 
