@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,6 +39,7 @@ class CohortRow:
         covariates: The other columns.
         label_kind: What the label is, one of `LABEL_KINDS`; None where the manifest does not say.
         value: Reference value where the labels are those of a quantity; None where it is not known.
+        on_read: Called with the file of every image and what was read from it.
     """
 
     case_id: str
@@ -50,6 +51,7 @@ class CohortRow:
     covariates: Mapping[str, str] = field(default_factory=dict)
     label_kind: str | None = None
     value: float | None = None
+    on_read: Callable[[Path, Image], None] | None = field(default=None, compare=False, repr=False)
 
     @property
     def stage(self) -> int | None:
@@ -73,8 +75,13 @@ class CohortRow:
             raise UserError(
                 f"case {self.case_id}: no image:{role} in the manifest. Add the column or choose another model."
             )
-        read = (read_image(path) for path in self.images[role])
-        return tuple(image if image.modality else replace(image, modality=modality) for image in read)
+        images = []
+        for path in self.images[role]:
+            image = read_image(path)
+            if self.on_read is not None:
+                self.on_read(path, image)
+            images.append(image if image.modality else replace(image, modality=modality))
+        return tuple(images)
 
     def read_image(self, role: str, modality: str | None = None) -> Image:
         """The first image of `role`; see `read_images`."""

@@ -6,10 +6,10 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from LiverAILib.atomic_write import atomic_bytes, atomic_text
 from LiverAILib.data.model_card import CARD, WEIGHTS, ModelCard, WeightsFile, read_card
@@ -40,6 +40,7 @@ __all__ = [
 SCALE_SUFFIX = "::scale"
 OUT_OF_DISTRIBUTION = "familiarity"
 """First part of the names of the tensors of the out-of-distribution detection in a model's weights."""
+Network = TypeVar("Network", bound="nn.Module")
 LICENSE_UNKNOWN = "not stated: the license of the training data decides"
 
 
@@ -295,18 +296,24 @@ def mismatched_tensors(expected: Mapping[str, torch.Tensor], given: Mapping[str,
     return sorted(expected.keys() ^ given.keys()) + sorted(n for n in both if expected[n].shape != given[n].shape)
 
 
-def load_network(model: Model, network: nn.Module, state: Mapping[str, torch.Tensor], *, prefix: str = "") -> None:
-    """Load the tensors of `state` whose names begin with `prefix` into the network that the model's card describes.
+def load_network(
+    model: Model, build: Callable[[], Network], state: Mapping[str, torch.Tensor], *, prefix: str = ""
+) -> Network:
+    """The network that the model's card describes, with the tensors of `state` whose names begin with `prefix`.
 
     Args:
         model: Named where the weights do not fit.
-        network: Filled in place.
+        build: Makes the network. Its initial weights are never computed, as they would be replaced.
         state: `Model.state()`, without tensors of anything else under `prefix`.
         prefix: Taken off the names.
 
     Raises:
         UserError: Tensors are missing, unexpected, or of another shape.
     """
+    import torch
+
+    with torch.device("meta"):
+        network = build()
     given = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     differing = mismatched_tensors(network.state_dict(), given)
     if differing:
@@ -315,4 +322,5 @@ def load_network(model: Model, network: nn.Module, state: Mapping[str, torch.Ten
             f"{model.folder / model.card.weights.file}: the weights do not fit the network that {CARD} describes: classes and "
             f"settings ask for other tensors ({len(differing)} differ: {shown}). Install the model '{model.name}' again."
         )
-    network.load_state_dict(given)
+    network.load_state_dict(given, assign=True)
+    return network

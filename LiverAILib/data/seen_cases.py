@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from LiverAILib.data.cohort import CohortRow
+from LiverAILib.data.cohort import Cohort, CohortRow
 from LiverAILib.data.fingerprint import hash_image
 from LiverAILib.data.model_card import ModelCard
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.image import Image
 
 SHOWN = 5
 
@@ -24,23 +26,49 @@ def patient_checksum(patient_id: str) -> str:
     return hashlib.sha256(f"LiverAI patient {patient_id}".encode()).hexdigest()[:16]
 
 
+class ImageHashes:
+    """Checksums of the images of a cohort, noted while others read them, so that no file is read for its checksum alone."""
+
+    def __init__(self) -> None:
+        self._of_file: dict[Path, str] = {}
+
+    def watch(self, cohort: Cohort) -> Cohort:
+        """The same cohort; what is read from it is noted."""
+        return replace(cohort, rows=tuple(replace(row, on_read=self._note) for row in cohort.rows))
+
+    def of(self, row: CohortRow) -> list[str]:
+        """`hash_image` of every image of the case; what has not been read is read now."""
+        for role, files in row.images.items():
+            if any(file not in self._of_file for file in files):
+                replace(row, on_read=self._note).read_images(role)
+        return [self._of_file[file] for files in row.images.values() for file in files]
+
+    def _note(self, file: Path, image: Image) -> None:
+        if file not in self._of_file:
+            self._of_file[file] = hash_image(image)
+
+
 def seen_cases(
-    train: Sequence[CohortRow], validation: Sequence[CohortRow], *, images: bool = True
+    train: Sequence[CohortRow],
+    validation: Sequence[CohortRow],
+    *,
+    images: bool = True,
+    hashes: ImageHashes | None = None,
 ) -> dict[str, dict[str, list[str]]]:
     """The entry `SEEN` of a model's card: ``{"train": {"patients": [...], "images": [...]}, "validation": {...}}``.
 
     Args:
         train: Cases that the weights were fitted on; with weights of an earlier model, see `joined` for that one's.
         validation: Cases that the state of the network was chosen on.
-        images: Also the checksums of the voxels, which find a patient under another name. Reads every image once.
+        images: Also the checksums of the voxels, which find a patient under another name.
+        hashes: Checksums that are known already; the other images are read.
     """
+    hashes = hashes or ImageHashes()
     found = {}
     for split, rows in (("train", train), ("validation", validation)):
         found[split] = {"patients": sorted({patient_checksum(row.patient_id) for row in rows})}
         if images:
-            found[split]["images"] = sorted(
-                {hash_image(image) for row in rows for role in row.images for image in row.read_images(role)}
-            )
+            found[split]["images"] = sorted({checksum for row in rows for checksum in hashes.of(row)})
     return found
 
 

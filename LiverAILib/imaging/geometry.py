@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from LiverAILib.imaging.image import Image, as_direction
+from LiverAILib.imaging.modality import keep_finding
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def to_canonical(image: Image) -> tuple[Image, AxisOrder]:
         origin=tuple(origin),
         direction=as_direction(np.stack(columns, axis=1)),
     )
+    keep_finding(canonical, image)
     return canonical, order
 
 

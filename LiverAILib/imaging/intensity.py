@@ -48,7 +48,7 @@ def intensity_scale(image: Image, modality: str) -> Callable[[np.ndarray], np.nd
     would otherwise move the scale.
     """
     if modality == "CT":
-        finding = find_modality(replace(image, modality="CT"))
+        finding = find_modality(image if image.modality == "CT" else replace(image, modality="CT"))
         low, high = ((bound - finding.intercept) / finding.slope for bound in CT_WINDOW_HU)
         return lambda part: scale_window(part, low, high)
     sample = image.array[np.isfinite(image.array)] if image.array.dtype.kind == "f" else image.array.ravel()

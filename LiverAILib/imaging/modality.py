@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -43,12 +44,27 @@ class ModalityFinding:
         return f"{self.modality}: {self.why}"
 
 
+_findings: WeakKeyDictionary[Image, ModalityFinding] = WeakKeyDictionary()
+
+
 def find_modality(image: Image) -> ModalityFinding:
-    """What `image` is: what its header or the caller says, else what its intensities say.
+    """What `image` is: what its header or the caller says, else what its intensities say. Examined once per `Image`.
 
     Values of a CT that are no HU (stored without the rescale intercept, or clipped to a window and shifted) are recognized
     either way, and the finding says how to bring them back.
     """
+    if image not in _findings:
+        _findings[image] = _examine(image)
+    return _findings[image]
+
+
+def keep_finding(copy: Image, original: Image) -> None:
+    """Let `find_modality` answer for `copy`, which has the voxels of `original` in another order, as for `original`."""
+    if original in _findings:
+        _findings[copy] = _findings[original]
+
+
+def _examine(image: Image) -> ModalityFinding:
     if not image.modality:
         return modality_from_intensities(image.array)
     source = image.meta.get(MODALITY_SOURCE)

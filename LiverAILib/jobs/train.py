@@ -17,7 +17,7 @@ from LiverAILib.data.assessment import RESEARCH_USE
 from LiverAILib.data.cohort import SPLITS, Cohort, CohortRow, read_cohort
 from LiverAILib.data.model import Model, read_model, save_model
 from LiverAILib.data.model_card import SEEN
-from LiverAILib.data.seen_cases import joined, seen_cases
+from LiverAILib.data.seen_cases import ImageHashes, joined, seen_cases
 from LiverAILib.errors import UserError
 from LiverAILib.methods import Answer, list_methods, method_named
 from LiverAILib.networks.device import choose_device
@@ -111,6 +111,7 @@ def train(
         )
     used = ("train", "validation") if folds is None else ("train", "validation", "")
     read, more = _read_cohorts(method, cohort, also_train, labels=labels, used=used)
+    hashes = ImageHashes()
     output = Path(output)
     with distributed.process_group(choose_device(chosen.device)) as device:
         log = log if distributed.is_main_process() else (lambda line: None)
@@ -129,14 +130,14 @@ def train(
         name = name or output.resolve().name
         if folds is None:
             entries = {"name": name, **(card or {})}
-            return _train_one(method, _joined(read, more), output, chosen, start, card=entries, log=log)
+            return _train_one(method, _joined(read, more), output, chosen, start, hashes, card=entries, log=log)
         models = []
         parts = split_by_folds(read, folds, output / "folds.csv", seed=chosen.seed, validation=validation)
         for number, part in parts:
             log(f"fold {number} of {folds}")
             entries = {"name": f"{name}-fold-{number}", **(card or {})}
             run, part = output / f"fold_{number}", _joined(part, more)
-            models.append(_train_one(method, part, run, chosen, start, card=entries, fold=number, log=log))
+            models.append(_train_one(method, part, run, chosen, start, hashes, card=entries, fold=number, log=log))
         return models
 
 
@@ -190,6 +191,7 @@ def _train_one(
     output: Path,
     options: TrainingOptions,
     start: Model | None,
+    hashes: ImageHashes,
     *,
     card: Mapping[str, Any],
     fold: int | None = None,
@@ -200,9 +202,9 @@ def _train_one(
     if not train_rows:
         raise UserError(f'{cohort.path}: no case of split "train". Fill the column "split".')
     output.mkdir(parents=True, exist_ok=True)
-    made, state = _trainer(method)(cohort, output, options, log)
+    made, state = _trainer(method)(hashes.watch(cohort), output, options, log)
     if distributed.is_main_process():
-        seen = seen_cases(train_rows, validation)
+        seen = seen_cases(train_rows, validation, hashes=hashes)
         if start is not None:
             seen = joined(start.card.seen or {}, seen)
         complete = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -71,13 +72,14 @@ class Segmenter:
         self.device = choose_device(device) if isinstance(device, str) else device
         self.settings = SegmentationSettings.from_card(model.card)
         self.structures = self.settings.structures
-        network = build_unet(
+        build = partial(
+            build_unet,
             len(model.classes),
             in_channels=self.settings.adjacent_slices,
             encoder=self.settings.encoder,
             normalization=self.settings.normalization,
         )
-        load_network(model, network, model.state())
+        network = load_network(model, build, model.state())
         network.eval().requires_grad_(False)
         # torch annotates `Module.to` without the memory format, which it documents.
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from LiverAILib.data.cohort import read_cohort
+from LiverAILib.data.cohort import Cohort, read_cohort
 from LiverAILib.data.fingerprint import hash_image
 from LiverAILib.data.model_card import SEEN, ModelCard
-from LiverAILib.data.seen_cases import Seen, joined, patient_checksum, seen_cases
+from LiverAILib.data.seen_cases import ImageHashes, Seen, joined, patient_checksum, seen_cases
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.files import read_image
 from Testing.models import CARD
 from Testing.tiny_cohort import write_tiny_cohort
 
@@ -62,3 +63,15 @@ def test_a_model_that_goes_on_from_another_has_seen_its_patients_too(card, rows)
 def test_a_card_that_says_nothing_is_not_known():
     assert not Seen.of(ModelCard.of(CARD, Path("model.json"))).known
     assert Seen.of(ModelCard.of({**CARD, SEEN: seen_cases([], [])}, Path("model.json"))).known
+
+
+def test_what_training_reads_is_not_read_again_for_its_checksum(rows, monkeypatch):
+    cohort = Cohort(Path("cohort.csv"), rows)
+    read = []
+    monkeypatch.setattr("LiverAILib.data.cohort.read_image", lambda path: read.append(path) or read_image(path))
+    hashes = ImageHashes()
+    for row in hashes.watch(cohort).split("train"):
+        row.read_image("t2")
+    assert seen_cases(rows[:2], rows[2:3], hashes=hashes) == seen_cases(rows[:2], rows[2:3])
+    files = [row.images["t2"][0] for row in rows[:3]]
+    assert read == files + files  # once for the checksums that were noted, once for those that were not

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from LiverAILib.imaging.files import read_image
+from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import intensity_scale
 from LiverAILib.imaging.modality import find_modality, modality_from_intensities
@@ -92,3 +95,16 @@ def test_a_header_that_contradicts_the_intensities_is_doubted(ct):
 def test_nothing_to_tell_it_from_is_mr():
     assert modality_from_intensities(np.full((2, 3, 4), np.nan)).modality == "MR"
     assert modality_from_intensities(np.zeros((2, 3, 4))).modality == "MR"
+
+
+def test_an_image_is_examined_once_also_in_another_axis_order(oblique_image, monkeypatch):
+    image = replace(oblique_image, modality=None)
+    examined = []
+    monkeypatch.setattr(
+        "LiverAILib.imaging.modality.modality_from_intensities",
+        lambda array: examined.append(array) or modality_from_intensities(array),
+    )
+    findings = [find_modality(image), find_modality(image), find_modality(to_canonical(image)[0])]
+    assert len(examined) == 1
+    assert findings[0] is findings[1] is findings[2]
+    assert find_modality(replace(image, modality="CT")).modality == "CT"

@@ -10,7 +10,7 @@ import torch
 
 from LiverAILib.data.cohort import read_cohort
 from LiverAILib.errors import UserError
-from LiverAILib.methods.nowak2021.training import batches, load_slices
+from LiverAILib.methods.nowak2021.training import Preparation, batches, load_slices
 from LiverAILib.segmentation.training.samples import SliceSampler, load_training_volume, sampling_weight
 from LiverAILib.segmentation.training.synthetic_contrast import TISSUES_OUTSIDE, random_contrast, tissue_classes
 
@@ -72,7 +72,7 @@ def test_synthetic_contrast_keeps_the_tissues_apart_but_not_their_brightness():
 
 
 def test_batches_hold_both_classes_equally_and_nothing_outside_the_mask(cohort):
-    data = load_slices(read_cohort(cohort).split("train"), "segmented", neighbors=1)
+    (data,) = load_slices(read_cohort(cohort).split("train"), [Preparation("segmented")], neighbors=1)
     assert len(data.labels) == 12
     images, labels = next(iter(batches(data, batch_size=8, steps=1, size=64)(0)))
     assert labels.tolist().count(1) == 4

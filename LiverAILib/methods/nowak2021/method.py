@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -57,8 +58,8 @@ class Nowak2021(Method):
         state = model.state()
         self.networks: dict[str, ResNet50Classifier] = {}
         for pipeline in self.settings.pipelines:
-            network = ResNet50Classifier(len(model.classes), head=self.settings.head)
-            load_network(model, network, state, prefix=f"{pipeline}.")
+            build = partial(ResNet50Classifier, len(model.classes), head=self.settings.head)
+            network = load_network(model, build, state, prefix=f"{pipeline}.")
             self.networks[pipeline] = network.eval().requires_grad_(False).to(device)
         self.feature_distributions = {
             name: read_feature_distribution(state, f"{OUT_OF_DISTRIBUTION}.{name}.") for name in self.networks

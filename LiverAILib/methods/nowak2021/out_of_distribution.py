@@ -9,7 +9,7 @@ from LiverAILib.data.cohort import Cohort
 from LiverAILib.data.model import OUT_OF_DISTRIBUTION
 from LiverAILib.methods.nowak2021.method import Nowak2021
 from LiverAILib.methods.nowak2021.settings import IMAGE_SIZE
-from LiverAILib.methods.nowak2021.slices import SliceSet, load_slices
+from LiverAILib.methods.nowak2021.slices import Preparation, SliceSet, load_slices
 from LiverAILib.methods.nowak2021.view import network_input
 from LiverAILib.methods.out_of_distribution import FEWEST_VALIDATION, PooledFeatures, fit_feature_distribution
 from LiverAILib.networks.classifier import ResNet50Classifier
@@ -60,10 +60,14 @@ def slice_distribution(
 def cohort_distribution(method: Nowak2021, cohort: Cohort, segmenter: Segmenter | None) -> dict[str, torch.Tensor]:
     """The tensors of both pipelines, from the cohort that the model was trained on (`MethodSpec.out_of_distribution`)."""
     size, classes = method.settings.image_size, method.model.classes
+    given = [Preparation(pipeline) for pipeline in method.networks]
+    as_inference = [
+        Preparation(pipeline, segmenter if pipeline == "segmented" else None) for pipeline in method.networks
+    ]
+    training = load_slices(cohort.split("train"), given, classes=classes, size=size)
+    validation = load_slices(cohort.split("validation"), as_inference, classes=classes, size=size)
     state: dict[str, torch.Tensor] = {}
-    for pipeline, network in method.networks.items():
+    for number, (pipeline, network) in enumerate(method.networks.items()):
         assert isinstance(network, ResNet50Classifier)
-        training = load_slices(cohort.split("train"), pipeline, classes=classes, size=size)
-        validation = load_slices(cohort.split("validation"), pipeline, segmenter=segmenter, classes=classes, size=size)
-        state |= slice_distribution(network, training, validation, pipeline, size=size)
+        state |= slice_distribution(network, training[number], validation[number], pipeline, size=size)
     return state

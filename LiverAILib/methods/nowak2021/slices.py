@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -57,26 +57,42 @@ def class_label(row: CohortRow, classes: Sequence[str]) -> int:
     return row.stage
 
 
+@dataclass(frozen=True)
+class Preparation:
+    """One way in which slices are prepared.
+
+    Attributes:
+        pipeline: "segmented" or "full".
+        segmenter: Its masks cut the liver out, instead of the manifest's.
+    """
+
+    pipeline: str
+    segmenter: Segmenter | None = None
+
+
 def load_slices(
     rows: Sequence[CohortRow],
-    pipeline: str,
+    preparations: Sequence[Preparation],
     *,
     classes: Sequence[str] = CLASSES,
     neighbors: int = 0,
-    segmenter: Segmenter | None = None,
     size: int = IMAGE_SIZE,
-) -> SliceSet:
-    """The prepared slices at the level of the caudate lobe, and `neighbors` slices on either side of it.
+) -> list[SliceSet]:
+    """The slices at the level of the caudate lobe, and `neighbors` on either side, as each of `preparations` gives them.
+
+    Every image is read once.
 
     Args:
         rows: Cases with role t2 and a mask of the liver, which chooses the level.
-        pipeline: "segmented" or "full".
+        preparations: What is made of each slice.
         classes: `CLASSES` or `STAGES`.
         neighbors: Further slices on either side, so that the network sees what a choice one slice off gives.
-        segmenter: Its masks cut the liver out, instead of the manifest's.
         size: Rows and columns of a prepared slice.
+
+    Returns:
+        The slices of each preparation.
     """
-    slices, labels, cases = [], [], []
+    sets = [_OpenSet() for _ in preparations]
     for number, row in enumerate(rows):
         image = row.read_image(SPEC.role, SPEC.modality)
         canonical, order = to_canonical(image)
@@ -85,17 +101,30 @@ def load_slices(
             continue
         level = caudate_level(liver)
         positions = range(max(0, level - neighbors), min(len(liver), level + neighbors + 1))
-        masks = liver[positions.start : positions.stop]
-        if segmenter is not None and pipeline == "segmented":
-            masks = segmenter.segment_slices(canonical, positions) == LIVER.label
-        for position, mask in zip(positions, masks, strict=True):
-            if not mask.any():
-                continue
-            view = SliceView.of(image, canonical, order, mask, position, pipeline=pipeline, size=size)
-            slices.append(view.prepared.half())
-            labels.append(class_label(row, classes))
-            cases.append(number)
-    return SliceSet(torch.stack(slices), torch.tensor(labels), torch.tensor(cases))
+        for one, found in zip(preparations, sets, strict=True):
+            masks = liver[positions.start : positions.stop]
+            if one.segmenter is not None:
+                masks = one.segmenter.segment_slices(canonical, positions) == LIVER.label
+            for position, mask in zip(positions, masks, strict=True):
+                if not mask.any():
+                    continue
+                view = SliceView.of(image, canonical, order, mask, position, pipeline=one.pipeline, size=size)
+                found.slices.append(view.prepared.half())
+                found.labels.append(class_label(row, classes))
+                found.cases.append(number)
+    return [found.closed() for found in sets]
+
+
+@dataclass
+class _OpenSet:
+    """A `SliceSet` that is being filled."""
+
+    slices: list[torch.Tensor] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    cases: list[int] = field(default_factory=list)
+
+    def closed(self) -> SliceSet:
+        return SliceSet(torch.stack(self.slices), torch.tensor(self.labels), torch.tensor(self.cases))
 
 
 def joined(first: SliceSet, second: SliceSet) -> SliceSet:

@@ -44,9 +44,11 @@ def train_nowak2021(
     segmenter = Segmenter(load_model(name), device=torch.device(options.device)) if name else None
     state: dict[str, torch.Tensor] = {}
     metrics, calibration = {}, {}
+    log(f"reading {len(cohort.split('train'))} + {len(cohort.split('validation'))} cases")
+    slices = pipeline_slices(cohort, classes, segmenter, options)
     for pipeline in PIPELINES:
-        log(f"pipeline {pipeline}: reading {len(cohort.split('train'))} + {len(cohort.split('validation'))} cases")
-        train, validation = pipeline_slices(cohort, pipeline, classes, segmenter, options)
+        log(f"pipeline {pipeline}")
+        train, validation = slices[pipeline]
         network = new_classifier(options, classes, pipeline)
         history = []
         for number, (size, stages) in enumerate(runs):
@@ -72,25 +74,25 @@ def train_nowak2021(
 
 
 def pipeline_slices(
-    cohort: Cohort,
-    pipeline: str,
-    classes: Sequence[str],
-    segmenter: Segmenter | None,
-    options: TrainingOptions,
-) -> tuple[training.SliceSet, training.SliceSet]:
-    """Training and validation slices of a pipeline.
+    cohort: Cohort, classes: Sequence[str], segmenter: Segmenter | None, options: TrainingOptions
+) -> dict[str, tuple[training.SliceSet, training.SliceSet]]:
+    """Training and validation slices of each pipeline.
 
     As in the paper, validation sees the segmentation network's masks; but for the published schedule training sees both
     kinds, because a network without pretrained weights learns the finer border of given masks and fails on the network's.
     """
-    rows, validation = cohort.split("train"), cohort.split("validation")
-    slices = training.load_slices(rows, pipeline, neighbors=1, classes=classes)
-    if segmenter is not None and pipeline == "segmented" and not options.published:
-        by_network = training.load_slices(rows, pipeline, neighbors=1, segmenter=segmenter, classes=classes)
-        slices = training.joined(slices, by_network)
-    if len(slices.labels.unique()) < 2:
+    by_masks = [training.Preparation(pipeline) for pipeline in PIPELINES]
+    by_network = training.Preparation("segmented", segmenter)
+    more = [by_network] if segmenter is not None and not options.published else []
+    given = training.load_slices(cohort.split("train"), [*by_masks, *more], neighbors=1, classes=classes)
+    sets = dict(zip(PIPELINES, given, strict=False))
+    if more:
+        sets["segmented"] = training.joined(sets["segmented"], given[-1])
+    if any(len(slices.labels.unique()) < 2 for slices in sets.values()):
         raise UserError(f"{cohort.path}: the training cases are all of one class. Training needs at least two.")
-    return slices, training.load_slices(validation, pipeline, segmenter=segmenter, classes=classes)
+    as_inference = [by_network if pipeline == "segmented" else training.Preparation(pipeline) for pipeline in PIPELINES]
+    validation = training.load_slices(cohort.split("validation"), as_inference, classes=classes)
+    return {pipeline: (sets[pipeline], own) for pipeline, own in zip(PIPELINES, validation, strict=True)}
 
 
 def new_classifier(options: TrainingOptions, classes: Sequence[str], pipeline: str) -> ResNet50Classifier:

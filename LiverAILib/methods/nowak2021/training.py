@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from LiverAILib.methods.nowak2021.settings import IMAGE_SIZE
 from LiverAILib.methods.nowak2021.slices import (
+    Preparation,
     SliceSet,
     batches,
     fixed_views,
@@ -28,7 +29,16 @@ from LiverAILib.training.loss import corn_loss, cross_entropy
 from LiverAILib.training.precision import Precision
 from LiverAILib.training.schedule import Stage
 
-__all__ = ["PipelineOptions", "SliceSet", "batches", "joined", "load_slices", "predict", "train_pipeline"]
+__all__ = [
+    "PipelineOptions",
+    "Preparation",
+    "SliceSet",
+    "batches",
+    "joined",
+    "load_slices",
+    "predict",
+    "train_pipeline",
+]
 
 
 @dataclass(frozen=True)

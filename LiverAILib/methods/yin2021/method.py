@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -76,9 +77,9 @@ class Yin2021(Method):
         super().__init__(model, device)
         card = Yin2021Settings.from_card(model.card)
         self.settings, self.calibration = card.inputs, card.calibration
-        self.network = build_network(card.network, len(model.classes))
         state = model.state()
-        load_network(model, self.network, network_state(state))
+        build = partial(build_network, card.network, len(model.classes))
+        self.network = load_network(model, build, network_state(state))
         self.networks = {PIPELINE: self.network}
         self.feature_distribution = read_feature_distribution(state, f"{OUT_OF_DISTRIBUTION}.{PIPELINE}.")
         self.network.eval().requires_grad_(False).to(device)

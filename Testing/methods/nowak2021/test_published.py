@@ -46,7 +46,7 @@ def test_the_six_stages_of_the_classifier(cohort, weights, tmp_path):
     file = weights / "resnet50.safetensors"
     settings = settings_of("nowak2021", encoder_weights=str(file), image_size=32, batch_size=4, steps=2)
     assert settings.schedule == "published"
-    training, validation = pipeline_slices(read_cohort(cohort), "full", CLASSES, None, settings)
+    training, validation = pipeline_slices(read_cohort(cohort), CLASSES, None, settings)["full"]
     network = new_classifier(settings, CLASSES, "full")
     # The stem is a sequence here, its convolution the first and its batch-norm the second.
     given = load_file(file)
