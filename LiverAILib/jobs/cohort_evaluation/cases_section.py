@@ -41,7 +41,7 @@ def cases_addition(results: Sequence[CaseResult], labels: Labels) -> Addition:
     ]
     counted: dict[str, int] = {}
     for one in good:
-        for code in set(one.record["warnings"]):
+        for code in sorted(set(one.record["warnings"])):
             counted[code] = counted.get(code, 0) + 1
     rows = tuple((code, f"{n}/{len(good)}") for code, n in sorted(counted.items()))
     tables.append(Table("cases_warnings", "Warnings of the assessments", ("warning", "cases"), rows))

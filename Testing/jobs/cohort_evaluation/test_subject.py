@@ -66,7 +66,7 @@ def test_folds_with_a_patient_in_two_of_them_are_refused(run):
     lines = (run / "folds.csv").read_text().splitlines()
     other = {"1": "2", "2": "3", "3": "1"}[lines[1][-1]]
     (run / "folds.csv").write_text("\n".join([lines[0], lines[1][:-1] + other, *lines[2:]]) + "\n")
-    with pytest.raises(UserError, match=r"line 3: patient a stands in fold"):
+    with pytest.raises(UserError, match=r"line 3: patient a is in folds 2 and 1"):
         read_subject(run)
 
 
@@ -96,5 +96,5 @@ def test_a_model_is_tested_on_its_split_and_fitted_on_validation(tmp_path):
     with pytest.raises(UserError, match="was trained on patient p0"):
         who.tests(cohort, "")
     everyone = who.tests(cohort, "", other_patients=True)
-    with pytest.raises(UserError, match="p1 stands among the validation and the tested cases"):
+    with pytest.raises(UserError, match="p1 is among both the validation and the tested cases"):
         who.calibration(cohort, everyone)
