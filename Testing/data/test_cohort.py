@@ -183,3 +183,37 @@ def test_a_value_that_is_no_number_is_named_by_line_and_column(folder):
     manifest = write(folder, "c1,p1,nan", "c2,p2,5 %", header="case_id,patient_id,pdff_percent\n")
     with pytest.raises(UserError, match="line 2, column pdff_percent: 'nan' is no number; line 3, column pdff_percent"):
         read_cohort(manifest, quantity="pdff_percent")
+
+
+def test_faults_are_counted_and_the_first_twenty_of_them_shown(folder):
+    def message(count: int) -> str:
+        lines = [f"c{n},p{n},,7,a.nii.gz,," for n in range(count)]
+        with pytest.raises(UserError) as error:
+            read_cohort(write(folder, *lines))
+        return str(error.value)
+
+    assert "manifest.csv: 1 fault. line 2, column stage" in message(1)
+    assert "2 faults. " in message(2)
+    assert "line 21, column stage" in message(20)
+    assert "more" not in message(20)
+    assert message(25).endswith("line 21, column stage: '7' is no stage 0-4; and 5 more")
+
+
+def test_a_mask_that_does_not_exist_is_named(folder):
+    with pytest.raises(UserError, match=r"1 fault\. line 2, column mask:liver: .*gone\.nrrd#3 does not exist"):
+        read_cohort(write(folder, "c1,p1,train,1,a.nii.gz,gone.nrrd#3,"))
+
+
+def test_of_several_files_of_a_role_only_the_first_is_read_where_one_is_asked_for(folder):
+    (folder / "damaged.nii.gz").write_bytes(b"no image")
+    row = read_cohort(write(folder, "c1,p1,train,1,a.nii.gz; damaged.nii.gz,,")).rows[0]
+    assert row.read_image("t2", "MR").modality == "MR"
+    with pytest.raises(UserError, match=r"damaged\.nii\.gz"):
+        row.read_images("t2")
+
+
+def test_the_files_of_a_cohort_are_its_manifest_images_and_masks(folder):
+    cohort = read_cohort(write(folder, "c1,p1,train,1,a.nii.gz,m.nrrd#3,", "c2,p2,,,,,"))
+    assert len(cohort) == 2
+    assert cohort.files() == [folder / "manifest.csv", folder / "a.nii.gz", folder / "m.nrrd"]
+    assert cohort.rows[1].files() == []

@@ -197,6 +197,27 @@ def test_the_hash_of_an_image_knows_its_place_and_the_hash_of_a_mask_does_too():
     assert hash_mask(replace(MASK, spacing=(0.8, 1.3, 6.0))) != hash_mask(MASK)
 
 
+def test_geometry_counts_to_a_millionth_of_a_millimeter():
+    """Files hold directions and spacings with rounding errors that decide nothing."""
+    assert hash_image(replace(IMAGE, origin=(-30.0, 12.0, 250.0 + 2e-7))) == hash_image(IMAGE)
+    assert hash_image(replace(IMAGE, origin=(-30.0, 12.0, 250.0 + 2e-6))) != hash_image(IMAGE)
+
+
+def test_single_precision_is_the_default(job):
+    made = case_fingerprint(job.case, job.model, job.request, segmentation_model=job.segmentation_model)
+    assert made.sha256 == job.sha256()
+
+
+def test_a_result_that_depends_on_more_has_a_fingerprint_of_more(job):
+    made = case_fingerprint(job.case, job.model, job.request, segmentation_model=None)
+    more = made.with_parts(threshold=0.5)
+    assert more.sha256 != made.sha256
+    assert more.parts == {**made.parts, "threshold": 0.5}
+    assert more.sha256 != made.with_parts(threshold=0.4).sha256
+    assert more.sha256_of("images", "model") == made.sha256_of("images", "model")
+    assert made.sha256_of("images") != made.sha256_of("model")
+
+
 def test_a_model_that_was_retrained_under_its_name_is_another(tmp_path):
     first = model(tmp_path / "m")
     again = model(tmp_path / "m")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -66,6 +67,64 @@ def test_resampling_a_linear_ramp_gives_the_position(oblique_image):
     center = inner.index_to_lps @ [4.2, 5.4, 3.3, 1]
     target = Image(np.zeros((1, 1, 1)), origin=tuple(center[:3]))
     assert resample(ramp, target).array[0, 0, 0] == pytest.approx(center[0], abs=1e-4)
+
+
+@pytest.mark.parametrize(("axes", "flips"), ALL_48[::7])
+def test_the_colors_of_a_picture_stay_together(oblique_image, axes, flips):
+    """A color image is turned like its red, its green and its blue part."""
+    stored = reoriented(oblique_image, axes, flips)
+    colors = np.stack([stored.array, 2 * stored.array, 3 * stored.array], axis=-1)
+    order = axis_order(stored)
+    turned = order.apply(colors)
+    for n in range(3):
+        np.testing.assert_array_equal(turned[..., n], (n + 1) * order.apply(stored.array))
+    np.testing.assert_array_equal(order.undo(turned), colors)
+
+
+def test_the_slice_axis_is_the_one_that_runs_to_the_head(oblique_image):
+    for axes in itertools.permutations(range(3)):
+        order = axis_order(reoriented(oblique_image, axes, (False, True, False)))
+        assert axes[order.slice_axis] == 2
+
+
+def test_canonical_voxels_lie_side_by_side_in_memory(oblique_image):
+    canonical, _ = to_canonical(reoriented(oblique_image, (2, 0, 1), (True, False, True)))
+    assert canonical.array.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [(bool, np.uint8), (np.float16, np.float32), (np.int16, np.int16), (np.float64, np.float64)]
+)
+def test_types_that_simpleitk_does_not_have_become_the_next_larger_one(oblique_image, given, kept):
+    itk = to_sitk(oblique_image.with_array((oblique_image.array > 100).astype(given)))
+    array = sitk.GetArrayFromImage(itk)
+    assert array.dtype == kept
+    np.testing.assert_array_equal(array, oblique_image.array > 100)
+
+
+def test_on_its_own_grid_an_image_is_returned_as_it_is(oblique_image):
+    assert resample(oblique_image, oblique_image) is oblique_image
+    near = replace(oblique_image, origin=tuple(np.add(oblique_image.origin, 1e-5)))
+    assert resample(oblique_image, near) is not oblique_image
+
+
+def test_beyond_the_image_there_is_its_minimum_or_0_for_labels_or_what_is_asked_for():
+    line = Image(np.array([[[5.0, np.nan, 7.0, 9.0]]], np.float32))
+    grid = Image(np.zeros((1, 1, 3)), origin=(2.25, 0.0, 0.0))
+    assert resample(line, grid).array.ravel().tolist() == [7.5, 9.0, 5.0]  # the last voxel reaches to 3.5
+    assert resample(line, grid, outside=-1.0).array.ravel().tolist() == [7.5, 9.0, -1.0]
+    labels = Image(np.array([[[5, 5, 7, 9]]], np.uint8), modality="MR", meta={"path": "a"})
+    placed = resample(labels, grid, nearest=True)
+    assert placed.array.ravel().tolist() == [7, 9, 0]
+    assert placed.same_geometry(grid)
+    assert (placed.modality, placed.meta) == ("MR", {"path": "a"})
+
+
+def test_resampling_gives_the_grid_of_the_reference_whatever_its_axes(oblique_image):
+    target = reoriented(oblique_image, (1, 2, 0), (True, False, True))
+    placed = resample(oblique_image, target, nearest=True)
+    assert placed.same_geometry(target, tolerance_mm=1e-9)
+    np.testing.assert_array_equal(placed.array, target.array)
 
 
 def test_geometry_differs_when_an_axis_is_reversed(oblique_image):

@@ -22,7 +22,6 @@ from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.assess import Assessor
 from LiverAILib.jobs.batch import CaseJob, Writer, assess_all, assess_one
 from LiverAILib.jobs.find_cases import find_cases
-from LiverAILib.jobs.not_a_case import is_label_map
 from LiverAILib.methods import method_named
 from Testing.models import untrained_segmentation, untrained_yin2021
 
@@ -332,15 +331,3 @@ def test_no_request_that_the_model_cannot_answer_starts(cohort, tmp_path):
     with pytest.raises(UserError, match="unknown to the model"):
         batch(cohort, tmp_path / "out", request=AssessmentRequest(target_class="cirrhosis"))
     assert not (tmp_path / "out").exists()
-
-
-def test_label_maps_are_told_from_images():
-    assert is_label_map(mask().array)
-    assert is_label_map((mask().array * 255).astype(np.float32))
-    organs = np.where(LIVER, 5, 0) + np.where(I > 40, 7, 0)
-    assert is_label_map(organs)
-    assert not is_label_map(ct(0).array)
-    assert not is_label_map(np.random.default_rng(0).integers(0, 60, SHAPE))  # few values, but noise
-    assert not is_label_map(mask().array * 0.5)
-    assert not is_label_map(np.zeros(SHAPE))
-    assert not is_label_map(np.where(LIVER, np.nan, 0.0))

@@ -16,8 +16,9 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage, 
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.image import Image
-from LiverAILib.jobs.find_cases import FoundCases, find_cases
+from LiverAILib.jobs.find_cases import FoundCases, find_cases, find_mask
 from LiverAILib.methods import method_named
+from Testing.toy_method import SPEC as TOY
 
 SHAPE = (4, 12, 16)
 
@@ -362,3 +363,111 @@ def test_two_rows_with_the_same_everything_are_refused_and_with_another_mask_or_
 def test_masks_are_not_named_twice(tmp_path):
     with pytest.raises(UserError, match="the manifest names the masks"):
         find(manifest(tmp_path, "1,p1,a.nii.gz,,"), masks=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["scan.nrrd", "SCAN.NII.GZ", "scan.nii.gz.nrrd", "scan.seg.nrrd", "scan.mha"],
+)
+def test_a_mask_is_named_like_its_case_with_any_ending(tmp_path, name):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / name).touch()
+    for other in (".scan.nrrd", "scan.txt", "scan2.nrrd", "scan_seg.nrrd"):
+        (tmp_path / "a" / other).touch()
+    (tmp_path / "scan.nrrd").touch()
+    assert find_mask(tmp_path, "a/scan.nii.gz").name == name
+    if name != "scan.nii.gz.nrrd":
+        assert find_mask(tmp_path, "a/scan").name == name
+
+
+def test_a_case_with_no_or_several_masks_is_refused(tmp_path):
+    with pytest.raises(UserError, match="no mask of the case a/scan"):
+        find_mask(tmp_path, "a/scan")
+    (tmp_path / "scan.nrrd").touch()
+    (tmp_path / "scan.mha").touch()
+    with pytest.raises(UserError, match=r"2 masks of the case scan \(scan\.mha, scan\.nrrd\)\. Keep one of them"):
+        find_mask(tmp_path, "scan")
+
+
+def test_an_image_of_the_folder_of_masks_is_no_case_and_the_folder_must_be_there(tmp_path):
+    write(tmp_path / "a.nii.gz", tmp_path / "masks" / "b.nii.gz")
+    assert names(find(tmp_path)) == ["a", "masks/b"]
+    assert names(find(tmp_path, masks=tmp_path / "masks")) == ["a"]
+    with pytest.raises(UserError, match=r"--masks .*gone: no such folder"):
+        find(tmp_path, masks=tmp_path / "gone")
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 6])
+def test_the_first_three_reasons_are_shown_where_nothing_is_found(tmp_path, count):
+    for number in range(count):
+        (tmp_path / f"{number}.zip").touch()
+    with pytest.raises(UserError) as error:
+        find(tmp_path)
+    message = str(error.value)
+    assert message.count(".zip: an archive") == min(count, 3)
+    assert ("more" in message) == (count > 3)
+    assert count <= 3 or f"; and {count - 3} more)" in message
+
+
+def test_an_empty_folder_has_no_reasons(tmp_path):
+    with pytest.raises(UserError, match=r"no MR image in this folder\. It needs files ending in \.nii\.gz"):
+        find(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["cohort.xls", "cohort.ODS"])
+def test_a_manifest_is_no_spreadsheet(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match="a spreadsheet"):
+        find(tmp_path / name)
+
+
+def test_a_manifest_may_be_named_in_capitals(tmp_path):
+    path = manifest(tmp_path, "1,p1,a.nii.gz,,")
+    assert names(find(path.rename(tmp_path / "COHORT.CSV"))) == ["1"]
+
+
+def test_a_manifest_of_another_role_is_refused(tmp_path):
+    path = manifest(tmp_path, "1,p1,a.nii.gz,,")
+    path.write_text(path.read_text().replace("image:t2", "image:ct"))
+    with pytest.raises(UserError, match="no column image:t2, which the model needs"):
+        find(path)
+
+
+def test_several_images_of_a_role_belong_to_one_patient_each(tmp_path):
+    with pytest.raises(UserError, match=r"a\.nii\.gz belongs to patient p1 \(case 1\) and to patient p2 \(case 2\)"):
+        find(manifest(tmp_path, "1,p1,b.nii.gz;a.nii.gz,,", "2,p2,a.nii.gz,,"))
+    found = find(manifest(tmp_path, "1,p1,b.nii.gz;a.nii.gz,,", "2,p1,a.nii.gz,,"))
+    assert found.cases[0].paths == (tmp_path / "b.nii.gz", tmp_path / "a.nii.gz")
+    assert found.cases[0].file == "b.nii.gz"
+
+
+def test_rows_of_one_patient_without_an_image_are_no_copies_of_each_other(tmp_path):
+    assert names(find(manifest(tmp_path, "1,p1,a.nii.gz,,", "2,p1,,,", "3,p1,,,"))) == ["1", "2", "3"]
+
+
+def test_an_image_elsewhere_is_named_without_its_folder(tmp_path):
+    write(tmp_path / "scans" / "x.nii.gz")
+    (tmp_path / "lists").mkdir()
+    path = manifest(tmp_path / "lists", "1,p1,../scans/x.nii.gz,,", f"2,p1,{tmp_path / 'scans' / 'x.nii.gz'},,5")
+    assert [case.file for case in find(path).cases] == ["../scans/x.nii.gz", "x.nii.gz"]
+
+
+def test_series_of_one_name_are_numbered(tmp_path):
+    """A file and two series in folders may all be called the same."""
+    for seed in (1, 2, 3):
+        write_series(tmp_path / "p1", seed=seed, description="t2", name=f"{seed}{{:03d}}")
+    found = names(find(tmp_path))
+    assert len(set(found)) == 3
+    assert all(name.startswith("p1/t2") for name in found)
+
+
+def test_a_stated_modality_is_that_of_files_that_do_not_say(tmp_path):
+    write(tmp_path / "a.nii.gz")
+    assert find(tmp_path, stated_modality="MR").cases[0].read().image("t2").modality == "MR"
+    assert find(tmp_path).cases[0].read().image("t2").modality is None
+
+
+def test_a_folder_does_not_tell_several_images_of_a_case_apart(tmp_path):
+    write(tmp_path / "a.nii.gz")
+    with pytest.raises(UserError, match=f"{TOY.name} takes several images a case.* a cohort manifest"):
+        find_cases(tmp_path, TOY)

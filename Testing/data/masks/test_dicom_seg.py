@@ -105,3 +105,25 @@ def test_another_frame_of_reference_is_told(tmp_path, oblique_image, liver):
     for uid, expected in ((str(frame), []), ("1.2.3", ["mask_of_other_frame_of_reference"])):
         reference = oblique_image.with_array(oblique_image.array, meta={"frame_of_reference_uid": uid})
         assert [code for code, _ in read_mask(path, "liver", reference=reference).read_warnings] == expected
+
+
+def test_frames_that_make_no_volume_are_refused(tmp_path, oblique_image, liver):
+    path = write_dicom_seg(tmp_path / "seg.dcm", oblique_image, [("Liver", LIVER_CODE, liver)])
+    ds = pydicom.dcmread(path)
+    frame = ds.PerFrameFunctionalGroupsSequence[1]
+    frame.PlanePositionSequence[0].ImagePositionPatient = [1.5, 2.5, 300.3]
+    ds.save_as(path)
+    with pytest.raises(
+        UserError, match=r"seg\.dcm: the DICOM SEG cannot be read as a volume \(.*\)\. Save the segmentation"
+    ):
+        read(path, oblique_image)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"x", bytes(500), b"no DICOM at all, " * 30, bytes(128) + b"DICM", bytes(128) + b"DICM\x08\x00\x05\x00CS\xff\xff"],
+)
+def test_a_file_that_only_claims_to_be_dicom_is_no_mask(tmp_path, oblique_image, content):
+    (tmp_path / "seg.dcm").write_bytes(content)
+    with pytest.raises(UserError, match=r"seg\.dcm"):
+        read(tmp_path / "seg.dcm", oblique_image)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from LiverAILib.data.masks import MASK_SOURCE, read_mask
+from LiverAILib.data.masks import MASK_SOURCE, read_mask, split_choice, united
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.geometry import to_sitk
@@ -167,3 +169,75 @@ def test_a_hash_may_belong_to_the_path_or_to_the_choice(save, tmp_path, inside, 
     assert "label 3" in refused(path, oblique_image)
     np.testing.assert_array_equal(read(f"{path}#1", oblique_image).array, inside)
     assert "no such file" in refused(tmp_path / "case #12" / "other.nii.gz#1", oblique_image)
+
+
+def test_a_path_that_begins_with_a_hash_has_no_choice(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert split_choice("#liver") == (Path("#liver"), None)
+    (tmp_path / "m.nrrd").touch()
+    assert split_choice("m.nrrd#1") == (Path("m.nrrd"), "1")
+    assert split_choice("m.nrrd#a#b") == (Path("m.nrrd"), "a#b")
+    assert split_choice("n.nrrd#1") == (Path("n.nrrd#1"), None)
+
+
+@pytest.mark.parametrize(
+    ("labels", "listed", "hint"),
+    [(12, "", False), (13, "and 1 more", False), (50, "and 38 more", False), (51, "", True)],
+)
+def test_a_long_list_of_labels_is_cut_and_a_very_long_one_is_suspected(save, oblique_image, labels, listed, hint):
+    array = np.zeros(oblique_image.array.shape, np.uint8)
+    array.ravel()[:labels] = np.arange(labels) + 1
+    message = refused(save(array), oblique_image)
+    assert f"a label map of {labels} labels" in message
+    assert listed in message
+    assert ("more" in message) == (labels > 12)
+    assert ("or an image" in message) == hint
+
+
+def test_a_label_is_absent_only_where_no_voxel_has_it(save, inside, oblique_image):
+    path = save(inside + 3 * box(oblique_image, (5, 6), (2, 6), (1, 5)))  # labels 1 and 3
+    for label in (0, 2, 4):
+        absent = read(f"{path}#{label}", oblique_image, "lesions", empty_allowed=True)
+        assert not absent.array.any()
+        assert absent.meta[MASK_SOURCE] == "empty"
+    for label in (1, 3):
+        assert read(f"{path}#{label}", oblique_image, "lesions", empty_allowed=True).array.any()
+    assert "chooses no label" in refused(f"{path}#lesions", oblique_image, "lesions", empty_allowed=True)
+    assert "which label is the lesions" in refused(path, oblique_image, "lesions", empty_allowed=True)
+
+
+def test_a_mask_between_the_voxels_of_the_image_is_refused(tmp_path, oblique_image):
+    """One fine voxel lies in the image, but at no center of a voxel of it."""
+    array = np.zeros((9, 9, 9), np.uint8)
+    array[4, 4, 1] = 1
+    center = (oblique_image.index_to_lps @ [4, 4, 3, 1])[:3]
+    fine = Image(array, (0.1, 0.1, 0.1), tuple(center), oblique_image.direction)
+    path = write_image(fine, tmp_path / "fine.nrrd")
+    assert "between whose voxels the mask falls" in refused(path, oblique_image)
+
+
+def test_masks_of_one_grid_are_united_with_what_was_said_of_each(oblique_image, inside):
+    other = box(oblique_image, (5, 7), (2, 6), (1, 5))
+    masks = [
+        Image(array, oblique_image.spacing, meta={MASK_SOURCE: source}).with_read_warning(source, "text")
+        for array, source in ((inside, "one"), (other, "two"))
+    ]
+    assert united(masks[:1]) is masks[0]
+    both = united(masks)
+    np.testing.assert_array_equal(both.array, inside | other)
+    assert both.meta[MASK_SOURCE] == "one; two"
+    assert [code for code, _ in both.read_warnings] == ["one", "two"]
+
+
+def test_a_folder_that_holds_folders_is_not_called_empty(tmp_path, oblique_image):
+    (tmp_path / "export" / "series").mkdir(parents=True)
+    (tmp_path / "export" / "series" / "notes.txt").write_text("x")
+    assert "is empty" not in refused(tmp_path / "export", oblique_image)
+
+
+def test_a_picture_among_other_files_does_not_make_a_folder_of_pictures(tmp_path, oblique_image):
+    for name in ("a.png", "notes.txt", ".hidden"):
+        (tmp_path / name).write_bytes(b"x")
+    assert "pictures" not in refused(tmp_path, oblique_image)
+    (tmp_path / "notes.txt").unlink()
+    assert "a folder of 1 pictures (.png)" in refused(tmp_path, oblique_image)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from LiverAILib.data.masks import read_mask
+from LiverAILib.data.masks.placement import check_coverage, check_placement
+from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.image import IDENTITY, Image
@@ -90,3 +93,48 @@ def test_all_ones_and_an_inverted_mask_are_refused(tmp_path, image, mask):
 def test_a_patch_of_a_2d_image_may_be_liver_throughout(tmp_path):
     patch = Image(np.random.default_rng(0).normal(size=(1, 28, 28)), (0.2, 0.2, 1.0))
     assert codes(tmp_path, patch.with_array(np.ones((1, 28, 28), np.uint8)), patch) == []
+
+
+CORNERS = [(k, j, i) for k in (0, -1) for j in (0, -1) for i in (0, -1)]
+
+
+def covered_but(*corners: tuple[int, int, int], share: float = 1.0) -> Image:
+    """A mask of 10 slices of which the first `share` and all corners but those given are marked."""
+    array = np.zeros((10, 10, 10), np.uint8)
+    array[: round(10 * share)] = 1
+    for corner in CORNERS:
+        array[corner] = corner not in corners
+    return Image(array)
+
+
+@pytest.mark.parametrize("missing", list(itertools.combinations(CORNERS, 2)))
+def test_six_corners_and_more_than_half_of_the_image_are_no_organ(missing):
+    with pytest.raises(UserError, match=r"m: the mask of the liver covers 100 % of the image"):
+        check_coverage(covered_but(*missing), "m", LIVER)
+
+
+@pytest.mark.parametrize("missing", list(itertools.combinations(CORNERS, 3)))
+def test_five_corners_may_be_an_organ(missing):
+    check_coverage(covered_but(*missing), "m", LIVER)
+
+
+def test_all_corners_and_half_of_the_image_may_be_an_organ():
+    half = covered_but(share=0.5)
+    half.array[2, 5, :4] = 0  # as many as corners of the other half
+    check_coverage(half, "m", LIVER)
+    half.array[2, 5, 0] = 1
+    with pytest.raises(UserError, match=r"covers 50 %"):
+        check_coverage(half, "m", LIVER)
+    with pytest.raises(UserError, match=r"covers 60 %"):
+        check_coverage(covered_but(share=0.6), "m", LIVER)
+
+
+@pytest.mark.parametrize(("moved", "warned"), [(6.0, False), (7.0, True)])
+def test_a_twentieth_of_the_mask_may_lie_outside(moved, warned):
+    """Of 20 columns of 6 mm the last leaves the image when its center is more than half a voxel beyond the last one of it."""
+    reference = Image(np.zeros((4, 20, 20)), (6.0, 6.0, 6.0))
+    mask = Image(np.ones((4, 20, 40), np.uint8), (3.0, 6.0, 6.0), (moved, 0.0, 0.0))
+    found = dict(check_placement(mask, reference, "m", LIVER))
+    outside = np.mean(moved + 3.0 * np.arange(40) > 19.5 * 6)
+    assert (outside > 0.05) == warned
+    assert ("mask_partly_outside" in found) == warned

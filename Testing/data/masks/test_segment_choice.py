@@ -92,6 +92,56 @@ def test_names_and_codes_that_contradict_each_other_are_told():
     assert choice.doubt == ""
 
 
+def test_a_third_segment_with_the_name_does_not_decide_between_two_with_the_code():
+    found = segments(("a", entry("10200004")), ("b", entry("10200004")), ("Liver", TISSUE))
+    assert "2 segments are the liver" in refused(found)
+
+
+def test_the_side_of_a_named_kidney_is_doubted_only_where_its_code_has_the_other():
+    def doubt(side: str, code: str = "64033007") -> str:
+        found = segments(("Right kidney", entry(code, side=side)), ("x", TISSUE))
+        return choose_segment(found, RIGHT_KIDNEY, source="file", advice="").doubt
+
+    assert doubt("") == ""
+    assert doubt("24028007") == ""  # right
+    assert "although its code says" in doubt("7771000")  # left
+    assert "although its code says" in doubt("", "78961009")
+    liver = segments(("Liver", entry("10200004", side="7771000")), ("x", TISSUE))
+    assert choose_segment(liver, LIVER, source="file", advice="").doubt == ""
+
+
+def test_the_name_of_another_organ_casts_doubt_on_a_code():
+    choice = choose_segment(segments(("Spleen", entry("10200004"))), LIVER, source="file", advice="")
+    assert "although its name says otherwise" in choice.doubt
+    choice = choose_segment(segments(("Leber", entry("10200004"))), LIVER, source="file", advice="")
+    assert choice.doubt == ""
+    assert choice.reason == "its SNOMED CT code"
+
+
+def test_a_segmentation_without_segments_is_refused():
+    assert "it holds no segment. Save the segmentation with a segment of the liver" in refused([])
+
+
+@pytest.mark.parametrize("text", ["", "a", "a~b~c", "a~b~SCT^10200004", "a~b~SCT^10200004^Liver~^^~c~^^~^^~more"])
+def test_an_incomplete_terminology_entry_is_read_as_far_as_it_goes(text):
+    terminology = Terminology.from_slicer(text)
+    assert terminology.names(LIVER) == ("10200004" in text)
+    assert terminology.is_generic == ("10200004" not in text)
+
+
+def test_the_user_may_give_a_sign_and_blanks_with_a_label():
+    found = segments(("a", TISSUE), ("b", TISSUE))
+    assert chosen(found, wanted=" +2 ") == "S_2"
+    assert "there is no segment '3'" in refused(found, wanted="3")
+    assert "there is no segment '-1'" in refused(found, wanted="-1")
+
+
+def test_a_list_of_twelve_segments_is_whole():
+    message = refused(segments(*[(f"organ {n}", TISSUE) for n in range(12)]))
+    assert "'organ 11'" in message
+    assert "more" not in message
+
+
 def test_the_user_chooses_by_id_name_or_label():
     found = segments(("Liver", TISSUE), ("Leber links", TISSUE), ("7", TISSUE))
     assert chosen(found, wanted="S_2") == "S_2"

@@ -136,3 +136,31 @@ def test_a_cut_off_file_and_a_layer_that_is_not_there_are_refused(tmp_path, obli
     path.write_bytes(content[:-20])
     with pytest.raises(UserError, match="cut off"):
         read(path, oblique_image)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "threshold"),
+    [(-108, 108, 0.0), (-108, -1, 0.0), (-100, 90, 0.0), (0.0, 1.0, 0.5), (0.0, 0.4, 0.5), (0.25, 0.75, 0.5)],
+)
+def test_the_range_of_fractions_is_told_by_their_values(tmp_path, oblique_image, liver, low, high, threshold):
+    values = np.full(liver.shape, low, np.float32)
+    values[liver > 0] = threshold if low < threshold <= high else high
+    values[0, 0, 0], values[0, 0, 1] = high, low
+    path = tmp_path / "f.seg.nrrd"
+    fields = {"Segment0_ID": "a", "Segment0_Name": "liver", "Segmentation_MasterRepresentation": "Fractional labelmap"}
+    write_header(path, oblique_image, values, **fields)
+    if high < threshold:
+        with pytest.raises(UserError, match="the mask of the liver is empty"):
+            read(path, oblique_image)
+        return
+    np.testing.assert_array_equal(read(path, oblique_image), values >= threshold)
+    assert f"(value {threshold:g})" in read_mask(path, "liver", reference=oblique_image).read_warnings[0][1]
+
+
+@pytest.mark.parametrize(("low", "high"), [(-109, 108), (-108, 109), (0, 108), (0, 1.5)])
+def test_fractions_of_another_range_are_refused(tmp_path, oblique_image, liver, low, high):
+    values = np.where(liver > 0, high, low).astype(np.float32)
+    fields = {"Segment0_ID": "a", "Segment0_Name": "liver", "Segmentation_MasterRepresentation": "Fractional labelmap"}
+    write_header(tmp_path / "f.seg.nrrd", oblique_image, values, **fields)
+    with pytest.raises(UserError, match="whose range is not known"):
+        read(tmp_path / "f.seg.nrrd", oblique_image)

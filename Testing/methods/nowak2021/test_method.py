@@ -28,6 +28,15 @@ def test_the_box_is_square_in_the_patient_and_holds_the_liver_with_its_margin(se
     assert box.cut(liver).sum() == liver.sum()
 
 
+def test_the_input_shows_the_liver_and_a_tenth_of_its_longer_side_around_it(section):
+    """The liver fills rows 30 to 59 and columns 5 to 44: 40 pixels and 4 on each side are 48, around the middle (45, 25)."""
+    _, box = prepare_slice(*section, (1.0, 1.0), pipeline="segmented")
+    assert (box.top, box.left, box.rows, box.columns) == (45 - 24, 25 - 24, 48, 48)
+    # Rows of 2 mm: the liver is 60 mm high and 40 mm wide, so that 72 mm are 36 rows and 72 columns.
+    _, box = prepare_slice(*section, (2.0, 1.0), pipeline="segmented")
+    assert (box.top, box.left, box.rows, box.columns) == (45 - 18, 25 - 36, 36, 72)
+
+
 def test_cutting_and_pasting_is_the_identity_inside_the_slice(section):
     image, liver = section
     box = SliceBox.around(liver, (1.0, 1.0), margin=0.4)
