@@ -4,7 +4,7 @@
     python benchmarks/segmentation_truth.py MANIFEST --run RUN           cross-validation: RUN/folds.csv, RUN/fold_<n>/model
 
 In a cross-validation every case is segmented by the model of its own fold; a model that has seen the patient is refused.
-Prints a line a case and organ, then mean and worst with the 95 % interval of the mean (Student's t over cases);
+Prints a line per case and organ, then mean and worst with the 95 % interval of the mean (Student's t over cases);
 `--output FILE.json` keeps it all for a model's card. An organ that the reference has and the model misses counts as Dice 0.
 `python -m LiverAILib.segmentation.training.public_data` writes the manifests of the public data.
 """

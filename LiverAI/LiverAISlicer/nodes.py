@@ -126,10 +126,10 @@ def checkVolumeNode(volumeNode, *, color: bool = False) -> None:
     if components == 1 and not volumeNode.IsA("vtkMRMLVectorVolumeNode"):
         return
     if not color:
-        raise UserError(f"{name}: a color or vector volume; one value a voxel is needed. Load the gray-scale series.")
+        raise UserError(f"{name}: a color or vector volume; one value per voxel is needed. Load the gray-scale series.")
     if volumeNode.GetClassName() != "vtkMRMLVectorVolumeNode" or components not in COLOR_COMPONENTS:
         raise UserError(
-            f"{name}: a volume of {components} values a voxel, neither gray-scale nor RGB. Choose the image."
+            f"{name}: a volume of {components} values per voxel, neither gray-scale nor RGB. Choose the image."
         )
 
 

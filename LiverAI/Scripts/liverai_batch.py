@@ -4,7 +4,7 @@
         --input FOLDER|CSV --output FOLDER --model NAME
 
 Cases, options and messages are those of `liverai batch`; what differs is that Slicer writes the results. Each case gets a
-folder in OUTPUT with segmentation.seg.nrrd (where the method segments), heatmap.nrrd (one an image where there are several),
+folder in OUTPUT with segmentation.seg.nrrd (where the method segments), heatmap.nrrd (one per image where there are several),
 result.tsv and assessment.json (with --save-scene scene.mrb too), and a row in OUTPUT/summary.csv. A case that fails is
 reported there and the others go on; a case whose images, masks, covariates, options and models are those of an earlier run is
 not computed again.

@@ -35,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="DIR",
-        help="one folder a case, summary.csv, and set_aside.csv with the files that are no cases",
+        help="one folder per case, summary.csv, and set_aside.csv with the files that are no cases",
     )
     parser.add_argument(
         "--masks", type=Path, metavar="DIR", help="liver masks, named like the images of a folder, to use instead"

@@ -54,7 +54,7 @@ def add_heatmap(parser: argparse.ArgumentParser, *, default: str | None = GRAD_C
 
 
 def progress(args: argparse.Namespace) -> Callable[[float, str], None]:
-    """What reports progress: Slicer's tags, a line a step on standard error, or nothing."""
+    """What reports progress: Slicer's tags, a line per step on standard error, or nothing."""
 
     def tags(fraction: float, text: str) -> None:
         print(f"<filter-progress>{fraction:.2f}</filter-progress>\n<filter-comment>{text}</filter-comment>", flush=True)

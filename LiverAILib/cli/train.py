@@ -62,8 +62,8 @@ def _add_schedule(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--epochs", type=int, help="epochs of the short or fine-tuning schedule")
     group.add_argument("--epochs-divisor", type=int, metavar="N", help="published epochs divided by N, for a trial run")
-    group.add_argument("--steps", type=int, help="batches an epoch (default: every sample once)")
-    group.add_argument("--batch-size", type=int, help="samples a batch")
+    group.add_argument("--steps", type=int, help="batches per epoch (default: every sample once)")
+    group.add_argument("--batch-size", type=int, help="samples per batch")
     group.add_argument("--image-size", type=int, help="rows and columns of the samples trained on")
     group.add_argument(
         "--max-lr",

@@ -207,7 +207,7 @@ def read_cohort(path: str | os.PathLike[str], *, labels: str | None = None, quan
     with path.open(newline="", encoding="utf-8-sig") as stream:
         table = list(csv.DictReader(stream))
     if not table:
-        raise UserError(f"{path}: the manifest has no rows. It needs a header line and one line a case.")
+        raise UserError(f"{path}: the manifest has no rows. It needs a header line and one line per case.")
     missing = [column for column in REQUIRED if column not in table[0]]
     if missing:
         raise UserError(f"{path}: column {', '.join(missing)} missing. A manifest needs {', '.join(REQUIRED)}.")

@@ -36,7 +36,7 @@ def upgrade_record(record: Mapping[str, Any], *, where: str = "assessment.json")
 
 
 def _from_version_1(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Version 1 had one image, one heat map an outcome, and called the outcomes pipelines."""
+    """Version 1 had one image, one heat map per outcome, and called the outcomes pipelines."""
     outcomes = {
         name: {
             "kind": "classification",

@@ -156,7 +156,7 @@ def clustered_auc(
     """AUC over images with a variance that allows for images of the same patient.
 
     Obuchowski, Biometrics 1997;53:567-578. A patient may have images of both classes. The interval is on the logit
-    scale. With one image a patient it nearly equals DeLong's (up to the factor of the number of clusters).
+    scale. With one image per patient it nearly equals DeLong's (up to the factor of the number of clusters).
     """
     truth, values = labels_and_scores(labels, scores, positive=positive)
     both_classes(truth, "an AUC")

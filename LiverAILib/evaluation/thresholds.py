@@ -57,17 +57,14 @@ class Rule:
 def parse_rule(text: str) -> Rule:
     """A rule from text: ``youden``, ``nearest-corner``, ``fixed:0.5``, ``sensitivity:0.95``, ``cut-off`` or just a number."""
     name, _, value = text.strip().partition(":")
+    is_number = not value and name not in RULES
     try:
-        if not value and name not in RULES:
-            return Rule("fixed", float(name))
-        return Rule(name, float(value) if value else None)
-    except ValueError as error:
-        if "could not convert" in str(error):
-            raise ValueError(
-                f"threshold {text!r} is not understood; use youden, nearest-corner, fixed:0.5, sensitivity:0.95 "
-                "or a number"
-            ) from None
-        raise
+        number = float(name) if is_number else float(value) if value else None
+    except ValueError:
+        raise ValueError(
+            f"threshold {text!r} is not understood; use youden, nearest-corner, fixed:0.5, sensitivity:0.95 or a number"
+        ) from None
+    return Rule("fixed" if is_number else name, number)
 
 
 @dataclass(frozen=True)

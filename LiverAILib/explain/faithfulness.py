@@ -156,7 +156,7 @@ def check_faithfulness(
 
     Args:
         family: Network and explanation, 2D or 3D.
-        inputs: Network inputs (n, channels, *spatial); one a patient, so that the intervals over cases hold.
+        inputs: Network inputs (n, channels, *spatial); one per patient, so that the intervals over cases hold.
         case_ids: Names, by default 0, 1, ...
         targets: Classes to explain, by default the predicted ones.
         rules: What decides; see `VerdictRules`.

@@ -66,7 +66,7 @@ def grad_cam(
     Args:
         network: Gives features and scores, 2D or 3D.
         inputs: (batch, channels, *spatial).
-        target: Class to explain: one for all, one a sample, a function that chooses it from the scores, or None for the class
+        target: Class to explain: one for all, one per sample, a function that chooses it from the scores, or None for the class
             with the highest score.
         relu: Keep evidence for the class only, as published; False keeps the sign.
 

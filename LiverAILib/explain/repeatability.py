@@ -57,7 +57,7 @@ def repeatability(
         shift: Share of the side, at least one position (4 pixels of 224).
 
     Returns:
-        One entry a case, without the cases whose map is constant. A shifted map that is constant counts as 0.
+        One entry per case, without the cases whose map is constant. A shifted map that is constant counts as 0.
     """
     names = [str(n) for n in range(len(inputs))] if case_ids is None else list(case_ids)
     wanted = family.targets(inputs, targets)

@@ -31,12 +31,12 @@ class ExplanationReport:
 
     Attributes:
         regions: Nowak 2021, Table 3.
-        weights: Yin 2021, mean weight in the parenchyma, one entry a case.
+        weights: Yin 2021, mean weight in the parenchyma, one entry per case.
         groups: Its median and quartiles by predicted class; `values` make the box plot (Yin 2021, Fig. 5).
         tests: Mann-Whitney U test of the first against the last class.
-        profiles: Means by depth below the liver surface, one entry a case.
+        profiles: Means by depth below the liver surface, one entry per case.
         depth: Surface against center by predicted class.
-        evidence_scores: Mass on known evidence, one entry a case.
+        evidence_scores: Mass on known evidence, one entry per case.
         evidence: Mass on known evidence against chance.
         faithfulness: Checks of every map family.
         settings: Thresholds and their words.
@@ -159,7 +159,7 @@ def verdict_rows(family: Faithfulness) -> list[Row]:
 
 
 def curve_rows(family: Faithfulness) -> list[Row]:
-    """Areas of the deletion, insertion and random curves, one row a case."""
+    """Areas of the deletion, insertion and random curves, one row per case."""
     return [
         {
             "family": curves.family,

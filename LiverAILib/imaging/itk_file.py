@@ -31,17 +31,13 @@ def read_with_itk(path: Path) -> Image:
             ) from None
         channels = reader.GetNumberOfComponents()
         if channels > 1:
-            raise reading.error(
-                f"the image has {channels} values a voxel (a color or vector image); one is needed. Export the gray-scale "
-                "series."
-            )
+            raise reading.several_values(channels)
         shape = volume_shape(reader.GetSize(), reading)
         try:
             itk = reader.Execute()
-        except RuntimeError as error:
-            reason = "cut off" if "read" in str(error).lower() else "damaged"
+        except RuntimeError:
             raise reading.error(
-                f"the image data cannot be read, the file is {reason}. Export or copy it again."
+                "the image data cannot be read, the file is cut off or damaged. Export or copy it again."
             ) from None
     finally:
         sitk.ProcessObject.SetGlobalWarningDisplay(warnings_on)
@@ -49,7 +45,7 @@ def read_with_itk(path: Path) -> Image:
     array = sitk.GetArrayFromImage(itk).reshape(shape[::-1])
     if array.dtype.kind not in "iuf":
         raise reading.error(
-            "the image holds complex numbers; one number a voxel is needed. Export the magnitude image."
+            "the image holds complex numbers; one number per voxel is needed. Export the magnitude image."
         )
     return placed_image(
         array,

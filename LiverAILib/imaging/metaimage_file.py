@@ -53,9 +53,7 @@ def read_metaimage(path: Path) -> Image:
     shape = volume_shape(sizes, reading)
     channels = _whole_number(fields, "ElementNumberOfChannels", reading) or 1
     if channels > 1 or "ARRAY" in fields.get("ElementType", ""):
-        raise reading.error(
-            f"the image has {channels} values a voxel (a color or vector image); one is needed. Export the gray-scale series."
-        )
+        raise reading.several_values(channels)
     index_to_lps = _index_to_lps(fields, len(sizes), reading)
     modality = fields.get("0008|0060", "")  # as SimpleITK keeps it of a DICOM image
     meta = {MODALITY_SOURCE: DICOM_MODALITY} if modality else {}

@@ -156,7 +156,7 @@ def _header(start: bytes, reading: HeaderReading) -> tuple[Mapping[str, Any], Or
         raise reading.error(f"the header is damaged ({header['dim'][0]} dimensions). Export the image again.")
     if int(header["datatype"]) not in TYPES:
         what = OTHER_TYPES.get(int(header["datatype"]), f"values of the unknown type {header['datatype']}")
-        raise reading.error(f"the image holds {what}; one number a voxel is needed. Export the gray-scale series.")
+        raise reading.error(f"the image holds {what}; one number per voxel is needed. Export the gray-scale series.")
     return header, order
 
 

@@ -126,10 +126,7 @@ def read_nrrd_layers(path: Path, *, several: bool = True) -> list[Image]:
         raise reading.error("not a readable image (no sizes in its NRRD header). Export it again.")
     axes = _axes(header, sizes, reading)
     if axes.layers > 1 and not several:
-        raise reading.error(
-            f"the image has {axes.layers} values a voxel (a color or vector image, or several volumes); one is needed. Export "
-            "the gray-scale series."
-        )
+        raise reading.several_values(axes.layers)
     shape = volume_shape(axes.sizes, reading)
     index_to_lps = _index_to_lps(header, axes, reading)
     modality = header.pairs.get("0008|0060", "").strip()  # as SimpleITK keeps it of a DICOM image

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from LiverAILib.errors import UserError
+from LiverAILib.errors import SeveralValuesError, UserError
 from LiverAILib.imaging.image import READ_WARNINGS, Image
 
 SHORTEST_STEP_MM, LONGEST_STEP_MM = 1e-6, 1e4
@@ -43,6 +43,13 @@ class HeaderReading:
     def warn(self, code: str, text: str) -> None:
         """Note something that a person has to know about the image."""
         self.warnings.append((code, text))
+
+    def several_values(self, count: int) -> SeveralValuesError:
+        """The error of an image with `count` values per voxel."""
+        return SeveralValuesError(
+            f"{self.path}: the image has {count} values per voxel (a color or vector image, or several volumes); one is needed. "
+            "Export the gray-scale series."
+        )
 
     def error(self, text: str) -> UserError:
         """The error that names the file."""

@@ -120,7 +120,7 @@ def assess_all(
 
     Args:
         source: See `find_cases`. The masks of a manifest replace the segmentation network's, its other columns are covariates.
-        output: One folder a case, `summary.csv` (written after each case), `set_aside.csv` with the files that are no cases,
+        output: One folder per case, `summary.csv` (written after each case), `set_aside.csv` with the files that are no cases,
             and `errors.log` with the tracebacks of errors that were not expected.
         model: Name of an installed model, or a model folder.
         request: Slice, class and kind of heat map, for all cases.
@@ -131,7 +131,7 @@ def assess_all(
         progress: Called with a share 0..1 and a sentence.
 
     Returns:
-        One row a case, as written to `output/summary.csv`.
+        One row per case, as written to `output/summary.csv`.
 
     Raises:
         UserError: There is no case, or the model or the output folder cannot be used.

@@ -89,7 +89,7 @@ def find_cases(
     _check_folder(source)
     if not spec.single_image:
         raise UserError(
-            f"{source}: {spec.name} takes several images a case, which a folder does not tell apart. Give a cohort manifest "
+            f"{source}: {spec.name} takes several images per case, which a folder does not tell apart. Give a cohort manifest "
             f"(CSV) with the columns {', '.join('image:' + one.name for one in spec.images)}."
         )
     if masks is not None and not masks.is_dir():

@@ -92,7 +92,7 @@ def train(
             or some whose masks are no reference.
         labels: What the column "label" of the manifests holds, "stage" or "cirrhosis" (see `read_cohort`).
         card: Entries that replace those of the model card (description, training_data, license, metrics, ...).
-        log: Called with one line an epoch.
+        log: Called with one line per epoch.
         **options: See `TrainingOptions`.
 
     Returns:

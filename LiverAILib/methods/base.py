@@ -29,7 +29,7 @@ class Examination:
     Attributes:
         outcomes: Its answers by name.
         primary: Name of the outcome that is the headline.
-        views: By name of the outcome, what its networks saw: one view an image that it looked at.
+        views: By name of the outcome, what its networks saw: one view per image that it looked at.
         chosen_slice: The slice that a 2D method looked at.
         warnings: What it could not trust.
     """

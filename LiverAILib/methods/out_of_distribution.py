@@ -52,7 +52,7 @@ class FeatureDistribution:
     def score(self, features: np.ndarray) -> np.ndarray:
         """Distance of each row of `features` (n, features) to the nearest class mean (n,).
 
-        The root of the mean squared standard score a feature: about 1 for the cases that it was fitted on, somewhat more for
+        The root of the mean squared standard score per feature: about 1 for the cases that it was fitted on, somewhat more for
         new ones like them.
         """
         features = np.atleast_2d(np.asarray(features, np.float64))
@@ -102,7 +102,7 @@ def fit_feature_distribution(
 
     Args:
         features: Pooled features of training cases (n, features).
-        validation: Those of held-out cases (m, features), by which the threshold is set; one row a patient, as at inference.
+        validation: Those of held-out cases (m, features), by which the threshold is set; one row per patient, as at inference.
         labels: Class of each training case (n,), for one mean a class with a shared covariance; None: one mean.
         components: Variances to keep; at most as many as the training cases determine.
         quantile: Share of in-distribution cases below the threshold.

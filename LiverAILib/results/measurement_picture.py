@@ -1,4 +1,4 @@
-"""How the measurements were made, drawn into the image: one panel a measurement."""
+"""How the measurements were made, drawn into the image: one panel per measurement."""
 
 from __future__ import annotations
 

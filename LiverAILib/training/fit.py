@@ -92,10 +92,10 @@ def fit(
         seed: Seed of every random draw, where there are no `options`.
         validate_every: Validate after each so many epochs, where there are no `options`.
         options: All of how it is trained.
-        log: Called with one line an epoch.
+        log: Called with one line per epoch.
 
     Returns:
-        The history: one record an epoch. The network holds the best validated state.
+        The history: one record per epoch. The network holds the best validated state.
     """
     run = _Run(task, output, options or FitOptions(seed=seed, validate_every=validate_every), log)
     for number in range(run.progress["stage"], len(stages)):

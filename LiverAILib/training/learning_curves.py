@@ -44,7 +44,7 @@ def draw_learning_curves(history: History, path: Path) -> None:
     """Loss, validation score and learning rates over the epochs; lines where a stage begins, a ring at the best.
 
     Args:
-        history: What `fit` returns: one record an epoch with stage, loss, lr (a layer group each, None where frozen) and,
+        history: What `fit` returns: one record per epoch with stage, loss, lr (a layer group each, None where frozen) and,
             where it was validated, score.
         path: PNG to write; an earlier one stays until the new one is whole.
     """

@@ -66,7 +66,7 @@ def test_a_whole_file_comes_back(tmp_path, suffix, compressed):
         ({"TransformMatrix": "1 0 0 0 1 0 0 0.3 0.95"}, ("orthogonal", "shear")),
         ({"DimSize": "6 5 40"}, ("cut off",)),
         ({"DimSize": "6 5 0"}, ("no voxels",)),
-        ({"ElementNumberOfChannels": "3"}, ("3 values a voxel", "gray-scale")),
+        ({"ElementNumberOfChannels": "3"}, ("3 values per voxel", "gray-scale")),
         ({"ElementType": "MET_OTHER"}, ("MET_OTHER",)),
     ],
 )

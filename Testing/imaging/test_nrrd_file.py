@@ -153,7 +153,7 @@ def test_an_axis_outside_of_space_is_dropped_if_it_has_size_1(tmp_path, place):
         voxels=np.repeat(np.expand_dims(VOXELS, 3 - place), 3, axis=3 - place),
         space_directions=" ".join(vectors),
     )
-    refused(several, "3 values a voxel", "gray-scale")
+    refused(several, "3 values per voxel", "gray-scale")
 
 
 def test_spacings_alone_leave_the_orientation_open(tmp_path):

@@ -469,5 +469,5 @@ def test_a_stated_modality_is_that_of_files_that_do_not_say(tmp_path):
 
 def test_a_folder_does_not_tell_several_images_of_a_case_apart(tmp_path):
     write(tmp_path / "a.nii.gz")
-    with pytest.raises(UserError, match=f"{TOY.name} takes several images a case.* a cohort manifest"):
+    with pytest.raises(UserError, match=f"{TOY.name} takes several images per case.* a cohort manifest"):
         find_cases(tmp_path, TOY)

@@ -89,7 +89,7 @@ def test_transparency_is_dropped_and_other_vectors_are_refused(scene):
             assert array.shape == (1, 2, 3, 3)
             assert np.array_equal(array[0, 0, 0], [0, 1, 2])
         else:
-            with pytest.raises(UserError, match="2 values a voxel, neither gray-scale nor RGB"):
+            with pytest.raises(UserError, match="2 values per voxel, neither gray-scale nor RGB"):
                 imageFromVolumeNode(node, color=True)
 
 

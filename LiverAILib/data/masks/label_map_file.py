@@ -10,7 +10,7 @@ from LiverAILib.data.masks.label_values import Labels, labels_of
 from LiverAILib.data.masks.mask_file import MaskFile
 from LiverAILib.data.masks.nifti_labels import label_names
 from LiverAILib.data.masks.segment_choice import SegmentName
-from LiverAILib.errors import UserError
+from LiverAILib.errors import SeveralValuesError, UserError
 from LiverAILib.imaging.files import read_image
 from LiverAILib.imaging.image import Image
 
@@ -22,8 +22,11 @@ class LabelMapFile(MaskFile):
         self.name = name
         try:
             self.labels: Labels = labels_of(read_image(path, constant_allowed=True, fill=False), name)
-        except UserError as error:
-            raise _about_masks(error, name) from None
+        except SeveralValuesError:
+            raise UserError(
+                f"{name}: several values per voxel (a color or vector image); a mask has one label per voxel. Save it as a label "
+                "map or as a Slicer segmentation."
+            ) from None
         known = label_names(path)
         self.named = bool(known)
         self.segments = [SegmentName(str(label), known.get(label, ""), label=label) for label in self.labels.counts]
@@ -35,14 +38,3 @@ class LabelMapFile(MaskFile):
     def volume_ml(self, segment: SegmentName) -> float:
         count = self.labels.counts.get(int(segment.segment_id), 0)
         return count * self.labels.image.voxel_volume_ml
-
-
-def _about_masks(error: UserError, name: str) -> UserError:
-    """The error of the image reader in the words of somebody who gave a mask."""
-    text = str(error)
-    if "values a voxel" in text:
-        return UserError(
-            f"{name}: several values a voxel (a color or vector image); a mask has one label a voxel. Save it as a label map or "
-            "as a Slicer segmentation."
-        )
-    return error

@@ -253,7 +253,7 @@ def _why_several(volumes: Sequence[DicomVolume]) -> str:
 
 
 def describe_volumes(volumes: Sequence[DicomVolume]) -> list[str]:
-    """One line a volume, numbered from 1; with the patient where there are several."""
+    """One line per volume, numbered from 1; with the patient where there are several."""
     patients = {(one.patient_id, one.patient_name) for one in volumes}
     lines = []
     for number, one in enumerate(volumes[:LISTED], 1):

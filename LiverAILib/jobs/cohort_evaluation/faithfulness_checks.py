@@ -28,7 +28,7 @@ PARTS = {"curves": PerturbationCurves, "randomization": RandomizationStep, "repe
 
 
 def cases_to_check(tests: Sequence[Assignment], labels: Labels, count: int) -> frozenset[str]:
-    """Identifiers of `count` cases of the first model, the classes by turns, one a patient."""
+    """Identifiers of `count` cases of the first model, the classes by turns, one per patient."""
     first = tests[0].model
     by_class: dict[str, list[Assignment]] = {}
     patients: set[str] = set()

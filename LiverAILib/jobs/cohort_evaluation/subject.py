@@ -146,7 +146,7 @@ def _cross_validated(folder: Path) -> Subject:
         rows = list(csv.DictReader(stream))
     columns = ("case_id", "patient_id", "fold")
     if not rows or any(not (row.get(column) or "").strip() for row in rows for column in columns):
-        raise UserError(f"{path}: needs a row a case with {', '.join(columns)}, none empty. Train the run again.")
+        raise UserError(f"{path}: needs a row per case with {', '.join(columns)}, none empty. Train the run again.")
     fold_of: dict[str, str] = {}
     patient_of: dict[str, str] = {}
     fold_of_patient: dict[str, str] = {}

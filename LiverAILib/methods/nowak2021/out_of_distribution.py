@@ -43,7 +43,7 @@ def slice_distribution(
     Args:
         network: The trained network of the pipeline.
         training: Slices that it was trained on, not augmented; at most `MOST_SLICES` of them are used.
-        validation: Slices of other patients, one a case, cut out as inference does it, never trained on; at least
+        validation: Slices of other patients, one per case, cut out as inference does it, never trained on; at least
             `FEWEST_VALIDATION`.
         pipeline: Its name begins the names of the tensors.
         size: Rows and columns that inference prepares.

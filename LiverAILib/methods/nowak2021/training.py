@@ -96,7 +96,7 @@ def train_pipeline(
         network: Trained in place.
         stages: The schedule.
         options: How it is trained.
-        log: Called with one line an epoch.
+        log: Called with one line per epoch.
 
     Returns:
         The history.

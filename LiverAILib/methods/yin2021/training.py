@@ -195,10 +195,10 @@ def train_network(
         output: Run folder.
         stages: The schedule.
         options: All else.
-        log: Called with one line an epoch.
+        log: Called with one line per epoch.
 
     Returns:
-        One record an epoch.
+        One record per epoch.
     """
     precision, inputs = options.precision, options.inputs
     weights = class_weights(training.labels, len(CLASSES), options.balance)

@@ -62,7 +62,7 @@ def train_segmentation(
         refine_epochs: Epochs that follow, with contrast and shapes nearer to real scans and with more slices above and
             below the organs: wide augmentation alone leaves borders uncertain, which the Dice loss answers with masks that
             are too large.
-        log: Called with one line an epoch.
+        log: Called with one line per epoch.
 
     Returns:
         The history.

@@ -153,7 +153,7 @@ def test_the_label_names_of_a_real_totalsegmentator_file(data_folder):
 def test_a_color_picture_and_a_folder_of_pictures_are_refused(tmp_path, inside, oblique_image):
     color = sitk.GetImageFromArray(np.stack([inside] * 3, -1), isVector=True)
     sitk.WriteImage(color, str(tmp_path / "color.nrrd"))
-    assert "a mask has one label a voxel" in refused(tmp_path / "color.nrrd", oblique_image)
+    assert "a mask has one label per voxel" in refused(tmp_path / "color.nrrd", oblique_image)
     (tmp_path / "slices").mkdir()
     for k, part in enumerate(inside):
         sitk.WriteImage(sitk.GetImageFromArray(part * 255), str(tmp_path / "slices" / f"{k}.png"))
