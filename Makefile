@@ -3,6 +3,7 @@
 # make test            sets up .venv and runs lint, import contract, type check and all tests
 # make test-core       sets up .venv-core, which has no extras, and runs every command in it (5.5 GB; deleted by make clean)
 # make benchmarks      timings against peers, as ratios
+# make mutation        planted faults in the code that decides identity, masks, labels and geometry: do the tests notice? (docs/testing.md)
 
 PYTHON ?= python3
 INPUT ?=
@@ -10,7 +11,7 @@ OUTPUT ?= demo-output
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-core lint format benchmarks clean
+.PHONY: demo test test-core lint format benchmarks mutation clean
 
 demo: .venv/.core
 	@echo "== LiverAI demo: assessing $(or $(INPUT),the embedded sample) on this machine"
@@ -40,6 +41,10 @@ format: .venv/.dev
 
 benchmarks: .venv/.dev
 	@for file in benchmarks/*_benchmark.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+mutation: .venv/.dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,mutation]"
+	@$(BIN)/python benchmarks/mutation.py $(if $(SAMPLE),--sample $(SAMPLE))
 
 .venv/.core: pyproject.toml constraints.txt
 	@echo "== setting up .venv (PyTorch and friends, several GB; a few minutes the first time)"

@@ -16,7 +16,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage, 
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.image import Image
-from LiverAILib.jobs.find_cases import FoundCases, find_cases, find_mask
+from LiverAILib.jobs.find_cases import FoundCases, _Candidate, _unique_names, find_cases, find_mask
 from LiverAILib.methods import method_named
 from Testing.toy_method import SPEC as TOY
 
@@ -102,6 +102,16 @@ def test_equal_stems_are_told_apart_by_their_endings(tmp_path):
     write(tmp_path / "scan.nii.gz", tmp_path / "scan.mha", tmp_path / "other.nrrd")
     write_series(tmp_path / "scan")
     assert names(find(tmp_path)) == ["other", "scan", "scan.mha", "scan.nii.gz"]
+
+
+def test_two_files_of_one_stem_are_both_named_by_their_endings(tmp_path):
+    write(tmp_path / "scan.nii.gz", tmp_path / "scan.mha")
+    assert names(find(tmp_path)) == ["scan.mha", "scan.nii.gz"]
+
+
+def test_what_no_ending_tells_apart_is_numbered():
+    candidates = [_Candidate("a", "a", read=image, paths=()) for _ in range(3)]
+    assert _unique_names([*candidates, _Candidate("b", "b", read=image, paths=())]) == ["a", "a (2)", "a (3)", "b"]
 
 
 def test_names_that_differ_in_letter_case_get_folders_of_their_own(tmp_path):

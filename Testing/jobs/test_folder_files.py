@@ -181,3 +181,12 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "iterdir", iterdir)
     with pytest.raises(UserError, match=r"x: cannot be read \(Permission denied\)\. Check its permissions"):
         list_files(tmp_path)
+
+
+@pytest.mark.parametrize(("file", "link"), [("a.mha", "z.mha"), ("z.mha", "a.mha"), ("x/z.mha", "a.mha")])
+def test_a_link_is_known_by_the_file_wherever_their_names_sort(tmp_path, file, link):
+    touch(tmp_path, file)
+    os.symlink(tmp_path / file, tmp_path / link)
+    found = list_files(tmp_path)
+    assert images(found, tmp_path) == [file]
+    assert reasons(found, tmp_path) == {link: f"the same file as {file} (a link)"}

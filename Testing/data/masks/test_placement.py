@@ -64,7 +64,7 @@ def test_the_mask_of_another_image_of_equal_size_is_told(tmp_path, image, mask):
 def test_a_part_outside_of_the_image_is_told_with_its_share(tmp_path, image, mask):
     slab = replace(image, array=image.array[:10], modality="MR")
     placed = read_mask(write_image(mask, tmp_path / "m.nii.gz"), "liver", reference=slab)
-    assert "50 % of the mask of the liver lies outside" in placed.read_warnings[0][1]
+    assert ": 50 % of the mask of the liver lies outside" in placed.read_warnings[0][1]
     assert placed.array.sum() == 5 * 30 * 24
 
 

@@ -164,3 +164,12 @@ def test_fractions_of_another_range_are_refused(tmp_path, oblique_image, liver, 
     write_header(tmp_path / "f.seg.nrrd", oblique_image, values, **fields)
     with pytest.raises(UserError, match="whose range is not known"):
         read(tmp_path / "f.seg.nrrd", oblique_image)
+
+
+def test_a_file_of_one_layer_need_not_name_it(tmp_path, oblique_image, liver, spleen):
+    fields = {"Segment0_ID": "a", "Segment0_Name": "spleen", "Segment0_LabelValue": "1"}
+    fields |= {"Segment1_ID": "b", "Segment1_Name": "liver", "Segment1_LabelValue": "2"}
+    path = tmp_path / "s.seg.nrrd"
+    write_header(path, oblique_image, np.where(liver, 2, spleen), **fields)
+    np.testing.assert_array_equal(read(path, oblique_image), liver)
+    np.testing.assert_array_equal(read(path, oblique_image, "spleen"), spleen)
