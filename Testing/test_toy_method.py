@@ -231,6 +231,13 @@ def test_other_images_than_the_method_asks_for_are_refused(model, cohort, files,
     assert not (tmp_path / "out").exists()
 
 
+def test_a_color_image_in_a_gray_scale_role_is_refused(model):
+    gray = replace(image(100, 50), modality="US")
+    color = replace(gray, array=np.repeat(gray.array[..., None], 3, axis=3))
+    with pytest.raises(UserError, match=r"a color image; the model .* takes gray-scale images as 'reference'"):
+        assess(Case({"view": (gray, gray), "reference": color}), model, device="cpu")
+
+
 def test_a_batch_assesses_every_row_of_a_manifest_and_refuses_a_folder(model, cohort, tmp_path, capsys):
     common = ("--model", str(model), "--output", str(tmp_path / "out"), "--device", "cpu", "--quiet")
     numbers = range(60, 63)

@@ -95,3 +95,7 @@ def _check_image(case: Case, model: Model, image: Image, role: ImageRole) -> Non
             f"{where}: a volume of {image.size[2]} slices; the model '{model.name}' takes single images as "
             f"'{role.name}'. Give one slice."
         )
+    if image.color and not role.color:
+        raise UserError(
+            f"{where}: a color image; the model '{model.name}' takes gray-scale images as '{role.name}'. Export it so."
+        )
