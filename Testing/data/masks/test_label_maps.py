@@ -241,3 +241,9 @@ def test_a_picture_among_other_files_does_not_make_a_folder_of_pictures(tmp_path
     assert "pictures" not in refused(tmp_path, oblique_image)
     (tmp_path / "notes.txt").unlink()
     assert "a folder of 1 pictures (.png)" in refused(tmp_path, oblique_image)
+
+
+def test_where_all_but_the_mask_is_not_a_number_only_the_mask_is_inside(save, inside, oblique_image):
+    """In an image such voxels get its lowest value, which would be that of the mask here."""
+    array = np.where(inside > 0, np.float32(1), np.float32(np.nan))
+    np.testing.assert_array_equal(read(save(array, "mask.nrrd"), oblique_image).array, inside)
