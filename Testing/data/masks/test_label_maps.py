@@ -219,13 +219,16 @@ def test_a_mask_between_the_voxels_of_the_image_is_refused(tmp_path, oblique_ima
 def test_masks_of_one_grid_are_united_with_what_was_said_of_each(oblique_image, inside):
     other = box(oblique_image, (5, 7), (2, 6), (1, 5))
     masks = [
-        Image(array, oblique_image.spacing, meta={MASK_SOURCE: source}).with_read_warning(source, "text")
+        Image(array, oblique_image.spacing, meta={MASK_SOURCE: source, "path": source}).with_read_warning(
+            source, "text"
+        )
         for array, source in ((inside, "one"), (other, "two"))
     ]
     assert united(masks[:1]) is masks[0]
     both = united(masks)
     np.testing.assert_array_equal(both.array, inside | other)
     assert both.meta[MASK_SOURCE] == "one; two"
+    assert both.meta["path"] == "one"
     assert [code for code, _ in both.read_warnings] == ["one", "two"]
 
 
