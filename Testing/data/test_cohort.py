@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -217,3 +219,29 @@ def test_the_files_of_a_cohort_are_its_manifest_images_and_masks(folder):
     assert len(cohort) == 2
     assert cohort.files() == [folder / "manifest.csv", folder / "a.nii.gz", folder / "m.nrrd"]
     assert cohort.rows[1].files() == []
+
+
+def test_a_quantity_needs_no_option_that_says_what_the_labels_are(folder):
+    manifest = write(folder, "c1,p1,12.5", header="case_id,patient_id,pdff_percent\n")
+    with pytest.raises(UserError, match=r"--labels stage: the labels are numbers, column pdff_percent"):
+        read_cohort(manifest, quantity="pdff_percent", labels="stage")
+
+
+@pytest.mark.parametrize(
+    ("unlabeled", "named"), [(1, "case c1: no label"), (2, "case c1 and 1 more: no label"), (4, "and 3 more")]
+)
+def test_cases_without_a_label_are_counted(folder, unlabeled, named):
+    lines = [f"c{n},p{n},train,,a.nii.gz,," for n in range(1, unlabeled + 1)]
+    cohort = read_cohort(write(folder, "c0,p0,train,1,a.nii.gz,,", *lines))
+    cohort.check_labeled("validation")
+    with pytest.raises(UserError, match=named):
+        cohort.check_labeled("train")
+
+
+def test_whoever_wants_to_know_is_told_of_every_image_that_is_read(folder):
+    row = read_cohort(write(folder, "c1,p1,train,1,a.nii.gz;a.nii.gz,,")).rows[0]
+    told = []
+    images = replace(row, on_read=lambda path, image: told.append((path, image))).read_images("t2", "MR")
+    assert [path for path, _ in told] == [folder / "a.nii.gz"] * 2
+    for (_, seen), image in zip(told, images, strict=True):
+        assert (seen.modality, image.modality) == (None, "MR")  # as it was read

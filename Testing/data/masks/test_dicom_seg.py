@@ -7,10 +7,12 @@ import shutil
 import numpy as np
 import pydicom
 import pytest
+from pydicom import Dataset
+from pydicom.sr.coding import Code
 
 from LiverAILib.data.masks import MASK_SOURCE, read_mask
 from LiverAILib.errors import UserError
-from Testing.data.masks.files import LIVER_CODE, MASS_CODE, SPLEEN_CODE, box, write_dicom_seg
+from Testing.data.masks.files import LIVER_CODE, MASS_CODE, SPLEEN_CODE, box, dicom_slices, write_dicom_seg
 
 
 @pytest.fixture
@@ -127,3 +129,41 @@ def test_a_file_that_only_claims_to_be_dicom_is_no_mask(tmp_path, oblique_image,
     (tmp_path / "seg.dcm").write_bytes(content)
     with pytest.raises(UserError, match=r"seg\.dcm"):
         read(tmp_path / "seg.dcm", oblique_image)
+
+
+def test_a_label_map_may_be_a_dicom_series(tmp_path, oblique_image, liver):
+    for k, ds in enumerate(dicom_slices(oblique_image)):
+        ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+        ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 16, 15, 0
+        ds.PixelData = (liver[k].astype(np.uint16) * 7).tobytes()
+        ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
+        ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+        ds.save_as(tmp_path / f"{k}.dcm", enforce_file_format=True)
+    mask = read_mask(tmp_path, "liver", reference=oblique_image)
+    np.testing.assert_array_equal(mask.array, liver)
+    assert mask.meta[MASK_SOURCE] == "label 7 (the only label)"
+
+
+def coded(code: Code) -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme_designator, code.meaning
+    return item
+
+
+def test_the_side_and_the_region_of_a_segment_count(tmp_path, oblique_image):
+    """Both kidneys have one code and a modifier; a mass is a lesion of the liver where its region says so."""
+    kidney, side = Code("64033007", "SCT", "Kidney"), {"7771000": "Left", "24028007": "Right"}
+    parts = [box(oblique_image, (k, k + 1), (1, 4), (1, 4)) for k in range(4)]
+    codes = (kidney, kidney, MASS_CODE, MASS_CODE)
+    named = [(f"s{n}", codes[n], parts[n]) for n in range(4)]
+    path = write_dicom_seg(tmp_path / "seg.dcm", oblique_image, named)
+    ds = pydicom.dcmread(path)
+    segments = ds.SegmentSequence
+    for segment, (value, meaning) in zip(segments[:2], side.items(), strict=True):
+        kind = segment.SegmentedPropertyTypeCodeSequence[0]
+        kind.SegmentedPropertyTypeModifierCodeSequence = [coded(Code(value, "SCT", meaning))]
+    for segment, region in zip(segments[2:], (kidney, LIVER_CODE), strict=True):
+        segment.AnatomicRegionSequence = [coded(region)]
+    ds.save_as(path)
+    for structure, part in (("left_kidney", parts[0]), ("right_kidney", parts[1]), ("lesions", parts[3])):
+        np.testing.assert_array_equal(read(path, oblique_image, structure), part)

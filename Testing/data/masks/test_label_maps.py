@@ -219,13 +219,16 @@ def test_a_mask_between_the_voxels_of_the_image_is_refused(tmp_path, oblique_ima
 def test_masks_of_one_grid_are_united_with_what_was_said_of_each(oblique_image, inside):
     other = box(oblique_image, (5, 7), (2, 6), (1, 5))
     masks = [
-        Image(array, oblique_image.spacing, meta={MASK_SOURCE: source}).with_read_warning(source, "text")
+        Image(array, oblique_image.spacing, meta={MASK_SOURCE: source, "path": source}).with_read_warning(
+            source, "text"
+        )
         for array, source in ((inside, "one"), (other, "two"))
     ]
     assert united(masks[:1]) is masks[0]
     both = united(masks)
     np.testing.assert_array_equal(both.array, inside | other)
     assert both.meta[MASK_SOURCE] == "one; two"
+    assert both.meta["path"] == "one"
     assert [code for code, _ in both.read_warnings] == ["one", "two"]
 
 
@@ -241,3 +244,9 @@ def test_a_picture_among_other_files_does_not_make_a_folder_of_pictures(tmp_path
     assert "pictures" not in refused(tmp_path, oblique_image)
     (tmp_path / "notes.txt").unlink()
     assert "a folder of 1 pictures (.png)" in refused(tmp_path, oblique_image)
+
+
+def test_where_all_but_the_mask_is_not_a_number_only_the_mask_is_inside(save, inside, oblique_image):
+    """In an image such voxels get its lowest value, which would be that of the mask here."""
+    array = np.where(inside > 0, np.float32(1), np.float32(np.nan))
+    np.testing.assert_array_equal(read(save(array, "mask.nrrd"), oblique_image).array, inside)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from LiverAILib.data.masks import read_mask
-from LiverAILib.data.masks.placement import check_coverage, check_placement
+from LiverAILib.data.masks.placement import _same_box, check_coverage, check_placement
 from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
@@ -138,3 +138,29 @@ def test_a_twentieth_of_the_mask_may_lie_outside(moved, warned):
     outside = np.mean(moved + 3.0 * np.arange(40) > 19.5 * 6)
     assert (outside > 0.05) == warned
     assert ("mask_partly_outside" in found) == warned
+
+
+def test_a_mask_beyond_the_first_voxels_lies_outside_too():
+    reference = Image(np.zeros((4, 20, 20)), (6.0, 6.0, 6.0))
+    for shift, share in ((-3.0, 0), (-9.0, 5), (-21.0, 15)):  # of 20 rows of 6 mm those whose center is before -3 mm
+        mask = Image(np.ones((4, 20, 20), np.uint8), (6.0, 6.0, 6.0), (0.0, shift, 0.0))
+        texts = [text for _, text in check_placement(mask, reference, "m", LIVER) if "lies outside" in text]
+        assert [text.split(" %")[0] for text in texts] == ([f"m: {share}"] if share > 5 else [])
+
+
+def test_a_mask_at_the_origin_with_directions_has_a_place(image, mask):
+    """Its geometry may be another image's, but it is no program's that knows none."""
+    turned = replace(mask, origin=(0.0, 0.0, 0.0), direction=((0.6, -0.8, 0.0), (0.8, 0.6, 0.0), (0.0, 0.0, 1.0)))
+    moved = replace(image, origin=(-80.0, 0.0, 0.0))
+    assert "mask_of_other_geometry" in dict(check_placement(turned, moved, "m", LIVER))
+
+
+def test_boxes_are_the_same_where_each_has_its_corners_at_those_of_the_other():
+    large = Image(np.zeros((4, 5, 6)), (6.0, 6.0, 6.0))
+    small = Image(np.zeros((4, 5, 6)), (0.1, 0.1, 0.1), (-3.0, -3.0, -3.0))  # at one corner of the large one
+    assert _same_box(large, large)
+    assert _same_box(large, reoriented(large, (0, 1, 2), (True, False, True)))
+    assert not _same_box(small, large)
+    assert not _same_box(large, small)
+    assert _same_box(large, replace(large, origin=(5.9, 0.0, 0.0)))
+    assert not _same_box(large, replace(large, origin=(6.1, 0.0, 0.0)))

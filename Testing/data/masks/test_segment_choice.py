@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from LiverAILib.data.masks import SegmentName, Terminology, choose_segment
-from LiverAILib.data.structures import LESIONS, LIVER, PORTAL_VEIN, RIGHT_KIDNEY, SPLEEN
+from LiverAILib.data.structures import KNOWN_STRUCTURES, LESIONS, LIVER, PORTAL_VEIN, RIGHT_KIDNEY, SPLEEN
 from LiverAILib.errors import UserError
 
 TISSUE = "a~SCT^85756007^Tissue~SCT^85756007^Tissue~^^~b~^^~^^"
@@ -33,6 +33,13 @@ def refused(found: list[SegmentName], structure=LIVER, wanted: str | None = None
 def test_the_code_decides_whatever_the_name(scheme):
     code = entry("10200004" if scheme == "SCT" else "T-62000", scheme=scheme)
     assert chosen(segments(("Milz", TISSUE), ("Leber", code))) == "S_2"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "value"), [("99LOCAL", "10200004"), ("", "10200004"), ("UMLS", "10200004"), ("SRT", "T-C3000")]
+)
+def test_codes_of_other_schemes_and_of_other_organs_decide_nothing(scheme, value):
+    assert "which segment" in refused(segments(("Leber", entry(value, scheme=scheme))))
 
 
 def test_without_a_code_the_exact_name_decides():
@@ -157,3 +164,9 @@ def test_a_long_list_is_cut():
     message = refused(segments(*[(f"organ {n}", TISSUE) for n in range(40)]))
     assert "'organ 11'; and 28 more" in message
     assert "\n" not in message
+
+
+def test_a_structure_without_a_code_of_its_own_is_not_doubted():
+    found = segments(("Right lobe", entry("10200004")), ("x", TISSUE))
+    choice = choose_segment(found, KNOWN_STRUCTURES["right_lobe"], source="file", advice="")
+    assert (choice.segment.segment_id, choice.doubt) == ("S_1", "")

@@ -173,3 +173,16 @@ def test_a_file_of_one_layer_need_not_name_it(tmp_path, oblique_image, liver, sp
     write_header(path, oblique_image, np.where(liver, 2, spleen), **fields)
     np.testing.assert_array_equal(read(path, oblique_image), liver)
     np.testing.assert_array_equal(read(path, oblique_image, "spleen"), spleen)
+
+
+def test_segments_without_ids_are_numbered_from_1(tmp_path, oblique_image, liver, spleen):
+    fields = {f"Segment{n}_{key}": value for n in (0, 1) for key, value in (("LabelValue", str(n + 1)), ("Layer", "0"))}
+    write_header(tmp_path / "s.seg.nrrd", oblique_image, np.where(liver, 2, spleen), **fields)
+    np.testing.assert_array_equal(read(f"{tmp_path / 's.seg.nrrd'}#Segment_1", oblique_image), spleen)
+    np.testing.assert_array_equal(read(f"{tmp_path / 's.seg.nrrd'}#Segment_2", oblique_image), liver)
+
+
+def test_a_file_that_is_no_nrrd_is_refused(tmp_path, oblique_image):
+    (tmp_path / "s.seg.nrrd").write_bytes(b"no NRRD at all")
+    with pytest.raises(UserError, match=r"s\.seg\.nrrd: not a readable NRRD file"):
+        read(tmp_path / "s.seg.nrrd", oblique_image)
