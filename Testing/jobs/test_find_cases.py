@@ -111,7 +111,13 @@ def test_two_files_of_one_stem_are_both_named_by_their_endings(tmp_path):
 
 def test_what_no_ending_tells_apart_is_numbered():
     candidates = [_Candidate("a", "a", read=image, paths=()) for _ in range(4)]
-    assert _unique_names([*candidates, _Candidate("b", "b", read=image, paths=())]) == ["a", "a (2)", "a (3)", "a (4)", "b"]
+    assert _unique_names([*candidates, _Candidate("b", "b", read=image, paths=())]) == [
+        "a",
+        "a (2)",
+        "a (3)",
+        "a (4)",
+        "b",
+    ]
 
 
 def test_names_that_differ_in_letter_case_get_folders_of_their_own(tmp_path):
