@@ -198,6 +198,7 @@ def test_faults_are_counted_and_the_first_twenty_of_them_shown(folder):
     assert "2 faults. " in message(2)
     assert "line 21, column stage" in message(20)
     assert "more" not in message(20)
+    assert message(21).endswith("; and 1 more")
     assert message(25).endswith("line 21, column stage: '7' is no stage 0-4; and 5 more")
 
 

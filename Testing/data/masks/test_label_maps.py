@@ -77,8 +77,9 @@ def test_labels_without_a_choice_are_listed_with_their_volumes(save, inside, obl
 
 
 def test_a_label_that_is_not_there_and_a_word_for_a_label_are_refused(save, inside, oblique_image):
-    path = save(inside + 2 * box(oblique_image, (5, 6), (2, 6), (1, 5)))
+    path = save(inside + 3 * box(oblique_image, (5, 6), (2, 6), (1, 5)))  # labels 1 and 3
     assert "no voxel has the label 999. The file has label 1" in refused(f"{path}#999", oblique_image)
+    assert "no voxel has the label 2. The file has label 1" in refused(f"{path}#2", oblique_image)
     message = refused(f"{path}#liver", oblique_image)
     assert "mask.nii.gz#liver: the file has no names" in message
     assert "nothing behind the '#'" in refused(f"{path}#", oblique_image)

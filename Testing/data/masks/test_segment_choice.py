@@ -144,9 +144,10 @@ def test_the_user_may_give_a_sign_and_blanks_with_a_label():
 
 
 def test_a_list_of_twelve_segments_is_whole():
-    message = refused(segments(*[(f"organ {n}", TISSUE) for n in range(12)]))
-    assert "'organ 11'" in message
-    assert "more" not in message
+    for count in (2, 12):
+        message = refused(segments(*[(f"organ {n}", TISSUE) for n in range(count)]))
+        assert f"'organ {count - 1}'" in message
+        assert "more" not in message
 
 
 def test_the_user_chooses_by_id_name_or_label():
