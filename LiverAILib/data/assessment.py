@@ -137,10 +137,6 @@ class Assessment:
         """Sentences that have to be shown wherever the result is."""
         return (SIMULATED, RESEARCH_USE) if self.simulated else (RESEARCH_USE,)
 
-    def explained_image(self, heatmap: HeatMap) -> Image:
-        """The image that a heat map explains."""
-        return self.images[heatmap.role][heatmap.number] if heatmap.role else self.image
-
     def record(self) -> dict[str, Any]:
         """The assessment without its voxels, JSON-able: what `assessment.json` holds."""
         return {

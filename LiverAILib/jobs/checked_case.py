@@ -97,5 +97,5 @@ def _check_image(case: Case, model: Model, image: Image, role: ImageRole) -> Non
         )
     if image.color and not role.color:
         raise UserError(
-            f"{where}: a color image; the model '{model.name}' takes gray-scale images as '{role.name}'. Export it so."
+            f"{where}: a color image; the model '{model.name}' takes gray-scale images as '{role.name}'. Give a gray-scale image."
         )
