@@ -1,4 +1,4 @@
-"""Where the files that come with LiverAI lie: bundled models, the sample description, terminology."""
+"""Where the files that come with LiverAI lie: bundled models and backbones, the sample description, terminology."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ def resources_folder() -> Path:
     here = Path(__file__).resolve().parent
     installed = here / "Resources"
     return installed if installed.is_dir() else here.parent / "Resources"
+
+
+def backbones_folder() -> Path:
+    """The folder with pretrained weights of backbones that come with LiverAI."""
+    return resources_folder() / "Backbones"
 
 
 def model_folders() -> list[Path]:

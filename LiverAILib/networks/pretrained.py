@@ -38,14 +38,27 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
         ) from None
 
 
-def load_weights(network: nn.Module, path: str | Path) -> None:
-    """Load a torchvision state dict into an encoder whose layers have torchvision's names.
+def load_weights(
+    network: nn.Module,
+    path: str | Path,
+    *,
+    state: Mapping[str, torch.Tensor] | None = None,
+    unused: tuple[str, ...] = UNUSED,
+) -> None:
+    """Load a state dict into an encoder whose layers have the same names (torchvision's, or timm's).
+
+    Args:
+        network: Its tensors are replaced.
+        path: The safetensors file.
+        state: Its content where it has been read.
+        unused: First parts of the names of tensors that need not be there and are not used.
 
     Raises:
         UserError: Names or shapes do not fit; the message lists them.
     """
-    given = {name: value for name, value in read_weights(path).items() if name not in UNUSED}
-    faults = misfits(network, given)
+    read = read_weights(path) if state is None else state
+    given = {name: value for name, value in read.items() if not name.startswith(unused)}
+    faults = misfits(network, given, unused=unused)
     if faults:
         raise UserError(
             f"--encoder-weights {path}: does not fit this encoder ({faults}). Give weights of the same network."
@@ -53,9 +66,11 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
     network.load_state_dict({**network.state_dict(), **given})
 
 
-def misfits(network: nn.Module, given: Mapping[str, torch.Tensor], *, shown: int = 3) -> str:
+def misfits(
+    network: nn.Module, given: Mapping[str, torch.Tensor], *, shown: int = 3, unused: tuple[str, ...] = UNUSED
+) -> str:
     """What of `given` does not fit the state of `network`, in words; empty where all fits."""
-    own = {name: value for name, value in network.state_dict().items() if name not in UNUSED}
+    own = {name: value for name, value in network.state_dict().items() if not name.startswith(unused)}
     # Counters of batches seen are no weights; older files lack them.
     missing = sorted(name for name in own.keys() - given.keys() if not name.endswith("num_batches_tracked"))
     unknown = sorted(given.keys() - own.keys())
