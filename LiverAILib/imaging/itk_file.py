@@ -54,7 +54,7 @@ def read_with_itk(path: Path) -> Image:
         )
     return placed_image(
         array,
-        np.eye(3, 4) if reader.GetImageIO() in PICTURES else _index_to_lps(itk),
+        np.eye(3, 4) if sitk.ImageFileReader.GetImageIOFromFileName(str(path)) in PICTURES else _index_to_lps(itk),
         reading,
         modality=modality or None,
         meta={MODALITY_SOURCE: DICOM_MODALITY} if modality else {},
