@@ -87,7 +87,7 @@ def run_assess(args: argparse.Namespace) -> int:
     case = Case.from_files(
         files,
         case_id=image_name(Path(images[0])),
-        modalities={} if spec.single_image else spec.modalities,
+        modalities=spec.default_modalities,
         series=args.series,
         modality=args.modality,
         liver_mask=args.segmentation,

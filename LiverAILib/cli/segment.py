@@ -54,7 +54,7 @@ def run_segment(args: argparse.Namespace) -> int:
     from LiverAILib.segmentation.choice import choose_model
 
     _check(args)
-    image = with_modality(read_image(args.input, series=args.series), args.modality)
+    image = with_modality(read_image(args.input, series=args.series, color=False), args.modality)
     from LiverAILib.segmentation.predict import Segmenter
     from LiverAILib.segmentation.quality import image_warnings
 

@@ -91,7 +91,7 @@ class Case:
             covariates: Age, laboratory values, ... with the unit in the name.
 
         Raises:
-            UserError: A file is missing, unreadable, or not a single 3D scalar image.
+            UserError: A file is missing, unreadable, or not a single image.
         """
         from LiverAILib.imaging.files import image_name
 
@@ -118,7 +118,7 @@ class Case:
         masks: Mapping[str, Sequence[str | os.PathLike[str]]] | None = None,
         covariates: Mapping[str, float | str] | None = None,
     ) -> Case:
-        """A case of several files; arguments and errors as in `from_file`.
+        """A case of several files; arguments and errors as in `from_file`, and an error where they are of different patients.
 
         Args:
             images: Role to files; masks lie on the first image of the first role.
@@ -131,6 +131,7 @@ class Case:
             covariates: See `from_file`.
         """
         from LiverAILib.data.masks import read_mask, united
+        from LiverAILib.imaging.dicom import check_one_patient
         from LiverAILib.imaging.files import read_image
 
         known = modalities or {}
@@ -138,6 +139,7 @@ class Case:
         for role, paths in images.items():
             found = [with_modality(read_image(path, series=series), modality) for path in paths]
             given[role] = tuple(one if one.modality else replace(one, modality=known.get(role)) for one in found)
+        check_one_patient((Path(path) for paths in images.values() for path in paths), where=f"case {case_id}")
         first = next(iter(given.values()))[0]
         read = {}
         for name, files in (dict(masks or {}) | ({} if liver_mask is None else {"liver": [liver_mask]})).items():
@@ -157,11 +159,15 @@ class Case:
             masks: Structures.
 
         Raises:
-            UserError: A file is missing or unreadable, or the row has no image of any of the roles.
+            UserError: A file is missing or unreadable, files are of different patients, or the row has no image of any of the
+                roles.
         """
+        from LiverAILib.imaging.dicom import check_one_patient
+
         images = {role: row.read_images(role, modality) for role, modality in roles.items() if role in row.images}
         if not images:
             row.read_images(next(iter(roles)))  # raises: the row has no image of the role
+        check_one_patient((path for role in images for path in row.images[role]), where=f"case {row.case_id}")
         first = next(iter(images.values()))[0]
         given = {name: row.read_mask_image(name, first) for name in row.masks if name in masks}
         return cls(images, row.case_id, given, row.covariates)

@@ -65,8 +65,8 @@ class CohortRow:
             return None
         return self.label == (4 if self.label_kind == STAGES else 1)
 
-    def read_images(self, role: str, modality: str | None = None) -> tuple[Image, ...]:
-        """The images of `role`, of `modality` where the files do not say.
+    def read_images(self, role: str, modality: str | None = None, *, color: bool = True) -> tuple[Image, ...]:
+        """The images of `role`, of `modality` where the files do not say; color images among them unless `color` is False.
 
         Raises:
             UserError: There is none, or a file cannot be read.
@@ -77,16 +77,16 @@ class CohortRow:
             )
         images = []
         for path in self.images[role]:
-            image = read_image(path)
+            image = read_image(path, color=color)
             if self.on_read is not None:
                 self.on_read(path, image)
             images.append(image if image.modality else replace(image, modality=modality))
         return tuple(images)
 
-    def read_image(self, role: str, modality: str | None = None) -> Image:
+    def read_image(self, role: str, modality: str | None = None, *, color: bool = True) -> Image:
         """The first image of `role`; see `read_images`."""
         return replace(self, images={role: self.images[role][:1]} if role in self.images else {}).read_images(
-            role, modality
+            role, modality, color=color
         )[0]
 
     def files(self) -> list[Path]:

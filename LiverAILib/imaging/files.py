@@ -9,6 +9,7 @@ import SimpleITK as sitk
 
 from LiverAILib.atomic_write import atomic_write
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.color import refuse_color
 from LiverAILib.imaging.dicom import is_dicom, read_dicom
 from LiverAILib.imaging.geometry import to_sitk
 from LiverAILib.imaging.image import Image
@@ -24,6 +25,9 @@ from LiverAILib.output_paths import check_ending
 SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
 """Endings of image files."""
 
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+"""Endings of pictures: single images without a place in the patient."""
+
 WRITTEN_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
 """Endings of the image files that are written: formats of one file."""
 
@@ -31,29 +35,36 @@ WRITTEN_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
 def image_name(path: Path) -> str:
     """The file's name without its image ending: what a case is called where nothing else names it."""
     name = Path(path).name
-    for suffix in (".seg.nrrd", *SUFFIXES):
+    for suffix in (".seg.nrrd", *SUFFIXES, *PICTURES):
         if name.lower().endswith(suffix) and len(name) > len(suffix):
             return name[: -len(suffix)]
     return name
 
 
 def read_image(
-    path: str | os.PathLike[str], *, series: str | None = None, constant_allowed: bool = False, fill: bool = True
+    path: str | os.PathLike[str],
+    *,
+    series: str | None = None,
+    constant_allowed: bool = False,
+    fill: bool = True,
+    color: bool = True,
 ) -> Image:
-    """A 3D scalar image from a NIfTI, NRRD or MetaImage file, a DICOM file or a DICOM folder.
+    """An image from a NIfTI, NRRD or MetaImage file, a PNG or JPEG picture, a DICOM file or a DICOM folder.
 
-    The format of a file is told from its content, not from its name. What a person has to know of the reading is in
-    `Image.read_warnings`.
+    A single image is a volume of one slice, a cine loop has one slice a frame. Colors are kept (`Image.color`), also where red,
+    green and blue are equal. The format of a file is told from its content, not from its name. What a person has to know of the
+    reading is in `Image.read_warnings`.
 
     Args:
         path: File or folder.
         series: Which volume of a DICOM folder or file, by its number in the list, its series UID or its description.
         constant_allowed: Accept one value everywhere, as a heat map without evidence has it.
         fill: Replace NaN and infinite values by the lowest one, with a warning; for a mask they mean something else.
+        color: Whether a color image can be used.
 
     Raises:
-        UserError: The file is missing, unreadable, cut off, in color, 4D, empty, constant, without any number, or its geometry
-            cannot be used.
+        UserError: The file is missing, unreadable, cut off, 4D, empty, constant, without any number, in color where that cannot
+            be used, or its geometry cannot be used.
 
     Example:
         >>> from LiverAILib import read_image
@@ -72,6 +83,8 @@ def read_image(
         image = read_dicom(path, series=series) if path.is_dir() or is_dicom(path) else _read_file(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}). Check the file's permissions.") from None
+    if not color:
+        refuse_color(image, path)
     check_values(image.array, path, constant_allowed=constant_allowed)
     return fill_not_measured(image) if fill else image
 

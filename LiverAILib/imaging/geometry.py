@@ -96,7 +96,7 @@ def to_sitk(image: Image) -> sitk.Image:
         array = array.astype(np.uint8)
     elif array.dtype == np.float16:
         array = array.astype(np.float32)
-    itk = sitk.GetImageFromArray(np.ascontiguousarray(array))
+    itk = sitk.GetImageFromArray(np.ascontiguousarray(array), isVector=image.color)
     itk.SetSpacing(image.spacing)
     itk.SetOrigin(image.origin)
     itk.SetDirection(np.asarray(image.direction).ravel().tolist())

@@ -19,6 +19,10 @@ FRAME_OF_REFERENCE = "frame_of_reference_uid"
 READ_WARNINGS = "read_warnings"
 """Key of `Image.meta`: what the reader found that a person has to know, a sequence of (code, text)."""
 
+REGIONS = "ultrasound_regions"
+"""Key of `Image.meta`: the regions of a DICOM ultrasound image, each as (top, bottom, left, right, spatial format, data type):
+half-open pixel indexes and the codes of RegionSpatialFormat and RegionDataType (PS3.3, C.8.5.5)."""
+
 IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 

@@ -1,4 +1,4 @@
-"""Image files of the formats that SimpleITK alone knows."""
+"""Image files of the formats that SimpleITK alone knows, PNG and JPEG pictures among them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from LiverAILib.imaging.color import color_array
 from LiverAILib.imaging.image import DICOM_MODALITY, MODALITY_SOURCE, Image
 from LiverAILib.imaging.placement import HeaderReading, placed_image, volume_shape
 
+PICTURES = ("PNGImageIO", "JPEGImageIO", "BMPImageIO", "TIFFImageIO")
+"""Readers of pictures, whose resolution is that of a screen or printer and no distance in the patient."""
+
 
 def read_with_itk(path: Path) -> Image:
-    """The image of a file in one of SimpleITK's formats.
+    """The image of a file in one of SimpleITK's formats; a color picture is uint8 (k, j, i, 3).
+
+    Pixels of pictures have no size in mm: their spacing is 1, whatever dots per inch a file states.
 
     Raises:
-        UserError: It is none, cannot be read, or is no single gray-scale volume.
+        UserError: It is none, cannot be read, or is no single volume of one or three values per voxel.
     """
     reading = HeaderReading(path)
     reader = sitk.ImageFileReader()
@@ -30,8 +36,6 @@ def read_with_itk(path: Path) -> Image:
                 "not a readable image. Give a NIfTI, NRRD or MHA file or a DICOM folder; if it is one, export it again."
             ) from None
         channels = reader.GetNumberOfComponents()
-        if channels > 1:
-            raise reading.several_values(channels)
         shape = volume_shape(reader.GetSize(), reading)
         try:
             itk = reader.Execute()
@@ -42,14 +46,15 @@ def read_with_itk(path: Path) -> Image:
     finally:
         sitk.ProcessObject.SetGlobalWarningDisplay(warnings_on)
     modality = itk.GetMetaData("0008|0060").strip() if "0008|0060" in itk.GetMetaDataKeys() else ""
-    array = sitk.GetArrayFromImage(itk).reshape(shape[::-1])
+    array = sitk.GetArrayFromImage(itk)
+    array = color_array(array, channels, shape, reading) if channels > 1 else array.reshape(shape[::-1])
     if array.dtype.kind not in "iuf":
         raise reading.error(
             "the image holds complex numbers; one number per voxel is needed. Export the magnitude image."
         )
     return placed_image(
         array,
-        _index_to_lps(itk),
+        np.eye(3, 4) if sitk.ImageFileReader.GetImageIOFromFileName(str(path)) in PICTURES else _index_to_lps(itk),
         reading,
         modality=modality or None,
         meta={MODALITY_SOURCE: DICOM_MODALITY} if modality else {},

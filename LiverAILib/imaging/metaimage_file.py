@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from LiverAILib.imaging.color import color_array
 from LiverAILib.imaging.image import DICOM_MODALITY, MODALITY_SOURCE, Image
 from LiverAILib.imaging.placement import HeaderReading, placed_image, volume_shape
 from LiverAILib.imaging.stored_bytes import cut_off, damaged, read_exactly
@@ -45,19 +46,23 @@ def read_metaimage(path: Path) -> Image:
     """The image of an `.mha` or `.mhd` file.
 
     Raises:
-        UserError: The file is cut off, its data file is missing, or it is no single gray-scale volume with a usable geometry.
+        UserError: The file is cut off, its data file is missing, or it is no single gray-scale or color volume with a usable
+            geometry.
     """
     reading = HeaderReading(path)
     fields, data_start = _header(path, reading)
     sizes = [int(value) for value in _numbers(fields, ("DimSize",), reading) if np.isfinite(value)]
     shape = volume_shape(sizes, reading)
     channels = _whole_number(fields, "ElementNumberOfChannels", reading) or 1
-    if channels > 1 or "ARRAY" in fields.get("ElementType", ""):
+    color = channels in (3, 4) and fields.get("ElementType", "") == "MET_UCHAR"
+    if (channels > 1 and not color) or "ARRAY" in fields.get("ElementType", ""):
         raise reading.several_values(channels)
     index_to_lps = _index_to_lps(fields, len(sizes), reading)
     modality = fields.get("0008|0060", "")  # as SimpleITK keeps it of a DICOM image
     meta = {MODALITY_SOURCE: DICOM_MODALITY} if modality else {}
-    array = _voxels(fields, data_start, shape, reading)
+    array = _voxels(fields, data_start, (*shape[::-1], channels) if color else shape[::-1], reading)
+    if color:
+        array = color_array(array, channels, shape, reading)
     return placed_image(array, index_to_lps, reading, modality=modality or None, meta=meta)
 
 
@@ -123,8 +128,8 @@ def _index_to_lps(fields: dict[str, str], axes: int, reading: HeaderReading) -> 
     return matrix
 
 
-def _voxels(fields: dict[str, str], data_start: int, shape: tuple[int, int, int], reading: HeaderReading) -> np.ndarray:
-    """The array (k, j, i)."""
+def _voxels(fields: dict[str, str], data_start: int, shape: tuple[int, ...], reading: HeaderReading) -> np.ndarray:
+    """The array (k, j, i), or (k, j, i, channels)."""
     kind = TYPES.get(fields.get("ElementType", ""))
     if kind is None:
         raise reading.error(
@@ -141,7 +146,7 @@ def _voxels(fields: dict[str, str], data_start: int, shape: tuple[int, int, int]
         start = data_start if file == reading.path else _whole_number(fields, "HeaderSize", reading)
         parts.append(_read_part(file, start, count, stored, fields, reading))
     values = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    return values.reshape(shape[::-1]).astype(stored.newbyteorder("="), copy=False)
+    return values.reshape(shape).astype(stored.newbyteorder("="), copy=False)
 
 
 def _read_part(

@@ -11,11 +11,12 @@ import gzip
 import io
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from LiverAILib.imaging.color import color_array
 from LiverAILib.imaging.image import DICOM_MODALITY, MODALITY_SOURCE, Image
 from LiverAILib.imaging.placement import HeaderReading, placed_image, volume_shape
 from LiverAILib.imaging.stored_bytes import damaged, read_exactly
@@ -36,6 +37,9 @@ TYPES = {
 TYPE_OF_NAME = {name: code for code, names in TYPES.items() for name in names}
 SPACES = {"ras": "right-anterior-superior", "las": "left-anterior-superior", "lps": "left-posterior-superior"}
 LPS_SIGNS = ({"left": 1.0, "right": -1.0}, {"posterior": 1.0, "anterior": -1.0}, {"superior": 1.0, "inferior": -1.0})
+COLOR_KINDS = ("vector", "rgb-color", "rgba-color", "3-color", "4-color")
+"""Kinds of a first axis of 3 or 4 bytes that is one of colors, as Slicer and ITK write it."""
+
 MM_OF_UNIT = {"mm": 1.0, "millimeter": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001, "µm": 0.001, "micron": 0.001}
 
 
@@ -103,10 +107,14 @@ def read_nrrd(path: Path) -> Image:
     """The image of a `.nrrd` or `.nhdr` file.
 
     Raises:
-        UserError: The file is cut off, its data file is missing, or it is no single gray-scale volume with a usable geometry.
+        UserError: The file is cut off, its data file is missing, or it is no single gray-scale or color volume with a usable
+            geometry.
     """
-    images = read_nrrd_layers(path, several=False)
-    return images[0]
+    first, *others = read_nrrd_layers(path, several=False)
+    if not others:
+        return first
+    colors = np.stack([one.array for one in (first, *others)], axis=-1)
+    return replace(first, array=color_array(colors, colors.shape[-1], first.size, HeaderReading(path)))
 
 
 def read_nrrd_layers(path: Path, *, several: bool = True) -> list[Image]:
@@ -114,7 +122,7 @@ def read_nrrd_layers(path: Path, *, several: bool = True) -> list[Image]:
 
     Args:
         path: The file.
-        several: Whether there may be more than one.
+        several: Whether there may be more than one; else only the colors of an image are layers.
 
     Raises:
         UserError: As `read_nrrd`.
@@ -125,7 +133,7 @@ def read_nrrd_layers(path: Path, *, several: bool = True) -> list[Image]:
     if not sizes or len(sizes) != len(header.words("sizes")):
         raise reading.error("not a readable image (no sizes in its NRRD header). Export it again.")
     axes = _axes(header, sizes, reading)
-    if axes.layers > 1 and not several:
+    if axes.layers > 1 and not several and not _is_color(header, axes):
         raise reading.several_values(axes.layers)
     shape = volume_shape(axes.sizes, reading)
     index_to_lps = _index_to_lps(header, axes, reading)
@@ -143,6 +151,12 @@ def read_nrrd_layers(path: Path, *, several: bool = True) -> list[Image]:
         )
         for layer in layers
     ]
+
+
+def _is_color(header: NrrdHeader, axes: _Axes) -> bool:
+    kind = (header.words("kinds") or [""])[0].lower()
+    is_bytes = TYPE_OF_NAME.get(header.fields.get("type", "").lower()) == "u1"
+    return is_bytes and axes.layers in (3, 4) and axes.layer_axis == 0 and kind in COLOR_KINDS
 
 
 def _axes(header: NrrdHeader, sizes: Sequence[int], reading: HeaderReading) -> _Axes:

@@ -98,7 +98,7 @@ def placed_image(array: np.ndarray, index_to_lps: np.ndarray, reading: HeaderRea
     the other warnings of `reading` go into the image's meta.
 
     Args:
-        array: Voxels.
+        array: Voxels; those of a color image have a fourth axis.
         index_to_lps: At least 3x4, from voxel index (i, j, k, 1) to LPS mm.
         reading: The file and the warnings so far.
         **fields: `modality` and `meta` of the image.
@@ -114,7 +114,7 @@ def placed_image(array: np.ndarray, index_to_lps: np.ndarray, reading: HeaderRea
         )
     if not np.isfinite(columns).all():
         raise reading.error("the voxel spacing or direction in the header is not a number. Export the image again.")
-    size = np.array(array.shape[::-1])
+    size = np.array(array.shape[2::-1])
     with np.errstate(over="ignore"):
         columns = _with_normal(columns, size)
         spacing = np.linalg.norm(columns, axis=0)

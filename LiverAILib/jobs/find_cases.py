@@ -15,7 +15,7 @@ from LiverAILib.data.cohort import CohortRow, read_cohort
 from LiverAILib.data.masks import read_mask
 from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
-from LiverAILib.imaging.files import read_image
+from LiverAILib.imaging.files import PICTURES, read_image
 from LiverAILib.imaging.image import Image, with_modality
 from LiverAILib.jobs.dicom_cases import DicomCase, find_dicom_cases
 from LiverAILib.jobs.folder_files import ARCHIVES, IMAGE_SUFFIXES, SetAside, list_files, stem
@@ -159,13 +159,16 @@ def _folder_cases(
     source: Path, spec: MethodSpec, masks: Path | None, exclude: Collection[Path], stated_modality: str | None
 ) -> FoundCases:
     role, modality = spec.role, spec.modality
-    files = list_files(source, exclude=exclude)
+    pictures = spec.images[0].dimensions == 2
+    files = list_files(source, exclude=exclude, pictures=pictures)
     dicom = find_dicom_cases(source, files, modality=modality)
     set_aside = [*files.set_aside, *dicom.set_aside]
-    found = [_image_candidate(path, source, stated_modality) for path in files.images]
+    known = stated_modality or spec.default_modalities.get(role)
+    found = [_image_candidate(path, source, known) for path in files.images]
     found += [_dicom_candidate(one, source) for one in dicom.cases]
     if not found:
-        raise UserError(_nothing_found(source, modality, set_aside))
+        suffixes = (*IMAGE_SUFFIXES, *PICTURES) if pictures else IMAGE_SUFFIXES
+        raise UserError(_nothing_found(source, modality, set_aside, suffixes))
     names = _unique_names(found)
     folders = file_names(names)
     cases = [
@@ -245,12 +248,12 @@ def find_mask(folder: Path, case_id: str) -> Path:
     raise UserError(f"{folder}: {len(found)} masks of the case {case_id} ({listed}). Keep one of them.")
 
 
-def _nothing_found(source: Path, modality: str, set_aside: Sequence[SetAside]) -> str:
+def _nothing_found(source: Path, modality: str, set_aside: Sequence[SetAside], suffixes: Sequence[str]) -> str:
     shown = "; ".join(f"{_relative(one.path, source)}: {one.reason}" for one in set_aside[:SHOWN])
     more = f"; and {len(set_aside) - SHOWN} more" if len(set_aside) > SHOWN else ""
     why = f" ({shown}{more})" if shown else ""
     return (
-        f"{source}: no {modality} image in this folder{why}. It needs files ending in {', '.join(IMAGE_SUFFIXES)}, or DICOM "
+        f"{source}: no {modality} image in this folder{why}. It needs files ending in {', '.join(suffixes)}, or DICOM "
         "files."
     )
 

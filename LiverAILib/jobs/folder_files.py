@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from LiverAILib.errors import UserError
-from LiverAILib.imaging.files import SUFFIXES
+from LiverAILib.imaging.files import PICTURES, SUFFIXES
 from LiverAILib.imaging.nrrd_file import read_nrrd_header
-from LiverAILib.results.files import OVERLAY, RECORD
+from LiverAILib.results.files import MEASUREMENTS, OVERLAY, RECORD
 
 IMAGE_SUFFIXES = tuple(suffix for suffix in (*SUFFIXES, ".hdr") if suffix != ".dcm")
 """Endings of files that hold a whole image, or its header."""
@@ -51,12 +51,13 @@ class FolderFiles:
     set_aside: list[SetAside] = field(default_factory=list)
 
 
-def list_files(source: Path, *, exclude: Collection[Path] = ()) -> FolderFiles:
+def list_files(source: Path, *, exclude: Collection[Path] = (), pictures: bool = False) -> FolderFiles:
     """Sort the files below `source`, searched to any depth; links are followed, and every file is met once.
 
     Args:
         source: Folder.
         exclude: Folders below it that are passed over: where results are written, where masks lie.
+        pictures: Whether PNG, JPEG and other pictures are images that may be cases.
 
     Raises:
         UserError: A folder cannot be read.
@@ -73,7 +74,7 @@ def list_files(source: Path, *, exclude: Collection[Path] = ()) -> FolderFiles:
         reason = _why_no_image(path, here) or _why_met_before(path, seen, source)
         if reason:
             found.set_aside.append(SetAside(path, reason))
-        elif _is_image(path):
+        elif path.name.lower().endswith((*IMAGE_SUFFIXES, *PICTURES) if pictures else IMAGE_SUFFIXES):
             found.images.append(path)
         elif not _holds_voxels_of(path, here):
             found.others.append(path)
@@ -120,7 +121,7 @@ def _why_no_image(path: Path, present: set[str]) -> str:
     if name.endswith(ARCHIVES):
         return "an archive: unpack it to have its images assessed"
     if RECORD in present and (
-        name.startswith(("heatmap", "image_")) or name in (RECORD, OVERLAY, "segmentation.seg.nrrd")
+        name.startswith(("heatmap", "image_")) or name in (RECORD, OVERLAY, MEASUREMENTS, "segmentation.seg.nrrd")
     ):
         return "a result of LiverAI"
     if name.endswith(".seg.nrrd"):
@@ -151,10 +152,6 @@ def _why_met_before(path: Path, seen: dict[tuple[int, int], Path], source: Path)
     return "" if first is path else f"the same file as {first.relative_to(source).as_posix()} (a link)"
 
 
-def _is_image(path: Path) -> bool:
-    return path.name.lower().endswith(IMAGE_SUFFIXES)
-
-
 def _holds_voxels_of(path: Path, present: set[str]) -> bool:
     name = path.name.lower()
     return any(
@@ -166,7 +163,7 @@ def _holds_voxels_of(path: Path, present: set[str]) -> bool:
 def stem(path: Path) -> str:
     """The file's name without the ending of an image."""
     name = path.name
-    for suffix in (*IMAGE_SUFFIXES, *DICOM_SUFFIXES):
+    for suffix in (*IMAGE_SUFFIXES, *PICTURES, *DICOM_SUFFIXES):
         if name.lower().endswith(suffix) and len(name) > len(suffix):
             return name[: -len(suffix)]
     return name

@@ -56,7 +56,13 @@ def _hash_values(array: np.ndarray) -> str:
 
 
 def is_label_map(array: np.ndarray) -> bool:
-    """Whether an array (k, j, i) holds labels, not intensities: few whole numbers in connected regions, with background."""
+    """Whether an array holds labels, not intensities: few whole numbers in connected regions, with background.
+
+    Args:
+        array: (k, j, i); with colors, (k, j, i, 3), it never does.
+    """
+    if array.ndim == 4:
+        return False  # colors
     middle = array[:: max(1, len(array) // 16)]
     if middle.min() != 0 or not np.array_equal(middle, np.floor(middle)):
         return False

@@ -117,6 +117,11 @@ class MethodSpec:
         return {role.name: role.modality for role in self.images}
 
     @property
+    def default_modalities(self) -> Mapping[str, str]:
+        """Modality by role of images that do not say theirs; none for a single volume, whose intensities tell MR from CT."""
+        return {} if self.single_image and self.images[0].dimensions == 3 else self.modalities
+
+    @property
     def single_image(self) -> bool:
         """Whether a case is one image of one role."""
         return len(self.images) == 1 and self.images[0].maximum == 1

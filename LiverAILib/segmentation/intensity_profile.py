@@ -80,7 +80,7 @@ def training_reference(manifest: Path) -> dict[str, dict[str, Any]]:
     profiles: dict[str, list[IntensityProfile]] = {}
     for row in read_cohort(manifest).split("train"):
         role = "t2" if "t2" in row.images else "ct"
-        image = row.read_image(role, ROLE_MODALITIES[role])
+        image = row.read_image(role, ROLE_MODALITIES[role], color=False)
         canonical, order = to_canonical(image)
         grid = SliceGrid.of(canonical.array.shape, canonical.spacing)
         modality = str(image.modality)

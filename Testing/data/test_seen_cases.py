@@ -68,7 +68,9 @@ def test_a_card_that_says_nothing_is_not_known():
 def test_what_training_reads_is_not_read_again_for_its_checksum(rows, monkeypatch):
     cohort = Cohort(Path("cohort.csv"), rows)
     read = []
-    monkeypatch.setattr("LiverAILib.data.cohort.read_image", lambda path: read.append(path) or read_image(path))
+    monkeypatch.setattr(
+        "LiverAILib.data.cohort.read_image", lambda path, **options: read.append(path) or read_image(path, **options)
+    )
     hashes = ImageHashes()
     for row in hashes.watch(cohort).split("train"):
         row.read_image("t2")

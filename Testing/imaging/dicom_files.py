@@ -235,3 +235,21 @@ def assert_same_as(image: Image, nifti: nibabel.Nifti1Image, *, tolerance: float
     assert sorted(image.size) == sorted(nifti.shape)
     values = nifti.get_fdata()[tuple(nearest)]
     np.testing.assert_allclose(image.array.transpose(2, 1, 0).ravel(), values, atol=tolerance, rtol=1e-6)
+
+
+def ultrasound(pixels: np.ndarray, **tags: Any) -> Dataset:
+    """An ultrasound picture or cine loop: `pixels` (rows, columns), (rows, columns, 3), or with frames before these axes."""
+    color = pixels.shape[-1] == 3
+    frames = pixels.shape[0] if pixels.ndim == 3 + color else 0
+    kind = "1.2.840.10008.5.1.4.1.1.3.1" if frames else "1.2.840.10008.5.1.4.1.1.6.1"
+    size = pixels[..., 0] if color else pixels
+    made = dataset(size, None, None, Modality="US", SOPClassUID=kind, PixelSpacing=None, SliceThickness=None)
+    del made.RescaleSlope, made.RescaleIntercept
+    made.PixelData = pixels.tobytes()
+    if color:
+        made.SamplesPerPixel, made.PhotometricInterpretation, made.PlanarConfiguration = 3, "RGB", 0
+    if frames:
+        made.NumberOfFrames = frames
+    for name, value in tags.items():
+        setattr(made, name, value)
+    return made

@@ -65,9 +65,9 @@ def test_a_nifti_whose_compressed_stream_is_whole_but_short_is_refused(tmp_path,
     refused(path, "cut off", "promises")
 
 
-def test_a_color_image_is_refused(tmp_path):
-    path = tmp_path / "color.nrrd"
-    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((3, 8, 8, 3), np.uint8), isVector=True), str(path))
+def test_a_vector_image_is_refused(tmp_path):
+    path = tmp_path / "vector.nrrd"
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((3, 8, 8, 3), np.float32), isVector=True), str(path))
     refused(path, "color", "gray-scale")
 
 

@@ -21,7 +21,7 @@ class LabelMapFile(MaskFile):
     def __init__(self, path: Path, name: str) -> None:
         self.name = name
         try:
-            self.labels: Labels = labels_of(read_image(path, constant_allowed=True, fill=False), name)
+            self.labels: Labels = labels_of(read_image(path, constant_allowed=True, fill=False, color=False), name)
         except SeveralValuesError:
             raise UserError(
                 f"{name}: several values per voxel (a color or vector image); a mask has one label per voxel. Save it as a label "

@@ -5,12 +5,14 @@
 
 from LiverAILib.imaging.dicom.folder import DicomFolder, DicomVolume, choose_volume, describe_volumes, scan_dicom
 from LiverAILib.imaging.dicom.header import SEGMENTATION_CLASSES, is_dicom, sop_class
+from LiverAILib.imaging.dicom.patients import check_one_patient
 from LiverAILib.imaging.dicom.read import read_dicom, read_volume
 
 __all__ = [
     "SEGMENTATION_CLASSES",
     "DicomFolder",
     "DicomVolume",
+    "check_one_patient",
     "choose_volume",
     "describe_volumes",
     "is_dicom",

@@ -31,7 +31,7 @@ class DicomVolume:
         copies: Images that are among `frames` already, from other files.
         differs: What tells it apart from the other volumes of its series ("b value 50 s/mm2"); "" where it is the only one.
         localizer: It is marked as a localizer.
-        color: It is in color and cannot be read as a volume.
+        color: It is in color where gray values are needed: a report or a fused image beside the series of a volume.
         damaged: Files that cannot be read and belong to its series (or may do so, by their folder), each with the reason.
         notes: What a person should know of how it was put together.
     """
@@ -194,7 +194,7 @@ def _volumes(parts: Sequence[Part], damaged: Sequence[DicomFile]) -> list[DicomV
                 copies=tuple(part.copies),
                 differs=", ".join(described(label, part.values.get(label, "")) for label in differing),
                 localizer=bool(LOCALIZER_TYPES & set(part.values.get("image type", "").upper().split("\\"))),
-                color=bool(part.values.get(COLOR)),
+                color=bool(part.values.get(COLOR)) and not first.is_picture,
                 damaged={one.path: one.fault for one in damaged if _may_belong(one, first.series_uid, folders)},
             )
         )

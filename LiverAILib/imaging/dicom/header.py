@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from LiverAILib.imaging.dicom.attributes import EXPLAINING, PRIVATE_TAGS, SEPARATING, FunctionalGroups, attributes_of
 from LiverAILib.imaging.dicom.elements import (
-    UNREADABLE,
     UNREADABLE_ERRORS,
     BadValueError,
     get_value,
@@ -27,12 +26,16 @@ from LiverAILib.imaging.dicom.elements import (
     value_text,
 )
 from LiverAILib.imaging.dicom.layout import CUT_OFF, PixelLayout, layout_of, length_fault
+from LiverAILib.imaging.dicom.regions import UltrasoundRegion, calibrated_spacing, regions_of
 
 SEGMENTATION_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"})
 """Segmentation Storage and Label Map Segmentation Storage."""
 
 NOT_IMAGES = SEGMENTATION_CLASSES | {"1.2.840.10008.5.1.4.1.1.481.2"}
 """Objects with pixel data that are no images of a patient: segmentations and radiotherapy dose."""
+
+PICTURE_MODALITIES = ("US", "IVUS", "XC", "OT")
+"""Modalities of pictures without a place in the patient: ultrasound, photographs, screenshots of unstated origin."""
 
 DICOM_ROOT = "1.2.840.10008."
 """Start of all UIDs that the standard assigns: one that pydicom does not know is cut off."""
@@ -117,6 +120,7 @@ class DicomFile:
         instance_number: InstanceNumber, None if absent.
         contrast_agent: ContrastBolusAgent, "" if absent.
         pixels: How its pixels are stored; None where it has none.
+        regions: Calibrated regions of an ultrasound image.
         fault: Why it cannot be read as an image, with the fix; "" where it can.
         frames: Its images.
     """
@@ -133,8 +137,14 @@ class DicomFile:
     instance_number: int | None = None
     contrast_agent: str = ""
     pixels: PixelLayout | None = None
+    regions: tuple[UltrasoundRegion, ...] = ()
     fault: str = ""
     frames: list[DicomFrame] = field(default_factory=list, repr=False)
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether its images are pictures of their own (ultrasound, photographs), not slices of a volume."""
+        return self.modality in PICTURE_MODALITIES
 
     @property
     def is_image(self) -> bool:
@@ -231,6 +241,7 @@ def _file_of(
     if kind in NOT_IMAGES:
         return DicomFile(path, kind, **known)
     try:
+        known["regions"] = regions_of(dataset)
         layout = layout_of(dataset, place)
         fault = length_fault(layout, size)
         file = DicomFile(path, kind, pixels=layout, fault=fault, **known)
@@ -286,7 +297,7 @@ def _frame(file: DicomFile, groups: FunctionalGroups, index: int) -> DicomFrame:
         index,
         position=numbers("ImagePositionPatient", "PlanePositionSequence", 3),
         orientation=None if orientation is None else _orthonormal(orientation),
-        spacing=_pixel_spacing(groups),
+        spacing=_pixel_spacing(groups, file.regions),
         slice_step=abs(step[0]) or abs(thickness[0]) or None,
         slope=slope[0] if slope else 1.0,
         intercept=intercept[0] if intercept else 0.0,
@@ -308,7 +319,7 @@ def _orthonormal(orientation: tuple[float, ...]) -> tuple[float, ...]:
     return (*row, *(one / length for one in column))
 
 
-def _pixel_spacing(groups: FunctionalGroups) -> tuple[float, ...] | None:
+def _pixel_spacing(groups: FunctionalGroups, regions: Sequence[UltrasoundRegion]) -> tuple[float, ...] | None:
     for keyword, sequence in (
         ("PixelSpacing", "PixelMeasuresSequence"),
         ("ImagerPixelSpacing", ""),
@@ -319,11 +330,4 @@ def _pixel_spacing(groups: FunctionalGroups) -> tuple[float, ...] | None:
             if min(spacing) <= 0:
                 raise BadValueError(f"{keyword} is not positive")
             return spacing
-    regions = get_value(groups.dataset, "SequenceOfUltrasoundRegions")
-    if regions is not None and not isinstance(regions, str) and len(regions) == 1:
-        centimeters = 3
-        units = (get_value(regions[0], "PhysicalUnitsXDirection"), get_value(regions[0], "PhysicalUnitsYDirection"))
-        steps = (get_value(regions[0], "PhysicalDeltaY"), get_value(regions[0], "PhysicalDeltaX"))
-        if units == (centimeters, centimeters) and None not in steps and UNREADABLE not in steps:
-            return tuple(abs(float(one)) * 10 for one in steps)
-    return None
+    return calibrated_spacing(regions)

@@ -11,6 +11,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from LiverAILib.imaging.dicom.elements import BadValueError, get_value, to_count, value_text
 
 PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA = 0x7FE00010, 0x7FE00008, 0x7FE00009
+PALETTE_COLOR, YBR_422 = "PALETTE COLOR", "YBR_FULL_422"
 UNDEFINED_LENGTH = 0xFFFFFFFF
 CUT_OFF = "the DICOM file is damaged or cut off. Export the series again"
 
@@ -27,6 +28,7 @@ class PixelLayout:
         length: Its length in bytes, `UNDEFINED_LENGTH` where it is encapsulated.
         rows, columns, samples, frames: Size.
         bits_allocated, bits_stored, high_bit, signed: See PS3.5, 8.1.1.
+        photometric: What the samples mean (PhotometricInterpretation).
         inverted: MONOCHROME1: the smallest value is shown white.
         lookup_table: Values become meaningful through a Modality LUT Sequence.
     """
@@ -44,12 +46,18 @@ class PixelLayout:
     bits_stored: int
     high_bit: int
     signed: bool
+    photometric: str
     inverted: bool
     lookup_table: bool
 
     @property
     def encapsulated(self) -> bool:
         return self.length == UNDEFINED_LENGTH
+
+    @property
+    def color(self) -> bool:
+        """Whether its pixels are colors: several samples, or indices of a palette."""
+        return self.samples > 1 or self.photometric == PALETTE_COLOR
 
     @property
     def dtype(self) -> np.dtype:
@@ -64,7 +72,12 @@ class PixelLayout:
     @property
     def frame_bytes(self) -> int:
         """Bytes of one native frame."""
-        return -(-self.rows * self.columns * self.samples * self.bits_allocated // 8)
+        return self.bytes_of(1)
+
+    def bytes_of(self, frames: int) -> int:
+        """Bytes of so many native frames."""
+        samples = 2 if self.photometric == YBR_422 else self.samples  # two pixels share a blue and a red difference
+        return -(-self.rows * self.columns * samples * frames * self.bits_allocated // 8)
 
 
 def layout_of(dataset: Dataset, place: tuple[int, str | None, int, int]) -> PixelLayout:
@@ -78,6 +91,7 @@ def layout_of(dataset: Dataset, place: tuple[int, str | None, int, int]) -> Pixe
     high = to_count(dataset, "HighBit", stored - 1, least=0)
     if not 0 < stored <= high + 1 <= bits <= 64:
         raise BadValueError(f"BitsAllocated {bits}, BitsStored {stored} and HighBit {high} contradict each other")
+    photometric = value_text(get_value(dataset, "PhotometricInterpretation"))
     header_bytes = 12 if not implicit and vr in ("OB", "OW", "OF", "OD", "UN", "OL", "OV") else 8
     return PixelLayout(
         syntax=syntax,
@@ -93,7 +107,8 @@ def layout_of(dataset: Dataset, place: tuple[int, str | None, int, int]) -> Pixe
         bits_stored=stored,
         high_bit=high,
         signed=not is_float and to_count(dataset, "PixelRepresentation", 0, least=0) == 1,
-        inverted=value_text(get_value(dataset, "PhotometricInterpretation")) == "MONOCHROME1",
+        photometric=photometric,
+        inverted=photometric == "MONOCHROME1",
         lookup_table=get_value(dataset, "ModalityLUTSequence") is not None,
     )
 
@@ -101,7 +116,7 @@ def layout_of(dataset: Dataset, place: tuple[int, str | None, int, int]) -> Pixe
 def length_fault(layout: PixelLayout, size: int) -> str:
     if layout.encapsulated:
         return ""  # its fragments are walked when it is read
-    needed = -(-layout.rows * layout.columns * layout.samples * layout.frames * layout.bits_allocated // 8)
+    needed = layout.bytes_of(layout.frames)
     beyond = layout.offset is not None and layout.offset + layout.length > size
     if beyond or layout.length < needed:
         return CUT_OFF

@@ -71,7 +71,7 @@ def stored_frames(file: DicomFile, indices: Sequence[int]) -> list[np.ndarray]:
     layout = file.pixels
     if layout is None or file.fault:
         raise UserError(f"{file.path}: {file.fault or CUT_OFF}.")
-    _check_syntax(file.path, layout)
+    check_syntax(file.path, layout)
     try:
         frames = _decoded(file.path, layout, indices)
     except OSError as error:
@@ -85,7 +85,7 @@ def stored_frames(file: DicomFile, indices: Sequence[int]) -> list[np.ndarray]:
     return frames if layout.lookup_table else [_used_bits(frame, layout) for frame in frames]
 
 
-def _check_syntax(path: Path, layout: PixelLayout) -> None:
+def check_syntax(path: Path, layout: PixelLayout) -> None:
     """Raise where the pixels are stored in a way that cannot be decoded."""
     known = GDCM_SYNTAXES | PYDICOM_SYNTAXES if layout.encapsulated else NATIVE_SYNTAXES
     if layout.syntax not in known:
@@ -98,7 +98,7 @@ def _check_syntax(path: Path, layout: PixelLayout) -> None:
 
 def _decoded(path: Path, layout: PixelLayout, indices: Sequence[int]) -> list[np.ndarray]:
     if layout.encapsulated:
-        _check_fragments(path, layout)
+        check_fragments(path, layout)
         if layout.syntax in GDCM_SYNTAXES:
             return _decoded_by_gdcm(path, layout, indices)
     if layout.lookup_table:
@@ -140,7 +140,7 @@ def _used_bits(frame: np.ndarray, layout: PixelLayout) -> np.ndarray:
     return (frame << above) >> (above + below)  # the right shift of a signed type repeats the sign
 
 
-def _check_fragments(path: Path, layout: PixelLayout) -> None:
+def check_fragments(path: Path, layout: PixelLayout) -> None:
     """Raise EOFError where the fragments of compressed pixels do not end as they have to (PS3.5, A.4)."""
     assert layout.offset is not None
     with path.open("rb") as stream:

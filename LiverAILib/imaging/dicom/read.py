@@ -12,13 +12,14 @@ import numpy as np
 from pydicom.uid import CTImageStorage, EnhancedCTImageStorage
 
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.dicom.colors import color_frames
 from LiverAILib.imaging.dicom.elements import quiet_pydicom
 from LiverAILib.imaging.dicom.folder import DicomVolume, choose_volume, scan_dicom
 from LiverAILib.imaging.dicom.header import DicomFile, DicomFrame
 from LiverAILib.imaging.dicom.pixels import same_pixels, stored_frames
 from LiverAILib.imaging.dicom.split import instance_key, slice_levels
 from LiverAILib.imaging.dicom.stack import grid_of
-from LiverAILib.imaging.image import DICOM_MODALITY, FRAME_OF_REFERENCE, MODALITY_SOURCE, READ_WARNINGS, Image
+from LiverAILib.imaging.image import DICOM_MODALITY, FRAME_OF_REFERENCE, MODALITY_SOURCE, READ_WARNINGS, REGIONS, Image
 
 THREADS = 4
 QUANTITIES = ("CT", "PT", "NM")
@@ -42,6 +43,8 @@ def read_dicom(source: str | os.PathLike[str], *, series: str | None = None) -> 
 
 def read_volume(volume: DicomVolume) -> Image:
     """The image of a volume: integers where rescale slope and intercept are (int16, or int32 where they need it), else float32.
+
+    Pictures in color (RGB, YBR, palette) are uint8 (k, j, i, 3), red, green and blue.
 
     Slices lie in the order of their positions, k along the normal of the image plane.
 
@@ -80,12 +83,14 @@ def read_volume(volume: DicomVolume) -> Image:
         meta[FRAME_OF_REFERENCE] = frame_of_reference
     if first.contrast_agent:
         meta["contrast_agent"] = first.contrast_agent
+    if first.regions:
+        meta[REGIONS] = tuple((*one.box, one.spatial_format, one.data_type) for one in first.regions)
     warnings = [("uneven_slices", " ".join(grid.warnings))] if grid.warnings else []
     warnings += [("reading_note", note) for note in notes]
     if warnings:
         meta[READ_WARNINGS] = tuple(warnings)
     with quiet_pydicom():
-        values = _values(frames)
+        values = _colors(frames) if first.pixels and first.pixels.color else _values(frames)
     return Image(values, grid.spacing, grid.origin, grid.direction, volume.modality or None, meta)
 
 
@@ -148,6 +153,11 @@ def _values(frames: Sequence[DicomFrame]) -> np.ndarray:
         else:
             out[:] = one * np.float64(frame.slope) + frame.intercept
     return values
+
+
+def _colors(frames: Sequence[DicomFrame]) -> np.ndarray:
+    """The colors (frames, rows, columns, 3) of the frames of one file."""
+    return np.stack(color_frames(frames[0].file, [frame.index for frame in frames]))
 
 
 def _is_shift(frame: DicomFrame) -> bool:

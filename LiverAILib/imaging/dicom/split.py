@@ -86,7 +86,8 @@ def _separated(frames: Frames) -> list[tuple[dict[str, str], Frames]]:
         if attribute.tolerance:
             texts[attribute.label] = _merged(texts[attribute.label], attribute.tolerance)
     texts[MATRIX] = [f"{frame.file.pixels.columns} x {frame.file.pixels.rows}" for frame in frames if frame.file.pixels]
-    texts[COLOR] = ["yes" if frame.file.pixels and frame.file.pixels.samples > 1 else "" for frame in frames]
+    texts[COLOR] = ["yes" if frame.file.pixels and frame.file.pixels.color else "" for frame in frames]
+    texts[FILE] = _picture_files(frames)
     texts[ORIENTATION] = _clustered([frame.orientation for frame in frames], ORIENTATION_TOLERANCE, _orientation_text)
     texts[PIXEL_SPACING] = _clustered([frame.spacing for frame in frames], None, _spacing_text)
     for label in PER_SLICE_LABELS:
@@ -97,6 +98,16 @@ def _separated(frames: Frames) -> list[tuple[dict[str, str], Frames]]:
     for number, frame in enumerate(frames):
         groups[tuple(texts[label][number] for label in texts)].append(frame)
     return [(dict(zip(texts, values, strict=True)), group) for values, group in groups.items()]
+
+
+def _picture_files(frames: Frames) -> list[str]:
+    """The file of each picture without a position: one file is one picture or cine loop; "" for slices of a volume."""
+    paths = [frame.file.path if frame.file.is_picture and frame.position is None else None for frame in frames]
+    places: dict[str, set[Path]] = defaultdict(set)
+    for path in paths:
+        if path is not None:
+            places[path.name].add(path)
+    return ["" if path is None else path.name if len(places[path.name]) == 1 else path.as_posix() for path in paths]
 
 
 def _merged(texts: Sequence[str], tolerance: float) -> list[str]:

@@ -43,7 +43,7 @@ def grid_of(frames: Sequence[DicomFrame], name: str) -> Grid:
     """The grid of slices that are sorted along their normal, each position once.
 
     Args:
-        frames: The slices, of one orientation.
+        frames: The slices, of one orientation, or the frames of one cine loop, which get a step of 1 mm.
         name: What messages call the volume.
 
     Raises:
@@ -51,15 +51,16 @@ def grid_of(frames: Sequence[DicomFrame], name: str) -> Grid:
     """
     warnings = []
     lone = len(frames) == 1
+    loop = frames[0].file.is_picture and len({frame.file for frame in frames}) == 1
     placed = frames[0].orientation is not None and all(one.position is not None for one in frames)
-    if not placed and not lone:
+    if not placed and not lone and not loop:
         raise UserError(_without_positions(frames, name))
     if not placed:
         warnings.append(
             "The image has no position and orientation (ImagePositionPatient, ImageOrientationPatient): its sides are unknown."
         )
     pixel = frames[0].spacing
-    if pixel is None and not lone:
+    if pixel is None and not lone and not loop:
         raise UserError(
             f"{name}: no PixelSpacing in its files, so nothing can be measured. Export the series with its geometry."
         )
@@ -69,7 +70,9 @@ def grid_of(frames: Sequence[DicomFrame], name: str) -> Grid:
     orientation = frames[0].orientation if placed and frames[0].orientation else (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
     position = frames[0].position if placed and frames[0].position else (0.0, 0.0, 0.0)
     step = frames[0].slice_step or 1.0
-    if not lone:
+    if loop and not placed:
+        step = 1.0  # frames follow each other in time
+    elif not lone:
         warnings += _shifts(frames, name, min(pixel))
         step, uneven = _step(frames)
         warnings += uneven

@@ -94,7 +94,7 @@ def load_slices(
     """
     sets = [_OpenSet() for _ in preparations]
     for number, row in enumerate(rows):
-        image = row.read_image(SPEC.role, SPEC.modality)
+        image = row.read_image(SPEC.role, SPEC.modality, color=False)
         canonical, order = to_canonical(image)
         liver = order.apply(row.read_mask("liver", image))
         if not liver.any():

@@ -91,7 +91,7 @@ def load_stacks(rows: Sequence[CohortRow], settings: InputSettings, *, segmenter
             raise UserError(
                 f"case {row.case_id}: no mask:liver in the manifest. Add the column, or use --segmentation-model."
             )
-        image = row.read_image(SPEC.role, SPEC.modality)
+        image = row.read_image(SPEC.role, SPEC.modality, color=False)
         liver = row.read_mask(LIVER.name, image) if segmenter is None else segmenter.liver(image)
         if not liver.any():
             raise UserError(f"case {row.case_id}: the liver mask is empty. Correct it or take the case out.")

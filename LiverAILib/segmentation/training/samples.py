@@ -76,7 +76,7 @@ def sampling_weight(row: CohortRow) -> float:
 def load_training_volume(row: CohortRow, organs: Sequence[str]) -> TrainingVolume:
     """Read a case of the manifest (role t2 or ct, masks of `organs`) onto the network's pixel grid."""
     role = "t2" if "t2" in row.images else "ct"
-    image = row.read_image(role, ROLE_MODALITIES[role])
+    image = row.read_image(role, ROLE_MODALITIES[role], color=False)
     labels = np.zeros(image.array.shape, np.uint8)
     for number, organ in enumerate(organs, 1):
         if organ in row.masks:
