@@ -27,6 +27,7 @@ class Settings:
         followed: Share of a liver's excess attenuation that the examiner compensates.
         noise_db: Receiver noise against normal liver at the transducer.
         coupling_db: Loss by incomplete contact, (1, beam), at most 0.
+        bands_db: What the sliders of the time gain compensation and the focus add at each depth, (depth, 1).
     """
 
     liver_gray: float
@@ -35,6 +36,7 @@ class Settings:
     followed: float
     noise_db: float
     coupling_db: np.ndarray
+    bands_db: np.ndarray
 
 
 def draw_settings(fan: Fan, rng: np.random.Generator) -> Settings:
@@ -42,18 +44,22 @@ def draw_settings(fan: Fan, rng: np.random.Generator) -> Settings:
     g = np.clip(rng.standard_normal(4), -2, 2)
     beams = fan.shape[1]
     shade = smooth_field(rng, (1, 1, beams), (1.0, 1.0, 1.0), correlation_mm=beams / 9)[0]
+    bands = smooth_field(rng, (1, fan.shape[0], 1), (1.0, fan.step_mm, 1.0), correlation_mm=16.0)[0]
+    fine = smooth_field(rng, (1, 1, beams), (1.0, 1.0, 1.0), correlation_mm=beams / 40)[0]
     edge = np.abs(np.linspace(-1, 1, beams, dtype=np.float32))[None]
     loss = (
         -1.5 * np.maximum(shade - np.float32(0.3), 0)
+        - 0.7 * np.maximum(fine, 0)
         - np.float32(rng.uniform(0, 10)) * np.clip((edge - 0.75) / 0.25, 0, 1) ** 2
     )
     return Settings(
-        liver_gray=float(0.40 + 0.025 * g[0]),
+        liver_gray=float(0.38 + 0.035 * g[0]),
         gain_db=float(1.2 * g[1]),
         compensated=float(NORMAL_ATTENUATION * 0.9 + 0.02 * g[2]),
         followed=0.25,
-        noise_db=float(-60 + 2 * g[3]),
+        noise_db=float(-66 + 2 * g[3]),
         coupling_db=loss.astype(np.float32),
+        bands_db=np.float32(0.8) * bands,
     )
 
 
@@ -63,7 +69,7 @@ def received_power(scene: Scene, state: LiverState, settings: Settings, device: 
     lost = 2 * device.frequency_mhz * np.cumsum(scene.attenuation, axis=0) * np.float32(fan.step_mm / 10)
     slope = settings.compensated + settings.followed * (state.attenuation - NORMAL_ATTENUATION)
     gained = np.float32(2 * device.frequency_mhz * slope / 10) * fan.depth
-    echoes = scene.power * decibel(gained - lost + settings.coupling_db)
+    echoes = scene.power * decibel(gained - lost + settings.coupling_db + settings.bands_db)
     total = echoes + decibel(settings.noise_db + gained)
     return total * decibel(settings.gain_db) / np.float32(_superficial_liver(scene, echoes))
 

@@ -110,23 +110,37 @@ def paint_diaphragm(
         from_mm: The arc exists below this depth.
         right_mm: The arc exists to the left of this x.
     """
-    fan = scene.fan
-    wobble = scene.field(rng, correlation_mm=16.0)
-    uneven = np.clip(0.8 + 0.4 * scene.field(rng, correlation_mm=9.0), 0.15, 1.6)
-    rim = np.float32(radius_mm) - np.hypot(fan.x - np.float32(center[0]), fan.y - np.float32(center[1])) + wobble
-    beyond = np.maximum(np.maximum(rim, np.float32(from_mm) - fan.y), fan.x - np.float32(right_mm))
-    mirror = -7 + 0.16 * np.maximum(beyond, -90) + 2.0 * wobble
-    scene.cover(beyond, mirror + np.float32(state.level_db), attenuation=0.5, label=BEYOND, edge_mm=1.0)
-    there = np.clip((fan.y - np.float32(from_mm)) / 12, 0, 1) * np.clip((np.float32(right_mm) - fan.x) / 10, 0, 1)
-    scene.reflect(rim, state.diaphragm_db, width_mm=2.2, directivity=1.2, within=there * uneven)
-    scene.reflect(rim + 5.0, state.diaphragm_db - 14, width_mm=3.0, directivity=2.0, within=there * uneven)
+    wobble = scene.field(rng, correlation_mm=14.0)
+    uneven = np.clip(0.75 + 0.45 * scene.field(rng, correlation_mm=8.0), 0.08, 1.6)
+    x, y = scene.x - np.float32(center[0]), scene.y - np.float32(center[1])
+    rim = np.float32(radius_mm) - np.hypot(x, y) + np.float32(0.8) * wobble
+    beyond = np.maximum(np.maximum(rim, np.float32(from_mm) - scene.y), scene.x - np.float32(right_mm))
+    mirror = -8 + 0.18 * np.maximum(beyond, -90) + 2.5 * wobble
+    scene.cover(beyond, mirror + np.float32(state.level_db), attenuation=0.5, label=BEYOND, edge_mm=1.5)
+    # The arc fades towards its ends, where the beam no longer meets it at a right angle.
+    along = np.rad2deg(np.arctan2(x, y))
+    middle, half = rng.uniform(-38, -8), rng.uniform(42, 62)
+    there = np.clip((np.float32(half) - np.abs(along - np.float32(middle))) / 16, 0, 1)
+    there *= np.clip((scene.y - np.float32(from_mm)) / 12, 0, 1) * np.clip((np.float32(right_mm) - scene.x) / 10, 0, 1)
+    scene.reflect(rim, state.diaphragm_db, width_mm=1.7, directivity=1.2, within=there * uneven)
+    scene.reflect(rim + 1.8, state.diaphragm_db - 7, width_mm=2.6, directivity=1.2, within=there * uneven)
+    scene.reflect(rim + 6.0, state.diaphragm_db - 15, width_mm=3.5, directivity=2.0, within=there * uneven)
+
+
+def paint_medial(scene: Scene, rng: np.random.Generator, *, from_mm: float, below_mm: float) -> None:
+    """What lies medial of the right lobe, deeper than the left lobe: fat, stomach, pancreas; uneven and brighter than liver."""
+    coarse, fine = scene.field(rng, correlation_mm=9.0), scene.field(rng, correlation_mm=3.0)
+    edge = np.maximum(np.float32(from_mm) - scene.x + 2 * coarse, np.float32(below_mm) - scene.y)
+    level = 1 + 3.5 * coarse + 4 * np.maximum(fine - 0.4, 0)
+    scene.cover(edge, level, attenuation=0.75, label=BEYOND, edge_mm=5.0)
+    scene.reflect(edge, 10, width_mm=2.5, directivity=1, within=np.clip(0.4 + 0.7 * coarse, 0, 1.3))
 
 
 def paint_veins(scene: Scene, vessels: Sequence[Polyline], state: LiverState, rng: np.random.Generator) -> None:
     """Hepatic veins: lumens without visible walls."""
     scaled = [[(x, y, r * state.vein_scale) for x, y, r in vessel] for vessel in vessels]
     distance = scene.lines(scaled)
-    distance = distance + np.float32(3.5 * state.vein_waviness) * scene.field(rng, correlation_mm=3.0)
+    distance = distance + np.float32(0.25 + 3.5 * state.vein_waviness) * scene.field(rng, correlation_mm=3.0)
     scene.reflect(distance - 0.3, state.level_db + 4, width_mm=1.0, directivity=4)
     scene.cover(distance, state.lumen_db, attenuation=BLOOD_ATTENUATION, label=VESSEL, edge_mm=state.vessel_edge_mm)
 
@@ -134,9 +148,12 @@ def paint_veins(scene: Scene, vessels: Sequence[Polyline], state: LiverState, rn
 def paint_portal_veins(scene: Scene, vessels: Sequence[Polyline], state: LiverState, rng: np.random.Generator) -> None:
     """Portal veins: lumens within bright walls and the fibrous tissue around them."""
     distance = scene.lines(vessels)
-    ragged = 0.5 * scene.field(rng, correlation_mm=3.0)
+    uneven = scene.field(rng, correlation_mm=3.0)
+    distance = distance + 0.25 * uneven
+    ragged = 0.6 * scene.field(rng, correlation_mm=4.0)
     scene.cover(distance - 1.6 + ragged, state.wall_db - 8, edge_mm=2.0, opacity=0.8)
-    scene.reflect(distance - 0.7, state.wall_db, width_mm=1.5, directivity=1.5)
+    broken = np.clip(0.85 + 0.4 * uneven, 0.1, 1.6)
+    scene.reflect(distance - 0.7, state.wall_db, width_mm=1.4, directivity=1.5, within=broken)
     scene.cover(distance, state.lumen_db, attenuation=BLOOD_ATTENUATION, label=VESSEL, edge_mm=state.vessel_edge_mm)
 
 
@@ -170,7 +187,7 @@ def paint_gallbladder(
     if not present:
         return
     fan = scene.fan
-    distance = ellipsoid((fan.x, fan.y, np.float32(0)), (*center, 0), (a, b, 1e3), z_deg=angle)
+    distance = ellipsoid((scene.x, scene.y, np.float32(0)), (*center, 0), (a, b, 1e3), z_deg=angle)
     scene.cover(distance - 2.2, 4, edge_mm=1.5, opacity=0.8)
     scene.reflect(distance - 0.5, 14, width_mm=1.4, directivity=2)
     scene.cover(distance, -32, attenuation=0.02, label=VESSEL, edge_mm=1.0)
@@ -179,7 +196,7 @@ def paint_gallbladder(
 def paint_cava(scene: Scene, center: tuple[float, float], *, radii: tuple[float, float], lumen_db: float) -> None:
     """The inferior vena cava in cross-section."""
     fan = scene.fan
-    distance = ellipsoid((fan.x, fan.y, np.float32(0)), (*center, 0), (*radii, 1e3))
+    distance = ellipsoid((scene.x, scene.y, np.float32(0)), (*center, 0), (*radii, 1e3))
     scene.reflect(distance - 0.5, 9, width_mm=1.3, directivity=2)
     scene.cover(distance, lumen_db, attenuation=BLOOD_ATTENUATION, label=VESSEL, edge_mm=1.2)
 
@@ -199,7 +216,7 @@ def paint_kidney(
     fan = scene.fan
     length, width = rng.uniform(50, 57), rng.uniform(21, 25)
     c, s = np.float32(np.cos(np.deg2rad(tilt_deg))), np.float32(np.sin(np.deg2rad(tilt_deg)))
-    x, y = fan.x - np.float32(center[0]), fan.y - np.float32(center[1])
+    x, y = scene.x - np.float32(center[0]), scene.y - np.float32(center[1])
     u, v = c * x - s * y, s * x + c * y
     points = (u, v, np.float32(0))
     uneven = scene.field(rng, correlation_mm=5.0)
@@ -227,19 +244,20 @@ def paint_rib(scene: Scene, rng: np.random.Generator, *, angle_deg: float, depth
         return
     fan = scene.fan
     x, y = fan.position(depth_mm, angle_deg)
-    rib = ellipsoid((fan.x, fan.y, np.float32(0)), (x, y, 0), (width, 3.0, 1e3), z_deg=-angle_deg)
+    rib = ellipsoid((scene.x, scene.y, np.float32(0)), (x, y, 0), (width, 3.0, 1e3), z_deg=-angle_deg)
     scene.reflect(rib, 19, width_mm=1.6, directivity=2)
     scene.cover(rib, -6, attenuation=9.0, label=WALL, edge_mm=0.8)
 
 
-def paint_gas(scene: Scene, *, angle_deg: float, depth_mm: float, present: bool) -> None:
+def paint_gas(scene: Scene, rng: np.random.Generator, *, angle_deg: float, depth_mm: float, present: bool) -> None:
     """Lung or bowel gas at one side of the fan: a bright front with a dirty shadow."""
+    ragged, period = scene.field(rng, correlation_mm=10.0), rng.uniform(7, 12)
     if not present:
         return
     fan = scene.fan
     side = np.float32(1 if angle_deg > 0 else -1)
     beside = side * (np.float32(np.deg2rad(angle_deg)) - fan.angle) * (fan.depth + np.float32(fan.radius_mm))
-    front = np.maximum(beside, np.float32(depth_mm) - fan.depth)
-    rings = np.cos(2 * np.pi * (fan.depth - np.float32(depth_mm)) / np.float32(9.0))
-    fading = -2 + 3 * rings - 0.35 * np.maximum(fan.depth - np.float32(depth_mm), 0)
-    scene.cover(front, fading, attenuation=0.5, label=BEYOND, edge_mm=4.0)
+    below = fan.depth - np.float32(depth_mm) - 3 * ragged
+    rings = np.cos(2 * np.pi * below / np.float32(period)) * np.exp(-np.maximum(below, 0) / 25)
+    fading = -4 + 3 * rings - 0.30 * np.maximum(below, 0) + 2 * ragged
+    scene.cover(np.maximum(beside + 2.5 * ragged, -below), fading, attenuation=0.6, label=BEYOND, edge_mm=11.0)

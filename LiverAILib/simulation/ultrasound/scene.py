@@ -13,6 +13,7 @@ from LiverAILib.simulation.texture import smooth_field
 from LiverAILib.simulation.ultrasound.fan import Fan, Region
 
 FAR_MM = 40.0
+LARGEST_BEND_MM = 8.0
 LIVER, VESSEL, KIDNEY, WALL, BEYOND = 1, 2, 3, 4, 5
 """Labels of a scene; 0 is everything else."""
 
@@ -29,17 +30,26 @@ class Scene:
     """Maps on the samples of a fan, all (depth, beam).
 
     Attributes:
+        x, y: Where shapes see a sample, in mm: the fan's places, bent a little so that no organ is an exact ellipse.
         power: Backscattered power, float32; that of normal liver is 1.
         attenuation: One-way attenuation in dB/(cm MHz).
         labels: uint8, see above.
     """
 
-    def __init__(self, fan: Fan, *, attenuation: float) -> None:
+    def __init__(self, fan: Fan, *, attenuation: float, rng: np.random.Generator) -> None:
         self.fan = fan
+        self.x = fan.x + self.bend(rng)
+        self.y = fan.y + self.bend(rng)
         self.power = np.ones(fan.shape, np.float32)
         self.attenuation = np.full(fan.shape, np.float32(attenuation))
         self.labels = np.full(fan.shape, np.uint8(LIVER))
         self.everywhere: Region = (slice(0, fan.shape[0]), slice(0, fan.shape[1]))
+
+    def bend(self, rng: np.random.Generator) -> np.ndarray:
+        """Displacement in mm along one axis: slow over centimeters, with a little unevenness over millimeters."""
+        return np.float32(2.2) * self.field(rng, correlation_mm=22.0) + np.float32(0.35) * self.field(
+            rng, correlation_mm=5.0
+        )
 
     def cover(
         self,
@@ -114,11 +124,11 @@ class Scene:
         out = np.full(self.fan.shape, np.float32(FAR_MM))
         for vessel in vessels:
             for (x0, y0, r0), (x1, y1, r1) in pairwise(vessel):
-                reach = max(r0, r1) + margin_mm
+                reach = max(r0, r1) + margin_mm + LARGEST_BEND_MM
                 region = self.fan.region(
                     (min(x0, x1) - reach, max(x0, x1) + reach), (min(y0, y1) - reach, max(y0, y1) + reach)
                 )
-                x, y = self.fan.x[region], self.fan.y[region]
+                x, y = self.x[region], self.y[region]
                 if x.size == 0:
                     continue
                 near = tube((x, y, np.float32(0)), (x0, y0, 0), (x1, y1, 0), (r0, r1))

@@ -79,8 +79,9 @@ def simulate_section(
     diseased = state != healthy
     expected = []
     for liver in (state, healthy) if diseased else (state,):
-        scene = Scene(fan, attenuation=liver.attenuation)
-        paint(scene, liver, build, np.random.default_rng([*seed, 2]))
+        rng = np.random.default_rng([*seed, 2])
+        scene = Scene(fan, attenuation=liver.attenuation, rng=rng)
+        paint(scene, liver, build, rng)
         expected.append((received_power(scene, liver, settings, device), scene.labels))
     power, labels = expected[0]
     gray = acquired(power, fan, settings, device, np.random.default_rng([*seed, 3]))

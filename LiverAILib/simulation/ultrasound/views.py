@@ -50,6 +50,7 @@ def paint_hepatic_veins(scene: Scene, state: LiverState, build: Build, rng: np.r
     center = (x - deep * 0.36, y - deep * float(rng.uniform(0.24, 0.32)))
     radius = deep * float(rng.uniform(0.54, 0.58))
     anatomy.paint_diaphragm(scene, state, rng, center=center, radius_mm=radius, from_mm=deep * 0.45, right_mm=x + 8)
+    anatomy.paint_medial(scene, rng, from_mm=x + 14, below_mm=y - 12)
     anatomy.paint_veins(scene, vessels, state, rng)
     anatomy.paint_cava(scene, (x + 4, y + 6), radii=(12, 8), lumen_db=state.lumen_db)
     _finish(scene, state, build, rng, gas_deg=float(rng.uniform(22, 32)), ribs=0.1)
@@ -61,7 +62,8 @@ def paint_right_portal_vein(scene: Scene, state: LiverState, build: Build, rng: 
     deep = scene.fan.depth_mm
     x, y = float(rng.uniform(18, 32)), float(deep * rng.uniform(0.52, 0.60))
     fork = (x - float(rng.uniform(32, 42)), y - float(rng.uniform(2, 10)))
-    portal = [anatomy.curve((x, y), fork, radii=(6.0, 5.0), bend_mm=float(rng.uniform(-4, 4)))]
+    trunk = anatomy.curve((x + 30, y + 16), (x, y), radii=(6.5, 6.0), bend_mm=3)
+    portal = [trunk, anatomy.curve((x, y), fork, radii=(6.0, 5.0), bend_mm=float(rng.uniform(-4, 4)))]
     for angle, bend in ((225, -5), (160, 6)):
         trunk = _radiating(rng, fork, angle_deg=angle, length_mm=deep * 0.27, radii=(4.0, 1.2), bend_mm=bend)
         portal += anatomy.branched(trunk, rng, branches=2)
@@ -69,6 +71,7 @@ def paint_right_portal_vein(scene: Scene, state: LiverState, build: Build, rng: 
     center = (-deep * float(rng.uniform(0.10, 0.18)), deep * float(rng.uniform(0.34, 0.40)))
     radius = deep * float(rng.uniform(0.52, 0.56))
     anatomy.paint_diaphragm(scene, state, rng, center=center, radius_mm=radius, from_mm=deep * 0.5, right_mm=x + 4)
+    anatomy.paint_medial(scene, rng, from_mm=x - 4, below_mm=y + 2)
     anatomy.paint_veins(scene, [vein], state, rng)
     anatomy.paint_portal_veins(scene, portal, state, rng)
     anatomy.paint_cava(scene, (x + 8, y + 26), radii=(13, 8), lumen_db=state.lumen_db)
@@ -82,14 +85,16 @@ def paint_right_posterior_portal_vein(scene: Scene, state: LiverState, build: Bu
     deep = scene.fan.depth_mm
     start = (float(rng.uniform(24, 36)), float(deep * rng.uniform(0.44, 0.54)))
     end = (start[0] - float(rng.uniform(58, 74)), start[1] + float(rng.uniform(6, 26)))
-    trunk = anatomy.curve(start, end, radii=(5.0, 1.6), bend_mm=float(rng.uniform(6, 13)))
+    trunk = anatomy.curve(start, end, radii=(5.0, 1.4), bend_mm=float(rng.uniform(6, 13)))
     portal = anatomy.branched(trunk, rng, branches=4)
+    portal.append(anatomy.curve((start[0] + 28, start[1] + 8), start, radii=(5.5, 5.0), bend_mm=2))
     vein = _radiating(
         rng, (start[0] + 6, start[1] + 26), angle_deg=205, length_mm=deep * 0.35, radii=(3.0, 1.0), bend_mm=-6
     )
     center = (-deep * float(rng.uniform(0.02, 0.10)), deep * float(rng.uniform(0.36, 0.42)))
     radius = deep * float(rng.uniform(0.50, 0.55))
     anatomy.paint_diaphragm(scene, state, rng, center=center, radius_mm=radius, from_mm=deep * 0.5)
+    anatomy.paint_medial(scene, rng, from_mm=start[0] + 10, below_mm=start[1] + 8)
     anatomy.paint_veins(scene, [vein], state, rng)
     anatomy.paint_portal_veins(scene, portal, state, rng)
     _finish(scene, state, build, rng, gas_deg=float(rng.uniform(27, 40)), ribs=0.5)
@@ -161,7 +166,7 @@ def _finish(
     """What every view has: small vessels, gas beside the window, the abdominal wall and ribs in front of it."""
     half = float(np.rad2deg(scene.fan.half_angle))
     anatomy.paint_small_vessels(scene, state, rng, below_mm=build.wall_mm + 8)
-    anatomy.paint_gas(scene, angle_deg=gas_deg, depth_mm=build.wall_mm + 8, present=gas_deg < half)
+    anatomy.paint_gas(scene, rng, angle_deg=gas_deg, depth_mm=build.wall_mm + 8, present=gas_deg < half)
     anatomy.paint_wall(scene, state, rng, wall_mm=build.wall_mm, fat_mm=build.fat_mm)
     side, angle = (-1, 1)[int(rng.integers(2))], rng.uniform(0.7, 0.95) * half
     depth, present = float(rng.uniform(0.6, 0.85) * build.wall_mm), bool(rng.random() < ribs)
