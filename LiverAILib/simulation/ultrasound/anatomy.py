@@ -186,7 +186,6 @@ def paint_gallbladder(
     a, b, angle = rng.uniform(20, 30), rng.uniform(9, 14), rng.uniform(-60, 60)
     if not present:
         return
-    fan = scene.fan
     distance = ellipsoid((scene.x, scene.y, np.float32(0)), (*center, 0), (a, b, 1e3), z_deg=angle)
     scene.cover(distance - 2.2, 4, edge_mm=1.5, opacity=0.8)
     scene.reflect(distance - 0.5, 14, width_mm=1.4, directivity=2)
@@ -195,7 +194,6 @@ def paint_gallbladder(
 
 def paint_cava(scene: Scene, center: tuple[float, float], *, radii: tuple[float, float], lumen_db: float) -> None:
     """The inferior vena cava in cross-section."""
-    fan = scene.fan
     distance = ellipsoid((scene.x, scene.y, np.float32(0)), (*center, 0), (*radii, 1e3))
     scene.reflect(distance - 0.5, 9, width_mm=1.3, directivity=2)
     scene.cover(distance, lumen_db, attenuation=BLOOD_ATTENUATION, label=VESSEL, edge_mm=1.2)
@@ -213,7 +211,6 @@ def paint_kidney(
         tilt_deg: Angle of the long axis; positive when the left pole lies deeper.
         cortex_db: Level of the cortex against normal liver.
     """
-    fan = scene.fan
     length, width = rng.uniform(50, 57), rng.uniform(21, 25)
     c, s = np.float32(np.cos(np.deg2rad(tilt_deg))), np.float32(np.sin(np.deg2rad(tilt_deg)))
     x, y = scene.x - np.float32(center[0]), scene.y - np.float32(center[1])

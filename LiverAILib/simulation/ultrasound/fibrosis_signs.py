@@ -11,10 +11,10 @@ from LiverAILib.simulation.fibrosis import STAGES
 from LiverAILib.simulation.ultrasound.liver_state import LiverState
 
 SEVERITY_MEAN = (0.0, 0.10, 0.34, 0.60, 1.0)
-SEVERITY_SD = 0.17
+SEVERITY_SD = 0.22
 """Position of the stages on the scale of the gray-scale signs, and the scatter between patients of one stage."""
 STIFFNESS_KPA = (5.4, 5.9, 7.6, 9.8, 15.0)
-STIFFNESS_LOG_SD = 0.24
+STIFFNESS_LOG_SD = 0.28
 """Median stiffness of the stages in 2D shear-wave elastography, and its scatter (standard deviation of the logarithm)."""
 VIEW_SD, MEASUREMENT_LOG_SD = 0.06, 0.07
 """Scatter between the five images of a patient: of the gray-scale signs, and of the logarithm of the stiffness."""
@@ -64,7 +64,7 @@ def draw_fibrosis_patient(stage: int, rng: np.random.Generator) -> FibrosisPatie
         stage=int(stage),
         severity=float(severity),
         stiffness_kpa=float(STIFFNESS_KPA[stage] * np.exp(STIFFNESS_LOG_SD * g[5])),
-        unevenness=float(0.07 + 0.10 * SEVERITY_MEAN[stage] + 0.02 * g[6]),
+        unevenness=float(np.clip(0.08 + 0.08 * SEVERITY_MEAN[stage] + 0.03 * g[6], 0.03, 0.25)),
         baseline=baseline,
         texture_mm=float(4.2 * np.exp(0.12 * g[7])),
         surface_period_mm=float(9.0 * np.exp(0.15 * g[8])),
