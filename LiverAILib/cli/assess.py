@@ -188,9 +188,9 @@ def assessment_table(assessment: Assessment, files: dict[str, Path]) -> str:
 
 def add_demo(commands: argparse._SubParsersAction) -> None:
     """Add `liverai demo`."""
-    parser = commands.add_parser("demo", help="assess the embedded sample, or an image of yours")
+    parser = commands.add_parser("demo", help="assess the simulated sample that fits the model, or an image of yours")
     parser.add_argument(
-        "input", nargs="?", metavar="INPUT", help="image file or DICOM folder (default: the embedded sample)"
+        "input", nargs="?", metavar="INPUT", help="image file or DICOM folder (default: the simulated sample)"
     )
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--output", type=Path, default=Path("demo-output"), metavar="DIR")
@@ -204,11 +204,16 @@ def add_demo(commands: argparse._SubParsersAction) -> None:
 
 def run_demo(args: argparse.Namespace) -> int:
     """`liverai demo`: `assess` on the sample."""
-    from LiverAILib.jobs.demo import sample_image
+    from LiverAILib.data.model import load_model
+    from LiverAILib.jobs.demo import sample_files, sample_title
+    from LiverAILib.methods import method_of
 
-    if not args.input:
-        args.input = str(sample_image(args.output / "sample"))
-        if not (args.quiet or args.json or args.progress):
-            print(f"embedded sample (simulated, stage F4): {args.input}", file=sys.stderr)
-    args.input = [args.input]
+    if args.input:
+        args.input = [args.input]
+        return run_assess(args)
+    spec = method_of(load_model(args.model))
+    files = sample_files(spec, args.output / "sample")
+    args.input, args.image = [], [f"{role}={file}" for role, some in files.items() for file in some]
+    if not (args.quiet or args.json or args.progress):
+        print(f"embedded sample (simulated: {sample_title(spec)}): {args.output / 'sample'}", file=sys.stderr)
     return run_assess(args)

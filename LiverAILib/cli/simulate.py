@@ -7,17 +7,22 @@ import sys
 from pathlib import Path
 
 from LiverAILib.errors import UserError
+from LiverAILib.methods import list_papers
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add `liverai simulate`."""
-    parser = commands.add_parser("simulate", help="make a cohort of simulated liver MR or CT with a known truth")
+    parser = commands.add_parser(
+        "simulate", help="make a cohort of simulated liver MR, CT or ultrasound with a known truth"
+    )
     parser.add_argument(
         "--output", required=True, type=Path, metavar="DIR", help="new folder for images and manifest.csv"
     )
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
         "--modality", choices=("mr", "ct"), default="mr", help="T2-weighted MR (default) or portal venous CT"
     )
+    what.add_argument("--method", metavar="NAME", help="cases for a method: nowak2021, yin2021, xue2020 or byra2021")
     parser.add_argument("--matrix", type=int, metavar="N", help="pixels along rows and columns (fewer are quicker)")
     parser.add_argument("--cases", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
@@ -45,7 +50,7 @@ def run_simulate(args: argparse.Namespace) -> int:
         args.output,
         cases=args.cases,
         seed=args.seed,
-        modality=args.modality,
+        kind=simulated_kind(args.method) if args.method else args.modality,
         matrix=args.matrix,
         prevalences=shares,
         split=args.split,
@@ -55,3 +60,15 @@ def run_simulate(args: argparse.Namespace) -> int:
     if not args.quiet:
         print(f"manifest: {manifest}")
     return 0
+
+
+def simulated_kind(method: str) -> str:
+    """What is simulated for a method.
+
+    Raises:
+        UserError: There is no such method, or nothing is simulated for it.
+    """
+    kinds = {name: spec.simulation for name, spec in list_papers().items() if spec.simulation}
+    if method not in kinds:
+        raise UserError(f"--method {method}: nothing is simulated for it. Use one of {', '.join(kinds)}.")
+    return kinds[method]

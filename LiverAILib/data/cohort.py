@@ -36,6 +36,7 @@ class CohortRow:
         label: Label as the manifest has it; None where it has none. Use `stage` and `cirrhosis`, which know what it means.
         images: Role ("t2", "ct", ...) to files.
         masks: Structure ("liver", "spleen", ...) to `file`, `file#name` or `file#label`.
+        role_masks: Role to structure to such a mask for each image of the role, where masks belong to single images.
         covariates: The other columns.
         label_kind: What the label is, one of `LABEL_KINDS`; None where the manifest does not say.
         value: Reference value where the labels are those of a quantity; None where it is not known.
@@ -48,6 +49,7 @@ class CohortRow:
     label: int | None = None
     images: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     masks: Mapping[str, str] = field(default_factory=dict)
+    role_masks: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     covariates: Mapping[str, str] = field(default_factory=dict)
     label_kind: str | None = None
     value: float | None = None
@@ -91,7 +93,8 @@ class CohortRow:
 
     def files(self) -> list[Path]:
         """Every image and mask of the case."""
-        masks = (split_choice(mask)[0] for mask in self.masks.values())
+        of_roles = (mask for by_name in self.role_masks.values() for some in by_name.values() for mask in some)
+        masks = (split_choice(mask)[0] for mask in (*self.masks.values(), *of_roles))
         return [*(file for files in self.images.values() for file in files), *masks]
 
     def read_mask(self, structure: str, reference: Image) -> np.ndarray:
@@ -106,8 +109,20 @@ class CohortRow:
         Raises:
             UserError: The file cannot be read, several segments could be meant, or it does not fit the image.
         """
-        empty_allowed = structure != LIVER.name
-        return read_mask(self.masks[structure], structure, reference=reference, empty_allowed=empty_allowed)
+        return _mask_image(self.masks[structure], structure, reference)
+
+    def read_role_mask(self, role: str, structure: str, reference: Image, *, number: int = 0) -> np.ndarray | None:
+        """The boolean mask of `structure` of image `number` of a role, on the grid of that image; None where there is none.
+
+        Raises:
+            UserError: See `read_mask_image`.
+        """
+        masks = self.role_masks.get(role, {}).get(structure)
+        return None if masks is None else _mask_image(masks[number], structure, reference).array > 0
+
+
+def _mask_image(file: str, structure: str, reference: Image) -> Image:
+    return read_mask(file, structure, reference=reference, empty_allowed=structure != LIVER.name)
 
 
 @dataclass(frozen=True)
@@ -277,6 +292,7 @@ def _row(
 ) -> CohortRow:
     images: dict[str, tuple[Path, ...]] = {}
     masks: dict[str, str] = {}
+    role_masks: dict[str, dict[str, tuple[str, ...]]] = {}
     covariates: dict[str, str] = {}
     for column, cell in cells.items():
         cell = (cell or "").strip()
@@ -289,14 +305,22 @@ def _row(
                 f"line {line}, column {column}: {file} does not exist" for file in images[name] if not file.exists()
             ]
         elif kind == "mask":
-            masks[name] = str(folder / cell)
-            file, choice = split_choice(folder / cell)
-            if not file.exists():
-                faults.append(f"line {line}, column {column}: {file} does not exist")
-            elif choice is not None and not choice.strip():
-                faults.append(f"line {line}, column {column}: there is nothing behind the '#'")
+            structure, of_role, role = name.partition(":")
+            given = tuple(str(folder / part.strip()) for part in (cell.split(";") if of_role else [cell]))
+            faults += _mask_faults(f"line {line}, column {column}", given)
+            if of_role:
+                role_masks.setdefault(role, {})[structure] = given
+            else:
+                masks[structure] = given[0]
         elif column not in (*REQUIRED, "split", label_column):
             covariates[column] = cell
+    for role, by_structure in role_masks.items():
+        faults += [
+            f"line {line}, column mask:{structure}:{role}: {len(given)} masks for {len(images.get(role, ()))} images; give one "
+            "for each"
+            for structure, given in by_structure.items()
+            if len(given) != len(images.get(role, ()))
+        ]
     for column in REQUIRED:
         if not (cells[column] or "").strip():
             faults.append(f"line {line}, column {column}: empty")
@@ -317,10 +341,22 @@ def _row(
         label,
         images,
         masks,
+        role_masks,
         covariates,
         label_kind,
         value,
     )
+
+
+def _mask_faults(where: str, masks: tuple[str, ...]) -> list[str]:
+    faults = []
+    for mask in masks:
+        file, choice = split_choice(mask)
+        if not file.exists():
+            faults.append(f"{where}: {file} does not exist")
+        elif choice is not None and not choice.strip():
+            faults.append(f"{where}: there is nothing behind the '#'")
+    return faults
 
 
 def _check_rows(rows: tuple[CohortRow, ...], faults: list[str]) -> None:

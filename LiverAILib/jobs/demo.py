@@ -1,19 +1,37 @@
-"""The embedded sample: a simulated T2 liver MR with cirrhosis, made anew from its seed wherever it is needed."""
+"""The embedded samples: simulated cases, made anew from their seed wherever they are needed."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from LiverAILib.imaging.files import write_image
+from LiverAILib.errors import UserError
+from LiverAILib.methods.spec import MethodSpec
 
-SAMPLE_STAGE, SAMPLE_SEED = 4, 2
+
+def sample_title(spec: MethodSpec) -> str:
+    """What the sample of a method is.
+
+    Raises:
+        UserError: The method has none.
+    """
+    from LiverAILib.simulation.cohort import KINDS
+
+    return KINDS[_kind(spec)].sample_title
 
 
-def sample_image(folder: Path) -> Path:
-    """The sample as a NIfTI file in `folder`; an existing one is kept."""
-    path = folder / "simulated_f4.nii.gz"
-    if not path.exists():
-        from LiverAILib.simulation.t2_mr import simulate_t2_mr
+def sample_files(spec: MethodSpec, folder: Path) -> Mapping[str, list[Path]]:
+    """Files by role of a case that fits a method, simulated into `folder`.
 
-        write_image(simulate_t2_mr(SAMPLE_STAGE, seed=SAMPLE_SEED).image, path)
-    return path
+    Raises:
+        UserError: The method has no sample, or the files cannot be written.
+    """
+    from LiverAILib.simulation.cohort import KINDS
+
+    return KINDS[_kind(spec)].sample(folder)
+
+
+def _kind(spec: MethodSpec) -> str:
+    if not spec.simulation:
+        raise UserError(f"{spec.name}: nothing is simulated for this method. Give images of yours.")
+    return spec.simulation

@@ -83,6 +83,7 @@ class MethodSpec:
         out_of_distribution: "module:function" of a `Method`, the cohort that its model was trained on and a `Segmenter` (None
             for the manifest's masks), which gives the tensors that let the model warn of out-of-distribution inputs; "" for
             none.
+        simulation: Kind of `LiverAILib.simulation.cohort.KINDS` that makes cases for it; "" for none.
         paper_section: "module:name" of the `PaperSection` with the paper's own tables and figures; "" for none.
     """
 
@@ -99,6 +100,7 @@ class MethodSpec:
     trainer: str = ""
     training_options: frozenset[str] = frozenset()
     out_of_distribution: str = ""
+    simulation: str = ""
     paper_section: str = ""
 
     @property

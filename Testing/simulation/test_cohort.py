@@ -1,6 +1,7 @@
 import csv
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import SimpleITK as sitk
 
 from LiverAILib.data.cohort import read_cohort
 from LiverAILib.errors import UserError
-from LiverAILib.simulation import cohort
-from LiverAILib.simulation.cohort import assign_splits, assign_stages, simulate_cohort
+from LiverAILib.simulation import volume_kinds
+from LiverAILib.simulation.cohort import KINDS, assign_splits, simulate_cohort
+from LiverAILib.simulation.kind import assign_stages
 
 
 @pytest.fixture(scope="module")
@@ -68,14 +70,15 @@ def test_nothing_is_left_when_it_fails(tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cohort, "write_case", full)
+    monkeypatch.setattr(volume_kinds, "write_case", full)
     with pytest.raises(UserError, match="No space left"):
         simulate_cohort(tmp_path / "cohort", cases=1, seed=0)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_folder_is_filled_and_progress_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(cohort, "_one_case", lambda *a: dict.fromkeys(cohort.COLUMNS, "x"))
+    quick = replace(KINDS["mr"], simulate=lambda task: dict.fromkeys(KINDS["mr"].columns, "x"))
+    monkeypatch.setitem(KINDS, "mr", quick)
     told = []
     target = tmp_path / "empty"
     target.mkdir()
@@ -118,7 +121,7 @@ def test_splits_keep_the_shares_of_the_stages():
 
 
 def test_a_ct_cohort_has_the_same_patients_under_another_role(tmp_path):
-    manifest = simulate_cohort(tmp_path / "ct", cases=2, seed=11, modality="ct", matrix=64)
+    manifest = simulate_cohort(tmp_path / "ct", cases=2, seed=11, kind="ct", matrix=64)
     rows = read_cohort(manifest).rows
     assert [sorted(row.images) for row in rows] == [["ct"], ["ct"]]
     for row in rows:
@@ -131,7 +134,7 @@ def test_a_ct_cohort_has_the_same_patients_under_another_role(tmp_path):
     assert [row.stage for row in rows] == assign_stages(2, seed=11)
 
 
-@pytest.mark.parametrize("wrong", [{"modality": "pet"}, {"matrix": 20}])
+@pytest.mark.parametrize("wrong", [{"kind": "pet"}, {"matrix": 20}])
 def test_refuses_scans_that_there_are_not(tmp_path, wrong):
     with pytest.raises(UserError, match="cannot be simulated"):
         simulate_cohort(tmp_path / "cohort", cases=1, seed=0, **wrong)

@@ -89,9 +89,12 @@ def test_error_of_the_library_leaves_the_scene_as_it_was(scene, untrained_model,
 def test_bundled_models_from_volume_to_scene(tmp_path, scene, slice_views):
     """The whole way: a simulated case in the scene, the bundled models, all result nodes; then a corrected mask."""
     from LiverAILib.imaging.files import read_image
-    from LiverAILib.jobs.demo import sample_image
+    from LiverAILib.jobs.demo import sample_files
+    from LiverAILib.methods import method_named
 
-    volume = volumeNodeFromImage(read_image(sample_image(tmp_path)), "sample", scene)
+    volume = volumeNodeFromImage(
+        read_image(sample_files(method_named("nowak2021"), tmp_path)["t2"][0]), "sample", scene
+    )
     volume.SetAndObserveTransformNodeID(add_transform(scene, affine(rotation(3, -4, 5), (10, 20, 30))).GetID())
     logic = LiverAI.LiverAILogic()
     nodes = logic.assess(volume, BUNDLED, device="cpu")

@@ -16,5 +16,6 @@ SPEC = MethodSpec(
     segmentation=False,
     heatmaps=(SIGNED_CAM,),
     implementation="",
+    simulation="fat_ultrasound",
     paper_section="LiverAILib.methods.byra2021.paper_section:SECTION",
 )

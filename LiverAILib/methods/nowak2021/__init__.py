@@ -13,6 +13,7 @@ SPEC = MethodSpec(
     implementation="LiverAILib.methods.nowak2021.method:Nowak2021",
     trainer="LiverAILib.methods.nowak2021.trainer:train_nowak2021",
     out_of_distribution="LiverAILib.methods.nowak2021.out_of_distribution:cohort_distribution",
+    simulation="mr",
     paper_section="LiverAILib.methods.nowak2021.paper_section:SECTION",
     training_options=frozenset(
         {"classes", "head", "frozen_views", "class_balance", "segmentation_model", "encoder_weights"}

@@ -15,5 +15,6 @@ SPEC = MethodSpec(
     segmentation=False,
     covariates=("stiffness_kpa",),
     implementation="",
+    simulation="fibrosis_ultrasound",
     paper_section="LiverAILib.methods.xue2020.paper_section:SECTION",
 )

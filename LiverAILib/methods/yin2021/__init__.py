@@ -13,6 +13,7 @@ SPEC = MethodSpec(
     implementation="LiverAILib.methods.yin2021.method:Yin2021",
     trainer="LiverAILib.methods.yin2021.trainer:train_yin2021",
     out_of_distribution="LiverAILib.methods.yin2021.out_of_distribution:cohort_distribution",
+    simulation="ct",
     paper_section="LiverAILib.methods.yin2021.paper_section:SECTION",
     training_options=frozenset({"class_balance", "masking", "segmentation_model"}),
 )

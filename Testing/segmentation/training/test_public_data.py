@@ -19,7 +19,7 @@ def test_held_out_subjects_are_not_trained_on(data_folder, tmp_path):
 
 
 def test_simulated_cases_make_up_their_share_of_the_draws(data_folder, tmp_path):
-    simulated = simulate_cohort(tmp_path / "simulated", cases=3, seed=5, modality="ct", matrix=64)
+    simulated = simulate_cohort(tmp_path / "simulated", cases=3, seed=5, kind="ct", matrix=64)
     paths = write_manifests(data_folder, tmp_path / "all", simulated=[simulated], hold_out=False)
     rows = [row for path in paths for row in read_cohort(path)]
     assert {row.split for row in rows} == {"train"}
