@@ -33,14 +33,16 @@ def stage_of(text: str) -> int | None:
 
 
 def stage_ranges(rows: Rows) -> dict[int, str]:
-    """The classes of a file by their lowest stage: F0 to F4, but where columns name ranges of stages those ranges."""
+    """Names of the classes of a file by their lowest stage: F0 to F4, or as columns call them, among them ranges (S0-S1)."""
     names = [name.removeprefix("score:") for name in rows.columns if name.startswith("score:")]
-    merged = {own[0]: (own, name) for name in names if len(own := stages_of(name)) > 1}
-    inner = {stage for own, _ in merged.values() for stage in own[1:]}
-    return {stage: merged[stage][1] if stage in merged else f"F{stage}" for stage in range(5) if stage not in inner}
+    called = {own[0]: (name.upper(), own) for name in names if (own := stages_of(name)) and not name[0].isdigit()}
+    inner = {stage for _, own in called.values() for stage in own[1:]}
+    return {stage: called[stage][0] if stage in called else f"F{stage}" for stage in range(5) if stage not in inner}
 
 
-def cumulative_scores(rows: Rows, names: list[str], method_name: str) -> tuple[dict[str, dict[int, NDArray]], list[str]]:
+def cumulative_scores(
+    rows: Rows, names: list[str], method_name: str
+) -> tuple[dict[str, dict[int, NDArray]], list[str]]:
     """Scores of binary models by method and cut-off (``score:>=S2``), and the names of the other columns."""
     found: dict[str, dict[int, NDArray]] = {}
     for name in names:

@@ -73,9 +73,7 @@ class ImageSet:
         return total / counts.view(-1, *(1,) * (images.ndim - 1))
 
 
-def load_images(
-    rows: Sequence[CohortRow], size: int, *, shared: SharedImages, log: Callable[[str], None]
-) -> ImageSet:
+def load_images(rows: Sequence[CohortRow], size: int, *, shared: SharedImages, log: Callable[[str], None]) -> ImageSet:
     """The squares of cases with stages.
 
     Args:

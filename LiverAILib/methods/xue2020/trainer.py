@@ -66,7 +66,9 @@ def train_xue2020(
     torch.manual_seed(options.seed)
     networks = build_networks(options, start)
     if not networks.settings.backbone.frozen and start is None:
-        log("no layer is frozen: this is the twin without transfer learning. --encoder-weights imagenet gives the published one.")
+        log(
+            "no layer is frozen: this is the twin without transfer learning. --encoder-weights imagenet gives the published one."
+        )
     log(f"reading {len(rows)} + {len(validation)} cases")
     shared, size = SharedImages(), networks.settings.image_size
     sets = tuple(load_images(part, size, shared=shared, log=log) for part in (rows, validation))
@@ -111,7 +113,9 @@ def build_networks(options: TrainingOptions, start: Model | None) -> Networks:
     groups = options.backbone_groups or len(backbone.layer_groups)
     frozen = options.frozen_groups if options.frozen_groups is not None else groups - 1 if options.published else 0
     if frozen and options.encoder_weights is None:
-        raise UserError("--frozen-groups: freezing random layers freezes noise. Give --encoder-weights, or leave it out.")
+        raise UserError(
+            "--frozen-groups: freezing random layers freezes noise. Give --encoder-weights, or leave it out."
+        )
     if options.frozen_views and not frozen:
         raise UserError("--frozen-views: there are no frozen layers whose features could be kept. Leave it out.")
     weights = Path(options.encoder_weights).name if options.encoder_weights else RANDOM
@@ -208,7 +212,9 @@ def _join_stiffness(
     labels = [one.case_labels.numpy().astype(bool) for one in sets]
     own = labels[0][known[0]]
     if known[0].sum() < FEWEST_STIFFNESS or own.all(0).any() or not own.any(0).all():
-        log(f"fewer than {FEWEST_STIFFNESS} training cases with stiffness_kpa on both sides of every cut-off: no GM + LSM")
+        log(
+            f"fewer than {FEWEST_STIFFNESS} training cases with stiffness_kpa on both sides of every cut-off: no GM + LSM"
+        )
         return {}, {}
     found, joined = {}, np.zeros((int(known[1].sum()), len(CUTS)))
     for number, cut in enumerate(CUTS):

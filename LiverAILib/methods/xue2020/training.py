@@ -35,7 +35,7 @@ AUXILIARY_WEIGHT = 0.4
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 Encode = Callable[[torch.Tensor], torch.Tensor]
-"""What is not trained: images (batch, 3, size, size) in 0..1 (with 6 channels the gray-scale ones first) to what is trained on."""
+"""From images (batch, 3, size, size) in 0..1, or 6 channels with the gray-scale ones first, to what the trained layers take."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,9 @@ def _train(
 ) -> list[dict[str, Any]]:
     network = distributed.place_network(network, options.precision.device)
     steps = options.steps or -(-len(training.images) // options.batch_size)
-    draw = _fixed(training, encoder, options, steps) if options.fixed_views else _fresh(training, encoder, options, steps)
+    draw = (
+        _fixed(training, encoder, options, steps) if options.fixed_views else _fresh(training, encoder, options, steps)
+    )
     whole = fixed_views(validation.images, 1, seed=0)
     known = encoder.cache(whole.inputs) if encoder.remembers else (lambda numbers: encoder(whole.inputs(numbers)))
 
@@ -208,9 +210,7 @@ def _train(
     return history
 
 
-def _fixed(
-    part: Part, encoder: _Encoder, options: NetworkOptions, steps: int
-) -> Callable[[int], Iterator[Batch]]:
+def _fixed(part: Part, encoder: _Encoder, options: NetworkOptions, steps: int) -> Callable[[int], Iterator[Batch]]:
     """Epochs of fixed views, encoded once."""
     views = fixed_views(part.images, options.fixed_views or 1, seed=options.fit.seed)
     labels = part.data.labels
@@ -219,9 +219,7 @@ def _fixed(
     return view_batches(draw, labels, views, batch_size=options.batch_size, steps=steps, cache=cache)
 
 
-def _fresh(
-    part: Part, encoder: _Encoder, options: NetworkOptions, steps: int
-) -> Callable[[int], Iterator[Batch]]:
+def _fresh(part: Part, encoder: _Encoder, options: NetworkOptions, steps: int) -> Callable[[int], Iterator[Batch]]:
     """Epochs that show every image once (or `steps` batches) in random order, newly cropped and reflected."""
     count, labels = len(part.images), part.data.labels
 

@@ -166,7 +166,7 @@ def scan_square(image: Image, name: str) -> Box:
 def _large_enough(square: Box, name: str) -> Box:
     if square.bottom - square.top < SMALLEST_SQUARE:
         raise UserError(
-            f"{name}: the largest square to look at has {square.bottom - square.top} rows, at least {SMALLEST_SQUARE} are needed. "
+            f"{name}: the largest square to look at has {square.bottom - square.top} rows, less than {SMALLEST_SQUARE}. "
             "Export the image at its full size."
         )
     return square
