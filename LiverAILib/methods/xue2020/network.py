@@ -69,7 +69,8 @@ def split_backbone(backbone: Backbone, settings: BackboneSettings) -> tuple[Trun
     trunk.early = max([n for n, (_, rows) in enumerate(sizes, 1) if rows * EARLY_STRIDE >= TRIAL_SIZE], default=1)
     trunk.early = min(trunk.early, settings.groups)
     trunk.eval().requires_grad_(False)
-    return trunk, list(groups[settings.frozen : settings.groups]), sizes[settings.groups - 1][0]
+    layers = [group.requires_grad_() for group in groups[settings.frozen : settings.groups]]
+    return trunk, layers, sizes[settings.groups - 1][0]
 
 
 @torch.no_grad()
