@@ -48,7 +48,23 @@ def _add_start(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--encoder-weights",
         metavar="imagenet|FILE",
-        help="pretrained weights: published ones, or a safetensors file of a torchvision state dict; random without",
+        help="pretrained weights: published ones, or a safetensors file of a torchvision state dict (bundled: those in the box "
+        "of a backbone that has some); random without",
+    )
+    group.add_argument(
+        "--backbone", metavar="NAME", help=f"network of torchvision or timm to train further{_only('backbone')}"
+    )
+    group.add_argument(
+        "--backbone-groups",
+        type=int,
+        metavar="N",
+        help=f"use its first N layer groups only{_only('backbone_groups')}",
+    )
+    group.add_argument(
+        "--frozen-groups",
+        type=int,
+        metavar="N",
+        help=f"leave the first N of them untrained (default: all but the last){_only('frozen_groups')}",
     )
     group.add_argument("--initial-weights", metavar="MODEL", help="trained model of the same method to start from")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from LiverAILib.imaging.image import Image
@@ -69,14 +69,20 @@ class DistributionDistance:
 
 @dataclass(frozen=True, eq=False)
 class Classification:
-    """Probability by class (they sum to 1), and the heat maps of the explained class.
+    """The classes' probabilities and the heat maps of the explained class.
 
-    `distribution_distance` is None where the model has no feature distribution.
+    Attributes:
+        probabilities: By class; they sum to 1.
+        heatmaps: Of the explained class.
+        distribution_distance: None where the model has no feature distribution.
+        cumulative: For ordered classes that binary models tell apart, the score (0..1) of each model by what it asks
+            (">=S2"); empty where sums of the probabilities are all there is.
     """
 
     probabilities: Mapping[str, float]
     heatmaps: tuple[HeatMap, ...] = ()
     distribution_distance: DistributionDistance | None = None
+    cumulative: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def predicted(self) -> str:
@@ -99,6 +105,7 @@ class Classification:
             "kind": "classification",
             "answer": self.answer,
             "probabilities": dict(self.probabilities),
+            **({"cumulative": dict(self.cumulative)} if self.cumulative else {}),
             **_common_record(self),
         }
 
@@ -168,7 +175,7 @@ def outcome_from_record(record: Mapping[str, Any], heatmaps: tuple[HeatMap, ...]
         "distribution_distance": None if distance is None else DistributionDistance(**distance),
     }
     if record["kind"] == "classification":
-        return Classification(record["probabilities"], **common)
+        return Classification(record["probabilities"], **common, cumulative=record.get("cumulative", {}))
     interval = record["interval"]
     return Quantity(
         record["name"],

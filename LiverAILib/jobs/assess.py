@@ -28,7 +28,7 @@ from LiverAILib.imaging.modality import ModalityFinding, find_modality
 from LiverAILib.jobs.checked_case import checked_images, fingerprint_of, segmentation_model
 from LiverAILib.methods import method_of
 from LiverAILib.methods.base import Examination
-from LiverAILib.morphometry import measure
+from LiverAILib.morphometry import measure, measure_covariates
 from LiverAILib.networks.device import choose_device
 from LiverAILib.segmentation.mask_plausibility import plausibility_warnings
 from LiverAILib.segmentation.predict import Segmenter
@@ -121,8 +121,9 @@ class Assessor:
             clock("segment")
         self.progress(0.7, "Classifying and explaining")
         examination = self.method.examine(replace(case, images=images), segmentation, request=request, clock=clock)
-        morphometry = None
-        if segmentation is not None:
+        if segmentation is None:
+            morphometry = measure_covariates(case.covariates)
+        else:
             parts = {name: _on_grid(mask, image) for name, mask in case.masks.items() if name not in STRUCTURES}
             morphometry = measure(image, segmentation, parts=parts, covariates=case.covariates)
             clock("measure")
@@ -136,10 +137,10 @@ class Assessor:
             outcomes=examination.outcomes,
             primary=examination.primary,
             chosen_slice=examination.chosen_slice,
-            measurements=morphometry.measurements if morphometry else (),
-            not_assessed=morphometry.not_assessed if morphometry else (),
-            drawings=morphometry.drawings if morphometry else (),
-            warnings=(*warnings, *examination.warnings, *(morphometry.warnings if morphometry else ())),
+            measurements=morphometry.measurements,
+            not_assessed=morphometry.not_assessed,
+            drawings=morphometry.drawings,
+            warnings=(*warnings, *examination.warnings, *morphometry.warnings),
             provenance={**self._provenance(segmentation, images, request, fingerprint), "masks": _mask_sources(case)},
             seconds=seconds,
             simulated=self.model.simulated,

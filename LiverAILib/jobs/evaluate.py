@@ -34,7 +34,12 @@ from LiverAILib.jobs.cohort_evaluation.case_results import (
 from LiverAILib.jobs.cohort_evaluation.cases_section import cases_addition, cohort_warnings
 from LiverAILib.jobs.cohort_evaluation.cohort_settings import CohortSettings
 from LiverAILib.jobs.cohort_evaluation.labels import ClassLabels, Labels, labels_of
-from LiverAILib.jobs.cohort_evaluation.predictions_csv import baselines_of, subgroups_of, write_predictions
+from LiverAILib.jobs.cohort_evaluation.predictions_csv import (
+    baselines_of,
+    compared_outcomes,
+    subgroups_of,
+    write_predictions,
+)
 from LiverAILib.jobs.cohort_evaluation.subject import Assignment, Subject, read_subject
 from LiverAILib.methods import method_of
 from LiverAILib.output_paths import check_keeps_inputs, check_output_folder
@@ -113,6 +118,7 @@ def evaluate_cohort(
     failed = {one.test.row.case_id: one.error for one in (*results, *further) if one.error}
     _write_failed(output / FAILED, failed)
     good = [one for one in results if not one.error]
+    chosen = replace(chosen, method_name=_evaluated(good, chosen.method_name, who))
     predictions = _predictions(output / PREDICTIONS, good, labels, chosen)
     calibration_cases = _calibration_predictions(output / CALIBRATION_PREDICTIONS, further, labels, settings, chosen)
     additions = [cases_addition(results, labels)]
@@ -297,6 +303,12 @@ def _predictions(path: Path, results: Sequence[CaseResult], labels: Labels, opti
         subgroups=tuple(subgroups_of([one.test.row for one in results])),
         baselines=tuple(baselines_of(results)),
     )
+
+
+def _evaluated(results: Sequence[CaseResult], name: str, who: Subject) -> str:
+    """Name of what is evaluated: another outcome than the card's primary one where some cases lack that."""
+    common, lacking = compared_outcomes(results)
+    return common[0] if common and who.first.card.primary_pipeline in lacking else name
 
 
 def _explanation(

@@ -14,6 +14,7 @@ BASELINES = {
     "caudate_to_right_lobe_width_ratio": ("caudate_to_right_lobe_width_ratio", 1),
     "apri": ("apri", 1),
     "fib4": ("fib4", 1),
+    "stiffness": ("stiffness", 1),
 }
 """Name of a score to the key of its measurement and the sign that makes it rise with the stage."""
 

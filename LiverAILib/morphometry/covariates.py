@@ -27,6 +27,7 @@ COVARIATES = {
     "alt_u_per_l": Covariate("ALT", "U/L", 1, 20000),
     "ast_uln_u_per_l": Covariate("upper limit of normal of AST", "U/L", 15, 100),
     "platelets_1e9_per_l": Covariate("platelets", "10^9/L", 1, 2000),
+    "stiffness_kpa": Covariate("liver stiffness", "kPa", 0.5, 300),
 }
 """The covariates that measurements use. `contrast` (yes or no) says whether a CT was made with intravenous contrast agent."""
 

@@ -11,9 +11,11 @@ from LiverAILib.data.measurement import Measurement
 from LiverAILib.imaging.image import Image
 from LiverAILib.morphometry.attenuation import attenuation_findings
 from LiverAILib.morphometry.caudate import caudate_findings
+from LiverAILib.morphometry.covariates import COVARIATES
 from LiverAILib.morphometry.findings import Anatomy, Morphometry
 from LiverAILib.morphometry.nodularity import nodularity_findings
 from LiverAILib.morphometry.serum import serum_findings
+from LiverAILib.morphometry.stiffness import stiffness_findings
 from LiverAILib.morphometry.volumes import volume_findings
 
 
@@ -56,8 +58,24 @@ def measure(
             nodularity_findings(anatomy),
             attenuation_findings(anatomy, covariates),
             serum_findings(covariates),
+            stiffness_findings(covariates),
         )
     )
+    return _with_cutoff_warnings(found)
+
+
+def measure_covariates(covariates: Mapping[str, float | str]) -> Morphometry:
+    """What can be measured without a segmentation: indices from blood, and the given stiffness; nothing where none is given.
+
+    Raises:
+        UserError: A covariate has an impossible value.
+    """
+    if not any(str(covariates.get(name, "")).strip() for name in COVARIATES):
+        return Morphometry()
+    return _with_cutoff_warnings(Morphometry.joined((serum_findings(covariates), stiffness_findings(covariates))))
+
+
+def _with_cutoff_warnings(found: Morphometry) -> Morphometry:
     warnings = (warning for m in found.measurements if (warning := _cutoff_warning(m)) is not None)
     return Morphometry(found.measurements, found.not_assessed, found.drawings, (*found.warnings, *warnings))
 

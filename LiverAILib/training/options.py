@@ -16,7 +16,18 @@ BALANCES = ("sampling", "weights", "none")
 """Draw every class equally often; draw every case equally often and weight the loss; or do nothing."""
 MASKINGS = ("none", "liver")
 METHOD_SPECIFIC = frozenset(
-    ("classes", "head", "frozen_views", "class_balance", "masking", "segmentation_model", "encoder_weights")
+    (
+        "classes",
+        "head",
+        "frozen_views",
+        "class_balance",
+        "masking",
+        "segmentation_model",
+        "encoder_weights",
+        "backbone",
+        "backbone_groups",
+        "frozen_groups",
+    )
 )
 """Options that only those methods understand that declare them (`MethodSpec.training_options`)."""
 
@@ -44,7 +55,10 @@ class TrainingOptions:
         head: "softmax" or "corn" (ordinal).
         masking: What the network sees: "none" (the whole abdomen, default) or "liver".
         segmentation_model: Its masks are used for validation as in Nowak 2021, and for training beside the given ones.
-        encoder_weights: "imagenet", or a safetensors file of a torchvision state dict.
+        encoder_weights: "imagenet", or a safetensors file of a torchvision state dict; "bundled" for a backbone in the box.
+        backbone: Network of torchvision or timm that is trained further (see `networks.backbones`).
+        backbone_groups: How many of its layer groups are used; what follows them is cut off.
+        frozen_groups: How many of those, from the first one, are not trained.
         initial_weights: Trained model (name or folder) of the same method to start from.
         seed: Seed of every random draw.
         device: "auto", "cpu", "cuda" or "mps".
@@ -68,6 +82,9 @@ class TrainingOptions:
     masking: str | None = None
     segmentation_model: str | None = None
     encoder_weights: str | None = None
+    backbone: str | None = None
+    backbone_groups: int | None = None
+    frozen_groups: int | None = None
     initial_weights: str | None = None
     seed: int = 0
     device: str = "auto"
@@ -128,6 +145,7 @@ class TrainingOptions:
             "image_size",
             "patience",
             "frozen_views",
+            "backbone_groups",
         ):
             value = getattr(self, name)
             if value is not None and not value > 0:

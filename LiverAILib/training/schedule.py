@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+SGD = "sgd"
 NORMALIZATION = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d, nn.InstanceNorm3d)
 
 
@@ -23,7 +24,7 @@ class Stage:
         max_lr_last: Peak learning rate of the last layer group (output layer or decoder).
         max_lr_first: Peak learning rate of the first layer group; None freezes the pretrained groups.
         from_best: Start from the best state so far instead of the state in which the previous stage ended.
-        policy: "one-cycle", or "constant" for Adam at one rate in all layers.
+        policy: "one-cycle", "constant" for Adam at one rate in all layers, or "sgd" for SGD with momentum at one rate.
     """
 
     name: str
@@ -59,6 +60,10 @@ NOWAK2021_CLASSIFICATION = (
 
 YIN2021 = (Stage("Adam", 200, 1e-4, 1e-4, policy="constant"),)
 """Yin 2021 leaves its schedule to an appendix that is not public: Adam at 1e-4 for 200 epochs is a default."""
+
+
+XUE2020 = (Stage("SGD", 60, 1e-3, 1e-3, policy=SGD),)
+"""Xue 2020 leaves its schedule to a supplement: SGD at 1e-3 with momentum .9 in the layers that are not frozen is a default."""
 
 
 def one_stage(epochs: int, max_lr: float) -> tuple[Stage, ...]:
@@ -120,10 +125,12 @@ def one_cycle_optimizer(
     Weight decay spares normalization layers and biases. Batch-norm layers of frozen groups stay trainable as in fastai
     unless `train_frozen_batch_norm` is False. `pretrained` is how many groups a frozen stage freezes (default: all but the
     last). Each parameter group says in "layer" to which layer group it belongs. A stage of policy "constant" gets Adam at
-    one rate instead.
+    one rate instead, one of policy "sgd" SGD with momentum.
     """
     if stage.policy == "constant":
         return constant_adam(groups, stage)
+    if stage.policy == SGD:
+        return constant_sgd(groups, stage)
     rates = group_learning_rates(stage, len(groups), spacing=spacing, pretrained=pretrained)
     parameters: list[dict[str, Any]] = []
     for layer, (group, rate) in enumerate(zip(groups, rates, strict=True)):
@@ -166,4 +173,16 @@ def constant_adam(
         for layer, group in enumerate(groups)
     ]
     optimizer = torch.optim.Adam(parameters, lr=stage.max_lr_last)
+    return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)
+
+
+def constant_sgd(
+    groups: Sequence[nn.Module], stage: Stage, *, momentum: float = 0.9
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """SGD at `stage.max_lr_last` in all layers, and a scheduler that changes nothing."""
+    parameters = [
+        {"params": [p.requires_grad_() for p in group.parameters()], "layer": layer}
+        for layer, group in enumerate(groups)
+    ]
+    optimizer = torch.optim.SGD(parameters, lr=stage.max_lr_last, momentum=momentum)
     return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)

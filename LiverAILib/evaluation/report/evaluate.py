@@ -182,7 +182,8 @@ def _data(predictions: Predictions, options: Options) -> dict[str, Any]:
         names = dict(zip((False, True), predictions.classes, strict=True))
         labels = ", ".join(f"{names[side]} {int((truth == side).sum())}" for side in (False, True))
     elif predictions.task == "stages":
-        labels = ", ".join(f"F{stage} {int((truth == stage).sum())}" for stage in predictions.stages)
+        counts = [int((truth == stage).sum()) for stage in predictions.stages]
+        labels = ", ".join(f"{name} {count}" for name, count in zip(predictions.stage_names, counts, strict=True))
     else:
         labels = f"{options.quantity} from {truth.min():g} to {truth.max():g} {options.unit}".strip()
     return {

@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.patients import AGGREGATES, aggregate
 from LiverAILib.evaluation.report.csv_rows import MISSING, REQUIRED, Rows, load_rows, number
-from LiverAILib.evaluation.report.score_columns import baseline, further_tables, main_scores, other_scores, stage_of
+from LiverAILib.evaluation.report.score_columns import (
+    baseline,
+    cumulative_scores,
+    further_tables,
+    main_scores,
+    other_scores,
+    stage_of,
+    stage_ranges,
+)
+from LiverAILib.evaluation.stages import probability_at_least
 from LiverAILib.evaluation.validate import binary_labels
 
 TASKS = ("binary", "stages", "values")
@@ -34,7 +43,7 @@ class Predictions:
         truth: Shape (n,): bool, integer stage, or float.
         scores: The method first, then the methods it is compared with; each shape (n,).
         probabilities: Shape (n, k) for stages given by ``score:<class>`` columns, otherwise None.
-        stages: The k stages; empty for other tasks.
+        stages: The k stages; empty for other tasks. A range of stages that is one class (S0-S1) is named by its lowest.
         readers: Calls of readers, each shape (n,): bool, or integer stages.
         folds: Shape (n,), or None.
         subgroups: Further columns asked for, each shape (n,) text.
@@ -45,6 +54,9 @@ class Predictions:
         tables: Probabilities of further methods, each shape (n, k), for stages given by ``score:<name>:<class>`` columns;
             their expected stages are among ``scores``.
         baselines: Simple measurements that the method should beat, each shape (n,), ``nan`` where there is none.
+        stage_names: Names of the stages, "F0", or of the range that is one class.
+        cumulative: Scores of binary models for stages at least a cut-off (``score:>=S2``), by method and cut-off, each shape
+            (n,). Diagnoses at that cut-off are theirs, not those of summed probabilities.
     """
 
     path: Path
@@ -65,6 +77,16 @@ class Predictions:
     aggregate: str = ""
     tables: dict[str, NDArray] = field(default_factory=dict)
     baselines: dict[str, NDArray] = field(default_factory=dict)
+    stage_names: tuple[str, ...] = ()
+    cumulative: dict[str, dict[int, NDArray]] = field(default_factory=dict)
+
+    def at_least(self, cut: int) -> dict[str, NDArray]:
+        """By method its score for stages at least `cut`: a binary model's, else summed probabilities, else its only score."""
+        found = dict(self.scores)
+        tables = {} if self.probabilities is None else {next(iter(self.scores)): self.probabilities}
+        for name, table in {**tables, **self.tables}.items():
+            found[name] = probability_at_least(table, cut, stages=self.stages)
+        return found | {name: own[cut] for name, own in self.cumulative.items() if cut in own}
 
     @property
     def n(self) -> int:
@@ -84,6 +106,8 @@ class Predictions:
         """
         names, tables = list(self.scores), list(self.tables)
         columns = [self.scores[name] for name in names]
+        binary = [(name, cut) for name, own in self.cumulative.items() for cut in own]
+        columns += [self.cumulative[name][cut] for name, cut in binary]
         for table in (self.probabilities, *self.tables.values()):
             columns += [] if table is None else list(table.T)
         try:
@@ -107,7 +131,7 @@ class Predictions:
             for name, values in self.subgroups.items()
         }
         blocks = []
-        for start in range(len(names), reduced.scores.shape[1], max(1, len(self.stages))):
+        for start in range(len(names) + len(binary), reduced.scores.shape[1], max(1, len(self.stages))):
             block = reduced.scores[:, start : start + len(self.stages)]
             blocks.append(block / block.sum(axis=1, keepdims=True))  # medians and maxima no longer add up to 1
         return replace(
@@ -118,6 +142,10 @@ class Predictions:
             scores={name: reduced.scores[:, i] for i, name in enumerate(names)},
             probabilities=None if self.probabilities is None else blocks[0],
             tables=dict(zip(tables, blocks[len(blocks) - len(tables) :], strict=True)),
+            cumulative={
+                name: {cut: reduced.scores[:, len(names) + binary.index((name, cut))] for cut in own}
+                for name, own in self.cumulative.items()
+            },
             baselines={
                 name: np.array([_known(values[own], how) for own in rows.values()])
                 for name, values in self.baselines.items()
@@ -141,8 +169,9 @@ def read_predictions(
 ) -> Predictions:
     """Read and check a predictions CSV.
 
-    A ``score:<name>`` column is a class when there is no ``score`` column and the name is a label (or a stage 0-4);
-    otherwise it is another method, or a reader when it holds calls only (0 and 1, or stages).
+    A ``score:<name>`` column is a class when there is no ``score`` column and the name is a label (or a stage 0-4, or a range of
+    stages such as S0-S1); otherwise it is another method, or a reader when it holds calls only (0 and 1, or stages). Of stages
+    ``score:>=S2`` and ``score:<name>:>=S2`` are the scores of binary models, beside the probabilities.
 
     Args:
         path: The CSV, UTF-8, commas.
@@ -167,6 +196,7 @@ def read_predictions(
     task = _task(rows, labels, task, positive)
     truth, classes, stages = _truth(rows, labels, task, positive)
     main, table, names = main_scores(rows, task, labels, classes, stages)
+    cumulative, names = cumulative_scores(rows, names, method_name) if task == "stages" else ({}, names)
     measured = {name: baseline(rows, name) for name in baselines}
     tables, names = further_tables(rows, [name for name in names if name not in measured], stages)
     folds = np.array(rows.column("fold")) if "fold" in rows.columns else None
@@ -197,6 +227,8 @@ def read_predictions(
         len(labels),
         tables=tables,
         baselines=measured,
+        stage_names=tuple(stage_ranges(rows).values()) if task == "stages" else (),
+        cumulative={name: own for name, own in cumulative.items() if name in (method_name, *others)},
     )
 
 
@@ -292,5 +324,7 @@ def _truth(
             rows.fault(i, "label", f"{label!r} is not a number; use a decimal point")
     rows.stop()
     if task == "stages":
-        return np.array([stage_of(label) for label in labels]), (), (0, 1, 2, 3, 4)
+        stages = tuple(stage_ranges(rows))
+        found = np.array([stage_of(label) for label in labels])
+        return np.array(stages)[np.searchsorted(stages, found, side="right") - 1], (), stages
     return np.array([number(label) for label in labels]), (), ()

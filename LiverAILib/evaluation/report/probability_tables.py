@@ -34,4 +34,4 @@ def class_names(predictions: Predictions) -> tuple[str, ...]:
     """Names of the columns of `probability_tables`."""
     if predictions.task == "binary":
         return tuple(str(name) or f"not {predictions.classes[1]}" for name in predictions.classes)
-    return tuple(f"F{stage}" for stage in predictions.stages)
+    return predictions.stage_names

@@ -13,10 +13,42 @@ from LiverAILib.evaluation.report.csv_rows import MISSING, Rows, number, numbers
 STAGE = re.compile(r"^[FS]?([0-4])$", re.IGNORECASE)
 
 
+STAGE_RANGE = re.compile(r"^[FS]?([0-4])-[FS]?([0-4])$", re.IGNORECASE)
+AT_LEAST = re.compile(r"^(?:(?P<name>.+):)?>=[FS]?(?P<cut>[1-4])$", re.IGNORECASE)
+"""Column of the score of a binary model for a cut-off between stages: ``>=S2``, of another method ``name:>=S2``."""
+
+
+def stages_of(text: str) -> tuple[int, ...]:
+    """The stages (0-4) that a label or the ending of a column names, several for a range (S0-S1); none where it names none."""
+    if found := STAGE.match(text):
+        return (int(found.group(1)),)
+    if (found := STAGE_RANGE.match(text)) and int(found.group(1)) < int(found.group(2)):
+        return tuple(range(int(found.group(1)), int(found.group(2)) + 1))
+    return ()
+
+
 def stage_of(text: str) -> int | None:
-    """The stage (0-4) that a label or the ending of a column names; None where it names none."""
-    found = STAGE.match(text)
-    return None if found is None else int(found.group(1))
+    """The stage that `text` names, of a range the lowest; None where it names none."""
+    return next(iter(stages_of(text)), None)
+
+
+def stage_ranges(rows: Rows) -> dict[int, str]:
+    """Names of the classes of a file by their lowest stage: F0 to F4, or as columns call them, among them ranges (S0-S1)."""
+    names = [name.removeprefix("score:") for name in rows.columns if name.startswith("score:")]
+    called = {own[0]: (name.upper(), own) for name in names if (own := stages_of(name)) and not name[0].isdigit()}
+    inner = {stage for _, own in called.values() for stage in own[1:]}
+    return {stage: called[stage][0] if stage in called else f"F{stage}" for stage in range(5) if stage not in inner}
+
+
+def cumulative_scores(
+    rows: Rows, names: list[str], method_name: str
+) -> tuple[dict[str, dict[int, NDArray]], list[str]]:
+    """Scores of binary models by method and cut-off (``score:>=S2``), and the names of the other columns."""
+    found: dict[str, dict[int, NDArray]] = {}
+    for name in names:
+        if match := AT_LEAST.match(name):
+            found.setdefault(match["name"] or method_name, {})[int(match["cut"])] = numbers(rows, f"score:{name}")
+    return found, [name for name in names if not AT_LEAST.match(name)]
 
 
 def main_scores(

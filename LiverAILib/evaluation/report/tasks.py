@@ -23,7 +23,7 @@ from LiverAILib.evaluation.report.diagnosis import Diagnosis, Question, diagnose
 from LiverAILib.evaluation.report.diagnosis_section import diagnosis_record, diagnosis_section
 from LiverAILib.evaluation.report.options import Options
 from LiverAILib.evaluation.report.predictions import Predictions
-from LiverAILib.evaluation.stages import confusion, probability_at_least, stage_metrics
+from LiverAILib.evaluation.stages import confusion, stage_metrics
 from LiverAILib.evaluation.thresholds import Rule
 
 CUT_TITLES = {
@@ -117,16 +117,15 @@ def _stages(predictions: Predictions, options: Options) -> Result:
     sections, record, headline = overall.sections, overall.record, overall.headline
     method, diagnoses, notes, cuts = options.method_name, {}, [], {}
     for cut, title in CUT_TITLES.items():
+        if cut not in predictions.stages:
+            notes.append(f"{title}: the classes do not tell these stages apart, not evaluated.")
+            continue
         truth = predictions.truth >= cut
         least = min(len(set(predictions.patient_ids[truth == side].tolist())) for side in (True, False))
         if least < 2:
             notes.append(f"{title}: fewer than two patients on one side of the cut, not evaluated.")
             continue
-        scores = dict(predictions.scores)
-        if predictions.probabilities is not None:
-            scores[method] = probability_at_least(predictions.probabilities, cut, stages=predictions.stages)
-        for name, table in predictions.tables.items():
-            scores[name] = probability_at_least(table, cut, stages=predictions.stages)
+        scores = predictions.at_least(cut)
         readers = {name: calls >= cut for name, calls in predictions.readers.items()}
         # A single score of stages (stiffness, FIB-4) is not a probability for any cut-off.
         question = _question(
@@ -153,10 +152,11 @@ def _stages(predictions: Predictions, options: Options) -> Result:
 def _stages_overall(predictions: Predictions, options: Options) -> Result:
     """Metrics over all stages: the method, the scores it is compared with, and the readers."""
     found: dict[str, dict[str, Estimate]] = {}
-    pictures, names = [], [f"F{stage}" for stage in predictions.stages]
+    pictures, names = [], list(predictions.stage_names)
     headline: list[tuple[str, str]] = []
     clustered = options.clustered
-    text = [f"Stages: {', '.join(f'F{s} {int(np.sum(predictions.truth == s))}' for s in predictions.stages)}."]
+    counts = [int(np.sum(predictions.truth == stage)) for stage in predictions.stages]
+    text = [f"Stages: {', '.join(f'{name} {count}' for name, count in zip(names, counts, strict=True))}."]
     if clustered:
         text.append("Metrics over all stages are not reported over images; aggregate the images of a patient for them.")
         return Result([Section("All stages", tuple(text))], {"stages": {}}, headline, {}, {}, [])
@@ -190,7 +190,8 @@ def _stages_overall(predictions: Predictions, options: Options) -> Result:
             "accuracy": right,
             "quadratic_weighted_kappa": kappa_from_table(square[span, span], weights="quadratic", level=options.level),
         }
-    groups = {f"F{s}": predictions.scores[options.method_name][predictions.truth == s] for s in predictions.stages}
+    own = predictions.scores[options.method_name]
+    groups = {name: own[predictions.truth == s] for s, name in zip(predictions.stages, names, strict=True)}
     label = "expected stage" if predictions.probabilities is not None else "score"
     caption = f"{label.capitalize()} of {options.method_name} by true stage."
     pictures.append(Picture("stages_boxes", box_figure(groups, label=label), caption))

@@ -30,7 +30,7 @@ from LiverAILib.morphometry import baseline_scores
 from LiverAILib.networks.device import choose_device
 from LiverAILib.segmentation.agreement import mask_agreement
 
-FORMAT = 4
+FORMAT = 5
 
 
 @dataclass(frozen=True)
@@ -165,12 +165,13 @@ def _assess(
         "heatmap": settings.heatmap,
         "inputs": _keeps_inputs(test, settings),
         "pipelines": {name: dict(getattr(one, "probabilities", {})) for name, one in outcomes.items()},
+        "cumulative": {name: dict(getattr(one, "cumulative", {})) for name, one in outcomes.items()},
         "values": {name: one.value for name, one in outcomes.items() if isinstance(one, Quantity)},
         "predicted": {name: one.answer for name, one in outcomes.items()},
         "targets": {name: one.heatmaps[0].target for name, one in outcomes.items() if one.heatmaps},
         "primary": assessment.primary,
         "slice": None if assessment.chosen_slice is None else assessment.chosen_slice.index,
-        "baselines": {} if assessment.segmentation is None else baseline_scores(assessment),
+        "baselines": baseline_scores(assessment),
         "warnings": [warning.code for warning in assessment.warnings],
         "inputs_sha256": [given["sha256"] for given in assessment.provenance["inputs"]],
         "segmentation": assessment.provenance["segmentation"],

@@ -11,7 +11,7 @@ from LiverAILib.evaluation.report.content import Addition, Section, Table
 from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult
 from LiverAILib.jobs.cohort_evaluation.cohort_settings import CohortSettings
 from LiverAILib.jobs.cohort_evaluation.labels import ClassLabels, Labels
-from LiverAILib.jobs.cohort_evaluation.predictions_csv import readers_of
+from LiverAILib.jobs.cohort_evaluation.predictions_csv import compared_outcomes, readers_of
 from LiverAILib.jobs.cohort_evaluation.subject import Subject
 from LiverAILib.methods import method_of
 
@@ -87,6 +87,11 @@ def cohort_warnings(who: Subject, cohort: Cohort, results: Sequence[CaseResult],
         found.append(f"{len(cohort) - len(who.fold_of)} cases of the manifest are in no fold and were not tested.")
     if settings.limit:
         found.append(f"Only the first {settings.limit} cases were tested (--limit).")
+    outcomes, partial = compared_outcomes([one for one in results if not one.error])
+    if partial and outcomes:
+        found.append(
+            f"Outcomes that some cases lack were left out: {', '.join(partial)}. The evaluated one is {outcomes[0]}."
+        )
     _, lacking = readers_of([one.test.row for one in results])
     if lacking:
         found.append(f"Readers without a call for every case were left out: {', '.join(lacking)}.")

@@ -11,7 +11,7 @@ from LiverAILib.data.cohort import Cohort, CohortRow
 from LiverAILib.data.label_kinds import STAGES
 from LiverAILib.data.model import Model
 from LiverAILib.errors import UserError
-from LiverAILib.evaluation.report.score_columns import STAGE
+from LiverAILib.evaluation.report.score_columns import STAGE, stages_of
 from LiverAILib.methods import Answer, method_of
 
 READER = "reader:"
@@ -51,8 +51,13 @@ class Labels(ABC):
         """Why these cases cannot be evaluated; "" where they can."""
 
     @abstractmethod
-    def score_cells(self, record: Mapping[str, Any]) -> dict[str, str]:
-        """The cells ``score...`` of a predictions file from the record of a case (`assess_case`)."""
+    def score_cells(self, record: Mapping[str, Any], outcomes: Sequence[str]) -> dict[str, str]:
+        """The cells ``score...`` of a predictions file.
+
+        Args:
+            record: Of a case (`assess_case`).
+            outcomes: Outcomes of the case that are compared, the evaluated one first.
+        """
 
     @abstractmethod
     def reader_cell(self, row: CohortRow, name: str) -> str:
@@ -108,7 +113,7 @@ class ClassLabels(Labels):
     @property
     def staging_model(self) -> bool:
         """Whether the model's classes are stages."""
-        return len(self.model_classes) > 2 and all(STAGE.match(name) for name in self.model_classes)
+        return len(self.model_classes) > 2 and all(map(stages_of, self.model_classes))
 
     @property
     def stages(self) -> bool:
@@ -123,7 +128,9 @@ class ClassLabels(Labels):
     @property
     def text(self) -> str:
         if self.stages:
-            return "Labels: fibrosis stages, against the stages of the model."
+            merged = [name for name in self.model_classes if len(stages_of(name)) > 1]
+            more = f" Stages that it does not tell apart are one class: {', '.join(merged)}." if merged else ""
+            return f"Labels: fibrosis stages, against the stages of the model.{more}"
         if self.kind == STAGES:
             return f"Labels: fibrosis stages; F4 counts as {self.classes[1]}, F0 to F3 as {self.classes[0]}."
         if self.staging_model:
@@ -134,7 +141,7 @@ class ClassLabels(Labels):
         if row.cirrhosis is None:
             raise _no_label(row, self.kind)
         if self.stages and row.stage is not None:
-            return self.classes[row.stage]
+            return next(name for name in self.classes if row.stage in stages_of(name))
         return self.classes[int(row.cirrhosis)]
 
     def why_too_few(self, rows: Sequence[CohortRow]) -> str:
@@ -155,15 +162,16 @@ class ClassLabels(Labels):
         compared = self.of_probabilities(probabilities)
         return max(compared, key=compared.__getitem__)
 
-    def score_cells(self, record: Mapping[str, Any]) -> dict[str, str]:
-        primary = record["primary"]
-        cells = {f"score:{name}": value for name, value in self.of_probabilities(record["pipelines"][primary]).items()}
-        for pipeline, probabilities in record["pipelines"].items():
-            compared = self.of_probabilities(probabilities)
-            if pipeline == primary:
-                continue
+    def score_cells(self, record: Mapping[str, Any], outcomes: Sequence[str]) -> dict[str, str]:
+        cells: dict[str, float] = {}
+        for pipeline in outcomes:
+            compared = self.of_probabilities(record["pipelines"][pipeline])
+            prefix = "score:" if pipeline == outcomes[0] else f"score:{pipeline}:"
             if self.stages:
-                cells |= {f"score:{pipeline}:{name}": value for name, value in compared.items()}
+                compared |= record["cumulative"][pipeline]
+                cells |= {prefix + name: value for name, value in compared.items()}
+            elif pipeline == outcomes[0]:
+                cells |= {prefix + name: value for name, value in compared.items()}
             else:
                 cells[f"score:{pipeline}"] = compared[self.classes[1]]
         return {name: f"{value:.8f}" for name, value in cells.items()}
@@ -175,7 +183,8 @@ class ClassLabels(Labels):
             found = STAGE.match(cell)
             if not found:
                 raise UserError(f"case {row.case_id}, column {READER}{name}: '{cell}' is no stage. Give 0-4 or F0-F4.")
-            return found.group(1)
+            stage = int(found.group(1))
+            return str(next(stages_of(name)[0] for name in self.classes if stage in stages_of(name)))
         if cell in self.classes:
             return str(self.classes.index(cell))
         if cell in ("0", "1"):
@@ -225,10 +234,9 @@ class QuantityLabels(Labels):
             return f"{len(rows)} cases are too few for limits of agreement ({FEWEST_VALUES} are needed)"
         return f"all {len(rows)} cases have the value {values.pop()}: nothing to correlate" if len(values) == 1 else ""
 
-    def score_cells(self, record: Mapping[str, Any]) -> dict[str, str]:
-        primary = record["primary"]
+    def score_cells(self, record: Mapping[str, Any], outcomes: Sequence[str]) -> dict[str, str]:
         return {
-            "score" if name == primary else f"score:{name}": f"{value:.8g}" for name, value in record["values"].items()
+            "score" if name == outcomes[0] else f"score:{name}": f"{record['values'][name]:.8g}" for name in outcomes
         }
 
     def reader_cell(self, row: CohortRow, name: str) -> str:

@@ -42,12 +42,25 @@ def baselines_of(results: Sequence[CaseResult]) -> list[str]:
     return [name for name in BASELINES if any(name in one.record["baselines"] for one in results)]
 
 
+def compared_outcomes(results: Sequence[CaseResult]) -> tuple[list[str], list[str]]:
+    """The outcomes that every case has, in the order of the method with the one to evaluate first, and those that some lack.
+
+    Which outcomes a case has may depend on the images and covariates that it has; scores of different outcomes are never mixed.
+    """
+    every = list(dict.fromkeys(name for one in results for name in one.record["pipelines"]))
+    primary = [one.record["primary"] for one in results]
+    order = sorted(every, key=lambda name: (name not in primary, every.index(name)))
+    common = [name for name in order if all(name in one.record["pipelines"] for one in results)]
+    return common, [name for name in every if name not in common]
+
+
 def write_predictions(path: Path, results: Sequence[CaseResult], labels: Labels) -> None:
     """Write the file, whole or not at all.
 
     Columns: case_id, patient_id, label, fold (cross-validation), ``score:<class>`` of the primary outcome (``score`` of a
-    quantity), of another outcome ``score:<outcome>`` (two classes, or a quantity) or ``score:<outcome>:<class>``,
-    ``score:<reader>``, ``score:<measurement>`` (empty where not measured), subgroups.
+    quantity), of another outcome ``score:<outcome>`` (two classes, or a quantity) or ``score:<outcome>:<class>``, of binary
+    models between stages ``score:>=S2`` beside them, ``score:<reader>``, ``score:<measurement>`` (empty where not measured),
+    subgroups. Outcomes that some case lacks are left out.
 
     Args:
         path: The CSV.
@@ -61,13 +74,14 @@ def write_predictions(path: Path, results: Sequence[CaseResult], labels: Labels)
     readers, _ = readers_of([test.row for test in tests])
     groups = subgroups_of([test.row for test in tests])
     baselines = baselines_of(results)
+    outcomes, _ = compared_outcomes(results)
     rows = []
     for one in results:
         row, record = one.test.row, one.record
         cells: dict[str, object] = {"case_id": row.case_id, "patient_id": row.patient_id, "label": labels.of_row(row)}
         if one.test.fold:
             cells["fold"] = one.test.fold
-        cells |= labels.score_cells(record)
+        cells |= labels.score_cells(record, outcomes)
         cells |= {f"score:{name}": labels.reader_cell(row, name) for name in readers}
         cells |= {f"score:{name}": record["baselines"].get(name, "") for name in baselines}
         cells |= {name: _subgroup(row, name) for name in groups}

@@ -1,5 +1,6 @@
-"""Xue 2020: fibrosis on gray-scale ultrasound and elastograms. Its evaluation only: the method itself is not here yet."""
+"""Xue 2020: fibrosis on gray-scale ultrasound and elastograms."""
 
+from LiverAILib.data.label_kinds import STAGES
 from LiverAILib.methods.spec import Answer, ImageRole, MethodSpec
 
 SPEC = MethodSpec(
@@ -11,10 +12,12 @@ SPEC = MethodSpec(
         ImageRole("gray_scale", "Gray-scale ultrasound", "US", maximum=None, dimensions=2, color=True),
         ImageRole("elastogram", "Elastogram", "US", minimum=0, maximum=None, dimensions=2, color=True),
     ),
-    answer=Answer("classes", "Fibrosis stage"),
+    answer=Answer("classes", "Fibrosis stage", labels=(STAGES,)),
     segmentation=False,
     covariates=("stiffness_kpa",),
-    implementation="",
     simulation="fibrosis_ultrasound",
+    implementation="LiverAILib.methods.xue2020.method:Xue2020",
+    trainer="LiverAILib.methods.xue2020.trainer:train_xue2020",
+    training_options=frozenset({"backbone", "backbone_groups", "encoder_weights", "frozen_groups", "frozen_views"}),
     paper_section="LiverAILib.methods.xue2020.paper_section:SECTION",
 )

@@ -35,7 +35,13 @@ def cohort(*labels, kind="stage"):
 def result(case, pipelines, *, fold="", baselines=None):
     """A case as `assess_case` keeps it."""
     predicted = {name: max(own, key=own.get) for name, own in pipelines.items()}
-    record = {"pipelines": pipelines, "predicted": predicted, "primary": "segmented", "baselines": baselines or {}}
+    record = {
+        "pipelines": pipelines,
+        "cumulative": {name: {} for name in pipelines},
+        "predicted": predicted,
+        "primary": "segmented",
+        "baselines": baselines or {},
+    }
     return CaseResult(Assignment(case, SimpleNamespace(), fold), record, None)
 
 

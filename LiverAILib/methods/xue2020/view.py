@@ -1,0 +1,176 @@
+"""What the networks of Xue 2020 see: the largest square in the elastogram's color box, the same one in the gray-scale image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from LiverAILib.data.assessment import CaseWarning
+from LiverAILib.errors import UserError
+from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.ultrasound import (
+    Box,
+    check_ultrasound,
+    find_color_box,
+    find_scan_area,
+    largest_square,
+    mirrored,
+)
+from LiverAILib.methods.view import View
+from LiverAILib.methods.xue2020.settings import ELASTOGRAM, GRAY_SCALE
+
+SMALLEST_SQUARE = 32
+"""Rows of a square below which there is no texture to see; most likely what was found is no color box."""
+NO_ELASTOGRAM = CaseWarning(
+    "no_elastogram",
+    "There is no elastogram: its color box cannot say where the liver is, so the networks look at the largest square of the "
+    "gray-scale image's scan area. The published method looks at the color box only.",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class SquareView(View):
+    """A square of an ultrasound image.
+
+    Attributes:
+        image: The whole image, one slice.
+        tensor: The square as color in 0..1, float32 (3, size, size).
+        role: "gray_scale" or "elastogram".
+        number: Which of the images of that role.
+        box: The square's rows and columns in the image.
+    """
+
+    image: Image
+    tensor: torch.Tensor
+    role: str
+    number: int
+    box: Box
+
+    @classmethod
+    def of(cls, image: Image, box: Box, *, role: str, number: int, size: int) -> SquareView:
+        """The square `box` of an image, as `size` rows and columns of 8-bit colors (a gray image is repeated in all three)."""
+        pixels = image.array[0, box.top : box.bottom, box.left : box.right]
+        color = torch.from_numpy(np.ascontiguousarray(pixels)).float()
+        color = color.permute(2, 0, 1) if image.color else color.expand(3, -1, -1)
+        scaled = F.interpolate(color[None], size=(size, size), mode="bilinear", antialias=True, align_corners=False)[0]
+        return cls(image, scaled.round().clamp(0, 255) / 255, role, number, box)
+
+    def restore(self, map_: torch.Tensor) -> np.ndarray:
+        restored = np.zeros(self.image.array.shape[:3], np.float32)
+        size = (self.box.bottom - self.box.top, self.box.right - self.box.left)
+        whole = F.interpolate(map_[None, None].float(), size=size, mode="bilinear", align_corners=False)
+        restored[0, self.box.top : self.box.bottom, self.box.left : self.box.right] = whole[0, 0].numpy()
+        return restored
+
+    def seen(self) -> np.ndarray:
+        inside = np.zeros(self.image.array.shape[:3], bool)
+        inside[0, self.box.top : self.box.bottom, self.box.left : self.box.right] = True
+        return inside
+
+    def support(self) -> np.ndarray:
+        return self.seen()
+
+
+@dataclass(frozen=True, eq=False)
+class CaseViews:
+    """The views of a case.
+
+    Attributes:
+        gray_scale: One for each gray-scale image.
+        elastograms: One for each elastogram, the n-th taken with the n-th gray-scale image; none where there are none.
+        warnings: What cannot be trusted, each once.
+    """
+
+    gray_scale: tuple[SquareView, ...]
+    elastograms: tuple[SquareView, ...]
+    warnings: tuple[CaseWarning, ...]
+
+    @property
+    def all(self) -> tuple[SquareView, ...]:
+        """The gray-scale ones, then the elastograms."""
+        return self.gray_scale + self.elastograms
+
+
+def views_of(images: Mapping[str, Sequence[Image]], *, size: int, case_id: str = "case") -> CaseViews:
+    """The squares of a case's images.
+
+    Args:
+        images: By role, "gray_scale" and, where there are some, as many "elastogram".
+        size: Rows and columns of the networks' input.
+        case_id: Named in errors.
+
+    Raises:
+        UserError: An image cannot be used (see `check_ultrasound`), an elastogram has no color box or one outside of the
+            gray-scale image, or there are not as many elastograms as gray-scale images.
+    """
+    gray, color = images[GRAY_SCALE], images.get(ELASTOGRAM, ())
+    if color and len(color) != len(gray):
+        raise UserError(
+            f"case {case_id}: {len(gray)} images '{GRAY_SCALE}' and {len(color)} '{ELASTOGRAM}'. Give each gray-scale image its "
+            "elastogram, in the same order, or no elastogram at all."
+        )
+    warnings: dict[CaseWarning, None] = {}
+    for role, expected in ((GRAY_SCALE, "b-mode"), (ELASTOGRAM, "elastogram")):
+        for number, image in enumerate(images.get(role, ())):
+            found = check_ultrasound(image, expected=expected, name=_name(image, case_id, role, number))
+            warnings |= dict.fromkeys(CaseWarning(code, text) for code, text in found)
+    if not color:
+        warnings[NO_ELASTOGRAM] = None
+        boxes = [scan_square(one, _name(one, case_id, GRAY_SCALE, n)) for n, one in enumerate(gray)]
+        views = tuple(
+            SquareView.of(one, box, role=GRAY_SCALE, number=number, size=size)
+            for number, (one, box) in enumerate(zip(gray, boxes, strict=True))
+        )
+        return CaseViews(views, (), tuple(warnings))
+    pairs = [
+        pair_squares(first, second, _name(second, case_id, ELASTOGRAM, number))
+        for number, (first, second) in enumerate(zip(gray, color, strict=True))
+    ]
+    return CaseViews(
+        *(
+            tuple(
+                SquareView.of(one, pair[place], role=role, number=number, size=size)
+                for number, (one, pair) in enumerate(zip(given, pairs, strict=True))
+            )
+            for place, (role, given) in enumerate(((GRAY_SCALE, gray), (ELASTOGRAM, color)))
+        ),
+        tuple(warnings),
+    )
+
+
+def pair_squares(gray_scale: Image, elastogram: Image, name: str) -> tuple[Box, Box]:
+    """The square in the gray-scale image and the one in the elastogram.
+
+    Raises:
+        UserError: There is no color box, or the gray-scale image does not show the place.
+    """
+    color_box = find_color_box(elastogram)
+    if color_box is None:
+        raise UserError(
+            f"{name}: no color box was found, as an elastogram has one. Give the image with the colored stiffness map as "
+            f"'{ELASTOGRAM}', or leave the elastograms out."
+        )
+    square = _large_enough(largest_square(color_box), name)
+    return mirrored(square, elastogram, gray_scale, name=name), square
+
+
+def scan_square(image: Image, name: str) -> Box:
+    """The largest square in the scan area of a gray-scale image."""
+    return _large_enough(largest_square(find_scan_area(image).mask), name)
+
+
+def _large_enough(square: Box, name: str) -> Box:
+    if square.bottom - square.top < SMALLEST_SQUARE:
+        raise UserError(
+            f"{name}: the largest square to look at has {square.bottom - square.top} rows, less than {SMALLEST_SQUARE}. "
+            "Export the image at its full size."
+        )
+    return square
+
+
+def _name(image: Image, case_id: str, role: str, number: int) -> str:
+    return str(image.meta.get("path") or image.meta.get("name") or f"case {case_id}, {role} {number + 1}")
