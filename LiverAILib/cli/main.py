@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from LiverAILib import __version__
-from LiverAILib.cli import assess, batch, evaluate, models, segment, simulate, train
+from LiverAILib.cli import assess, batch, cohort, evaluate, models, segment, simulate, train
 from LiverAILib.console import print_any_character
 from LiverAILib.errors import UserError
 
@@ -40,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     assess.add_assess(commands)
     segment.add(commands)
     batch.add(commands)
+    cohort.add(commands)
     train.add(commands)
     evaluate.add(commands)
     simulate.add(commands)

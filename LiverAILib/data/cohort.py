@@ -21,6 +21,8 @@ from LiverAILib.imaging.image import Image
 
 SPLITS = ("train", "validation", "test", "")
 REQUIRED = ("case_id", "patient_id")
+GROUP, FOLD, SLICE = "group_id", "fold", "slice"
+"""Optional columns: who stays together in splits and folds, a given fold, and a slice that was picked by hand."""
 UNSTATED = "label"
 """Column whose labels are either; `--labels` has to say which."""
 
@@ -31,7 +33,7 @@ class CohortRow:
 
     Attributes:
         case_id: Unique in the manifest.
-        patient_id: Cases of one patient are all on one side of a split.
+        patient_id: Who is counted as one in the statistics. Cases of one patient are all on one side of a split.
         split: "train", "validation", "test" or "".
         label: Label as the manifest has it; None where it has none. Use `stage` and `cirrhosis`, which know what it means.
         images: Role ("t2", "ct", ...) to files.
@@ -41,6 +43,10 @@ class CohortRow:
         label_kind: What the label is, one of `LABEL_KINDS`; None where the manifest does not say.
         value: Reference value where the labels are those of a quantity; None where it is not known.
         on_read: Called with the file of every image and what was read from it.
+        slice_index: Slice that was picked by hand, from 0 along the input's own slice axis; None where none was.
+        group_id: Patients of one group are all on one side of a split (two livers of one person); "" where the patient stands
+            alone.
+        fold: Fold that the manifest gives the case; "" where it gives none.
     """
 
     case_id: str
@@ -54,6 +60,14 @@ class CohortRow:
     label_kind: str | None = None
     value: float | None = None
     on_read: Callable[[Path, Image], None] | None = field(default=None, compare=False, repr=False)
+    slice_index: int | None = None
+    group_id: str = ""
+    fold: str = ""
+
+    @property
+    def group(self) -> str:
+        """What is never divided between splits or folds: the group, or the patient where there is none."""
+        return self.group_id or self.patient_id
 
     @property
     def stage(self) -> int | None:
@@ -312,7 +326,7 @@ def _row(
                 role_masks.setdefault(role, {})[structure] = given
             else:
                 masks[structure] = given[0]
-        elif column not in (*REQUIRED, "split", label_column):
+        elif column not in (*REQUIRED, "split", GROUP, FOLD, SLICE, label_column):
             covariates[column] = cell
     for role, by_structure in role_masks.items():
         faults += [
@@ -345,6 +359,9 @@ def _row(
         covariates,
         label_kind,
         value,
+        slice_index=_slice_index(line, (cells.get(SLICE) or "").strip(), faults),
+        group_id=(cells.get(GROUP) or "").strip(),
+        fold=(cells.get(FOLD) or "").strip(),
     )
 
 
@@ -359,15 +376,33 @@ def _mask_faults(where: str, masks: tuple[str, ...]) -> list[str]:
     return faults
 
 
+def _slice_index(line: int, cell: str, faults: list[str]) -> int | None:
+    if not cell:
+        return None
+    if not cell.isdecimal():
+        faults.append(f"line {line}, column {SLICE}: '{cell}' is no slice number; slices are counted from 0")
+        return None
+    return int(cell)
+
+
 def _check_rows(rows: tuple[CohortRow, ...], faults: list[str]) -> None:
     seen: set[str] = set()
+    groups: dict[str, str] = {}
     splits: dict[str, str] = {}
+    folds: dict[str, str] = {}
     for line, row in enumerate(rows, 2):
         if row.case_id in seen:
             faults.append(f"line {line}, column case_id: '{row.case_id}' is a duplicate")
         seen.add(row.case_id)
-        if splits.setdefault(row.patient_id, row.split) != row.split:
+        if groups.setdefault(row.patient_id, row.group) != row.group:
             faults.append(
-                f"line {line}, column split: patient '{row.patient_id}' is in '{splits[row.patient_id]}' and "
-                f"'{row.split}'; a patient belongs to one split"
+                f"line {line}, column {GROUP}: patient '{row.patient_id}' is in '{groups[row.patient_id]}' and "
+                f"'{row.group}'; a patient belongs to one group"
             )
+        kind = "group" if row.group_id else "patient"
+        for column, of_group, own in (("split", splits, row.split), (FOLD, folds, row.fold)):
+            if of_group.setdefault(row.group, own) != own:
+                faults.append(
+                    f"line {line}, column {column}: {kind} '{row.group}' is in '{of_group[row.group]}' and '{own}'; a {kind} "
+                    f"belongs to one {column}"
+                )

@@ -66,7 +66,8 @@ def seen_cases(
     hashes = hashes or ImageHashes()
     found = {}
     for split, rows in (("train", train), ("validation", validation)):
-        found[split] = {"patients": sorted({patient_checksum(row.patient_id) for row in rows})}
+        names = {name for row in rows for name in (row.patient_id, row.group)}
+        found[split] = {"patients": sorted(map(patient_checksum, names))}
         if images:
             found[split]["images"] = sorted({checksum for row in rows for checksum in hashes.of(row)})
     return found
@@ -88,7 +89,7 @@ class Seen:
     """What a model has seen, by the splits "train" and "validation".
 
     Attributes:
-        patients: Checksums of patients.
+        patients: Checksums of patients, and of the groups that they belong to.
         images: Checksums of voxels (`hash_image`).
         known: False where the card does not say; then nothing can be refused.
     """
@@ -117,7 +118,13 @@ class Seen:
         """
         for split in splits:
             known = self.patients.get(split, frozenset())
-            found = sorted({row.patient_id for row in rows if patient_checksum(row.patient_id) in known})
+            found = sorted(
+                {
+                    row.patient_id
+                    for row in rows
+                    if known & {patient_checksum(row.patient_id), patient_checksum(row.group)}
+                }
+            )
             if found:
                 listed = ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
                 what = "was trained on" if split == "train" else "was chosen on (validation)"

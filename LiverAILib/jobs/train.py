@@ -173,7 +173,7 @@ def _extra_cases(cohort: Cohort, more: Cohort) -> tuple[CohortRow, ...]:
     Raises:
         UserError: It shares a patient with the cohort.
     """
-    both = sorted({row.patient_id for row in more} & {row.patient_id for row in cohort})
+    both = sorted({row.group for row in more} & {row.group for row in cohort})
     if both:
         raise UserError(
             f"{more.path}: patient {both[0]} is in {cohort.path} too, and may be tested there. Remove the patient from one."

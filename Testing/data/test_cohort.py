@@ -42,6 +42,41 @@ def test_a_row_holds_its_files_label_and_covariates(folder):
     assert [row.case_id for row in cohort.split("test")] == ["c2"]
 
 
+def test_a_slice_a_group_and_a_fold_are_no_covariates(folder):
+    header = HEADER.strip() + ",slice,group_id,fold\n"
+    first, second = read_cohort(
+        write(
+            folder,
+            "c1,p1,train,4,a.nii.gz,,61,2,g,3",
+            "c2,p2,train,0,a.nii.gz,,,,,",
+            header=header,
+        )
+    )
+    assert (first.slice_index, first.group, first.fold) == (2, "g", "3")
+    assert (second.slice_index, second.group, second.fold) == (None, "p2", "")
+    assert first.covariates == {"age_years": "61"}
+
+
+def test_faults_of_groups_folds_and_slices_are_named(folder):
+    header = HEADER.strip() + ",slice,group_id,fold\n"
+    path = write(
+        folder,
+        "c1,p1,train,4,a.nii.gz,,,-1,g,1",
+        "c2,p2,test,4,a.nii.gz,,,,g,2",
+        "c3,p2,test,4,a.nii.gz,,,,h,",
+        header=header,
+    )
+    with pytest.raises(UserError) as error:
+        read_cohort(path)
+    for fault in (
+        "line 2, column slice: '-1' is no slice number; slices are counted from 0",
+        "line 3, column split: group 'g' is in 'train' and 'test'; a group belongs to one split",
+        "line 3, column fold: group 'g' is in '1' and '2'; a group belongs to one fold",
+        "line 4, column group_id: patient 'p2' is in 'g' and 'h'; a patient belongs to one group",
+    ):
+        assert fault in str(error.value)
+
+
 def test_every_fault_is_named_by_line_and_column(folder):
     path = write(
         folder,

@@ -91,7 +91,7 @@ class Subject:
         if self.cross_validated:
             return []
         rows = cohort.split("validation")
-        both = sorted({row.patient_id for row in rows} & {test.row.patient_id for test in tested})
+        both = sorted({row.group for row in rows} & {test.row.group for test in tested})
         if both:
             raise UserError(
                 f"{cohort.path}: patient {both[0]} is among both the validation and the tested cases; a patient that "

@@ -1,0 +1,128 @@
+"""Dividing a cohort: a new manifest with splits, or with the folds of a cross-validation."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from LiverAILib.atomic_write import atomic_csv
+from LiverAILib.data.cohort import FOLD, UNSTATED, Cohort, CohortRow, read_cohort
+from LiverAILib.data.label_kinds import LABEL_KINDS
+from LiverAILib.data.masks import split_choice
+from LiverAILib.errors import UserError
+from LiverAILib.methods import list_papers
+from LiverAILib.output_paths import check_keeps_inputs, check_output_file
+from LiverAILib.training.cohort_split import PUBLISHED_SHARES, patient_splits
+from LiverAILib.training.folds import patient_folds
+
+
+def split_cohort(
+    manifest: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    shares: Sequence[float] = PUBLISHED_SHARES,
+    folds: int | None = None,
+    labels: str | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> Cohort:
+    """Write a manifest with the column split, or with `folds` the column fold, drawn by patient with the classes in like shares.
+
+    All other columns stay; paths are rewritten where the new manifest lies in another folder.
+
+    Args:
+        manifest: The manifest. Splits that it has are replaced; with `folds` they stay, and test cases get no fold.
+        output: CSV file to write, whole or not at all.
+        shares: Of training, validation and test.
+        folds: Number of folds; None for splits.
+        labels: What the column "label" holds, "stage" or "cirrhosis".
+        seed: Seed of the draw.
+        overwrite: Replace an `output` that exists.
+
+    Returns:
+        The new cohort.
+
+    Raises:
+        UserError: The manifest cannot be used or divided, or the output cannot be written.
+    """
+    output = Path(output)
+    cohort = _read(Path(manifest), labels)
+    check_output_file(output, (".csv",))
+    check_keeps_inputs([output], cohort.files())
+    if output.exists() and not overwrite:
+        raise UserError(f"{output}: exists already. Choose another --output, or give --overwrite.")
+    if folds is None:
+        column, cells = "split", patient_splits(cohort.rows, shares, seed=seed)
+    else:
+        column, cells = FOLD, _folds(cohort, folds, seed)
+    with cohort.path.open(newline="", encoding="utf-8-sig") as stream:
+        reader = csv.DictReader(stream)
+        table, columns = list(reader), list(reader.fieldnames or ())
+    if column not in columns:
+        columns.insert(2, column)
+    written = []
+    for row, cell in zip(table, cells, strict=True):
+        moved = {name: _moved(name, row.get(name) or "", cohort.path.parent, output.parent) for name in columns}
+        written.append({**moved, column: cell})
+    atomic_csv(output, columns, ([row[name] for name in columns] for row in written))
+    return _read(output, labels)
+
+
+def counts(cohort: Cohort, column: str) -> dict[str, Counter[str]]:
+    """Number of cases by split (column "split") or fold (column "fold"), and by label within it."""
+    found: dict[str, Counter[str]] = {}
+    for row in cohort:
+        part = row.split if column == "split" else row.fold
+        found.setdefault(part or "(none)", Counter())[_label(row)] += 1
+    return dict(sorted(found.items(), key=lambda item: (len(item[0]), item[0]) if column == FOLD else (0, item[0])))
+
+
+def _label(row: CohortRow) -> str:
+    if row.stage is not None:
+        return f"F{row.stage}"
+    if row.cirrhosis is not None:
+        return "cirrhosis" if row.cirrhosis else "no cirrhosis"
+    return "measured" if row.value is not None else "no label"
+
+
+def _read(path: Path, labels: str | None) -> Cohort:
+    """The cohort with whatever labels it has: stages, cirrhosis, or the quantity of a method."""
+    quantities = dict.fromkeys(spec.answer.quantity_column for spec in list_papers().values())
+    named: Mapping[str, object] = {}
+    if path.is_file():
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            named = dict.fromkeys(csv.DictReader(stream).fieldnames or ())
+    if labels is None and not any(name in named for name in (*LABEL_KINDS, UNSTATED)):
+        quantity = next((name for name in quantities if name and name in named), "")
+        return read_cohort(path, quantity=quantity)
+    return read_cohort(path, labels=labels)
+
+
+def _folds(cohort: Cohort, folds: int, seed: int) -> list[str]:
+    """Fold of each case, "" for those of split test."""
+    kept = [row for row in cohort if row.split != "test"]
+    if not kept:
+        raise UserError(f'{cohort.path}: every case is of split "test", which is in no fold. Empty the column split.')
+    numbers = dict(zip((row.case_id for row in kept), patient_folds(kept, folds, seed=seed), strict=True))
+    return [str(numbers.get(row.case_id, "")) for row in cohort]
+
+
+def _moved(column: str, cell: str, old: Path, new: Path) -> str:
+    """A cell of the manifest, its paths relative to the folder `new` instead of `old`."""
+    kind = column.partition(":")[0]
+    if kind not in ("image", "mask") or not cell.strip() or old.resolve() == new.resolve():
+        return cell
+    if kind == "image":
+        return ";".join(_relative(old / part.strip(), new) for part in cell.split(";"))
+    file, choice = split_choice(old / cell.strip())
+    return _relative(file, new) + ("" if choice is None else f"#{choice}")
+
+
+def _relative(file: Path, folder: Path) -> str:
+    try:
+        return os.path.relpath(file.resolve(), folder.resolve())
+    except ValueError:  # another drive
+        return str(file.resolve())
