@@ -48,11 +48,13 @@ def _add_start(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--encoder-weights",
         metavar="imagenet|FILE",
-        help="pretrained weights: published ones, or a safetensors file of a torchvision state dict (bundled: those in the box "
-        "of a backbone that has some); random without",
+        help="pretrained weights: published ones, or a safetensors file of a torchvision or timm state dict (bundled: those in "
+        "the box of a backbone that has some); random without",
     )
     group.add_argument(
-        "--backbone", metavar="NAME", help=f"network of torchvision or timm to train further{_only('backbone')}"
+        "--backbone",
+        metavar="NAME",
+        help=f"network of torchvision or timm that gives the features or is trained further{_only('backbone')}",
     )
     group.add_argument(
         "--backbone-groups",
@@ -123,6 +125,12 @@ def _add_task(group: argparse._ArgumentGroup) -> None:
         choices=("sampling", "weights", "none"),
         help="classes equally often in every batch, weighted in the loss, or left as they are (default: the method's)"
         f"{_only('class_balance')}",
+    )
+    group.add_argument(
+        "--composite",
+        action="store_const",
+        const=True,
+        help=f"also a model of the features of all images together{_only('composite')}",
     )
     group.add_argument(
         "--segmentation-model",

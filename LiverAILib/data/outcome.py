@@ -160,6 +160,18 @@ class Quantity:
 Outcome = Classification | Quantity
 
 
+def cutoff_outcome(quantity: str, cutoff: float) -> str:
+    """Name of the outcome that says whether a quantity reaches a cut-off, where the method has a classifier of its own for that.
+
+    It is a `Classification` of two classes, the one at or above the cut-off last.
+
+    Args:
+        quantity: Name of the outcome with the value.
+        cutoff: From this value on a case counts as positive.
+    """
+    return f"{quantity} >= {cutoff:g}"
+
+
 def _common_record(outcome: Outcome) -> dict[str, Any]:
     return {
         "heatmaps": [heatmap.description() for heatmap in outcome.heatmaps],

@@ -80,6 +80,11 @@ def checked_images(case: Case, model: Model, request: AssessmentRequest) -> dict
             _check_image(case, model, one, role)
         if given:
             images[role.name] = given
+    if not images:
+        roles = ", ".join(role.name for role in method_of(model).images)
+        raise UserError(
+            f"case {case.case_id}: no image that the model '{model.name}' looks at ({roles}). Give at least one of them."
+        )
     return images
 
 

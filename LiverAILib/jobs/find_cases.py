@@ -112,16 +112,20 @@ def _check_folder(source: Path) -> None:
 
 
 def _manifest_cases(source: Path, spec: MethodSpec) -> FoundCases:
-    rows, role = read_cohort(source, quantity=spec.answer.quantity_column).rows, spec.role
-    if not any(role in row.images for row in rows):
-        raise UserError(f"{source}: no column image:{role}, which the model needs. Add it or choose another model.")
+    rows = read_cohort(source, quantity=spec.answer.quantity_column).rows
+    # A role of which a case may have no image cannot be asked for.
+    needed = [role.name for role in spec.images if role.minimum] or list(spec.modalities)
+    if not any(role in row.images for row in rows for role in needed):
+        raise UserError(
+            f"{source}: no column image:{needed[0]}, which the model needs. Add it or choose another model."
+        )
     _check_rows(source, rows, [one.name for one in spec.images])
     folders = file_names(row.case_id for row in rows)
     return FoundCases(
         tuple(
             FoundCase(
                 row.case_id,
-                _relative(row.images[role][0], source.parent) if role in row.images else source.name,
+                _first_file(row, spec, source),
                 folders[row.case_id],
                 partial(Case.from_row, row, spec.modalities),
                 tuple(path for name in spec.modalities for path in row.images.get(name, ())),
@@ -130,6 +134,12 @@ def _manifest_cases(source: Path, spec: MethodSpec) -> FoundCases:
             for row in rows
         )
     )
+
+
+def _first_file(row: CohortRow, spec: MethodSpec, source: Path) -> str:
+    """The first image of a row that the method looks at, relative to the manifest; the manifest where there is none."""
+    files = [row.images[role][0] for role in spec.modalities if role in row.images]
+    return _relative(files[0], source.parent) if files else source.name
 
 
 def _check_rows(source: Path, rows: Sequence[CohortRow], roles: Sequence[str]) -> None:

@@ -48,7 +48,8 @@ class Answer:
         labels: Manifest columns of the reference standard that it can be trained on and tested with: of classes "stage" and
             "cirrhosis", of which a manifest has one; of a quantity the one with its values ("pdff_percent").
         unit: Unit of a quantity.
-        cutoffs: Values of a quantity from which on a case counts as positive, lowest first.
+        cutoffs: Values of a quantity from which on a case counts as positive, lowest first. A method may have a classifier
+            for one, whose outcome is called as `data.outcome.cutoff_outcome` says; else the value decides.
     """
 
     kind: Literal["classes", "quantity"]

@@ -131,7 +131,7 @@ class TimmBackbone(Backbone):
         return [nn.Sequential(*group) for group in groups if group]
 
 
-def build_backbone(name: str, *, weights: str | Path | None = None) -> Backbone:
+def build_backbone(name: str, *, weights: str | Path | None = None, fetch: bool = True) -> Backbone:
     """The backbone `name`.
 
     Args:
@@ -139,6 +139,7 @@ def build_backbone(name: str, *, weights: str | Path | None = None) -> Backbone:
         weights: "imagenet" fetches torchvision's published weights (their checksum is compared, no pickled code is run);
             "bundled" takes those that come with LiverAI; else the path of a safetensors file of the network's state dict,
             whose output layer may be missing. None starts from random ones.
+        fetch: Whether "imagenet" may use the network; otherwise the weights have to be on this machine from an earlier run.
 
     Raises:
         UserError: There is no such network, it has no feature maps, or the weights are not there or do not fit.
@@ -149,7 +150,7 @@ def build_backbone(name: str, *, weights: str | Path | None = None) -> Backbone:
         (1280, 224)
     """
     if name in torchvision.models.list_models(module=torchvision.models):
-        backbone: Backbone = _torchvision_backbone(name, weights)
+        backbone: Backbone = _torchvision_backbone(name, weights, fetch=fetch)
     else:
         backbone = _timm_backbone(name, weights)
     backbone.channels = _channels(backbone)
@@ -192,7 +193,7 @@ def read_bundled(name: str) -> dict[str, torch.Tensor]:
     return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
 
 
-def _torchvision_backbone(name: str, weights: str | Path | None) -> TorchvisionBackbone:
+def _torchvision_backbone(name: str, weights: str | Path | None, *, fetch: bool) -> TorchvisionBackbone:
     enumeration = torchvision.models.get_model_weights(name)
     # The first version is the one that there was when the papers were written.
     published = getattr(enumeration, "IMAGENET1K_V1", None) or next(iter(enumeration))
@@ -200,6 +201,8 @@ def _torchvision_backbone(name: str, weights: str | Path | None) -> TorchvisionB
     more = {"init_weights": weights is None} if name in ("inception_v3", "googlenet") else {}
     network = torchvision.models.get_model(name, weights=None, **more)
     if weights == IMAGENET:
+        if not fetch:
+            _check_fetched(name, published.url)
         network.load_state_dict(
             download(lambda: published.get_state_dict(progress=False, check_hash=True, weights_only=True))
         )
@@ -213,6 +216,13 @@ def _torchvision_backbone(name: str, weights: str | Path | None) -> TorchvisionB
     return TorchvisionBackbone(
         name, network, Preprocessing(transforms.crop_size[0], mean, std, transforms.interpolation.value)
     )
+
+
+def _check_fetched(name: str, url: str) -> None:
+    """Refuse weights that torchvision would have to fetch."""
+    place = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if not place.is_file():
+        raise UserError(f"{name}: its ImageNet weights are not on this machine. Download {url} to {place}.")
 
 
 def _timm_backbone(name: str, weights: str | Path | None) -> TimmBackbone:

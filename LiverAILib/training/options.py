@@ -27,6 +27,7 @@ METHOD_SPECIFIC = frozenset(
         "backbone",
         "backbone_groups",
         "frozen_groups",
+        "composite",
     )
 )
 """Options that only those methods understand that declare them (`MethodSpec.training_options`)."""
@@ -56,9 +57,10 @@ class TrainingOptions:
         masking: What the network sees: "none" (the whole abdomen, default) or "liver".
         segmentation_model: Its masks are used for validation as in Nowak 2021, and for training beside the given ones.
         encoder_weights: "imagenet", or a safetensors file of a torchvision state dict; "bundled" for a backbone in the box.
-        backbone: Network of torchvision or timm that is trained further (see `networks.backbones`).
+        backbone: Network of torchvision or timm that gives the features, or is trained further (see `networks.backbones`).
         backbone_groups: How many of its layer groups are used; what follows them is cut off.
         frozen_groups: How many of those, from the first one, are not trained.
+        composite: Also train a model of the features of all images together.
         initial_weights: Trained model (name or folder) of the same method to start from.
         seed: Seed of every random draw.
         device: "auto", "cpu", "cuda" or "mps".
@@ -85,6 +87,7 @@ class TrainingOptions:
     backbone: str | None = None
     backbone_groups: int | None = None
     frozen_groups: int | None = None
+    composite: bool | None = None
     initial_weights: str | None = None
     seed: int = 0
     device: str = "auto"

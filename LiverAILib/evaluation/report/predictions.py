@@ -18,6 +18,7 @@ from LiverAILib.evaluation.report.csv_rows import MISSING, REQUIRED, Rows, load_
 from LiverAILib.evaluation.report.score_columns import (
     baseline,
     cumulative_scores,
+    cutoff_scores,
     further_tables,
     main_scores,
     other_scores,
@@ -57,6 +58,8 @@ class Predictions:
         stage_names: Names of the stages, "F0", or of the range that is one class.
         cumulative: Scores of binary models for stages at least a cut-off (``score:>=S2``), by method and cut-off, each shape
             (n,). Diagnoses at that cut-off are theirs, not those of summed probabilities.
+        cutoff_scores: Of measured values with a classifier for a cut-off (``score:>=5`` columns): by cut-off the probability
+            of each method, the evaluated one first, each shape (n,).
     """
 
     path: Path
@@ -79,6 +82,7 @@ class Predictions:
     baselines: dict[str, NDArray] = field(default_factory=dict)
     stage_names: tuple[str, ...] = ()
     cumulative: dict[str, dict[int, NDArray]] = field(default_factory=dict)
+    cutoff_scores: dict[float, dict[str, NDArray]] = field(default_factory=dict)
 
     def at_least(self, cut: int) -> dict[str, NDArray]:
         """By method its score for stages at least `cut`: a binary model's, else summed probabilities, else its only score."""
@@ -150,6 +154,13 @@ class Predictions:
                 name: np.array([_known(values[own], how) for own in rows.values()])
                 for name, values in self.baselines.items()
             },
+            cutoff_scores={
+                cutoff: {
+                    name: np.array([AGGREGATES[how](values[own]) for own in rows.values()])
+                    for name, values in given.items()
+                }
+                for cutoff, given in self.cutoff_scores.items()
+            },
             readers={name: calls[first] for name, calls in self.readers.items()},
             folds=None if self.folds is None else self.folds[first],
             subgroups=groups,
@@ -202,6 +213,9 @@ def read_predictions(
     folds = np.array(rows.column("fold")) if "fold" in rows.columns else None
     if folds is not None:
         _check_folds(rows, folds)
+    by_cutoff: dict[float, dict[str, NDArray]] = {}
+    if task == "values":
+        by_cutoff, names = cutoff_scores(rows, names, method_name)
     others, readers = other_scores(rows, names, task, stages, method_name)
     others |= {name: own @ np.array(stages, dtype=float) for name, own in tables.items()}
     groups = _subgroups(rows, subgroups)
@@ -229,6 +243,7 @@ def read_predictions(
         baselines=measured,
         stage_names=tuple(stage_ranges(rows).values()) if task == "stages" else (),
         cumulative={name: own for name, own in cumulative.items() if name in (method_name, *others)},
+        cutoff_scores=by_cutoff,
     )
 
 

@@ -11,6 +11,7 @@ from LiverAILib.errors import UserError
 from LiverAILib.evaluation.report.csv_rows import MISSING, Rows, number, numbers
 
 STAGE = re.compile(r"^[FS]?([0-4])$", re.IGNORECASE)
+CUTOFF = re.compile(r"^(?:(?P<method>.+):)?>=(?P<cutoff>\d+(?:\.\d+)?)$")
 
 
 STAGE_RANGE = re.compile(r"^[FS]?([0-4])-[FS]?([0-4])$", re.IGNORECASE)
@@ -93,6 +94,29 @@ def other_scores(
         else:
             scores[name] = values
     return scores, readers
+
+
+def cutoff_scores(
+    rows: Rows, names: list[str], method_name: str
+) -> tuple[dict[float, dict[str, NDArray[np.float64]]], list[str]]:
+    """Probabilities that a measured value reaches a cut-off (``score:>=5``, of another method ``score:<name>:>=5``).
+
+    Returns:
+        By cut-off those of each method, the evaluated one first, and the names of the other columns.
+    """
+    found: dict[float, dict[str, NDArray[np.float64]]] = {}
+    for name in names:
+        if match := CUTOFF.match(name):
+            own = found.setdefault(float(match["cutoff"]), {})
+            own[match["method"] or method_name] = numbers(rows, f"score:{name}")
+    for cutoff, scores in found.items():
+        if method_name not in scores:
+            rows.faults.append(f"has no column 'score:>={cutoff:g}'; give the probability of the evaluated method too")
+    ordered = {
+        cutoff: {name: own[name] for name in sorted(own, key=lambda name: name != method_name)}
+        for cutoff, own in found.items()
+    }
+    return ordered, [name for name in names if not CUTOFF.match(name)]
 
 
 def baseline(rows: Rows, name: str) -> NDArray[np.float64]:

@@ -282,7 +282,7 @@ def _value_metrics(
 def _cutoffs(
     predictions: Predictions, options: Options, sections: list[Section], headline: list[tuple[str, str]]
 ) -> tuple[dict[str, Diagnosis], list[str], dict[str, Any]]:
-    """Diagnosis of values at or above each cut-off; adds to sections and headline."""
+    """Diagnosis of values at or above each cut-off, by classifiers where the file has them; adds to sections and headline."""
     diagnoses, notes, record = {}, [], {}
     for cutoff in options.cutoffs:
         truth = predictions.truth >= cutoff
@@ -291,8 +291,12 @@ def _cutoffs(
             notes.append(f"{title}: fewer than two patients on one side of the cut-off, not evaluated.")
             continue
         key = f"from_{cutoff:g}".replace(".", "_")
-        how = replace(options, rule=Rule("fixed", cutoff)) if options.rule.name == "cut-off" else options
-        result = diagnose(_question(predictions, key, title, truth, predictions.scores, {}, False), how)
+        # Where the method has a classifier for this cut-off, its probabilities answer, and not the value.
+        classified = predictions.cutoff_scores.get(cutoff)
+        scores = predictions.scores if classified is None else classified
+        own_rule = Rule("fixed", cutoff if classified is None else 0.5)
+        how = replace(options, rule=own_rule) if options.rule.name == "cut-off" else options
+        result = diagnose(_question(predictions, key, title, truth, scores, {}, classified is not None), how)
         sections.append(diagnosis_section(result, (f"< {cutoff:g}", f">= {cutoff:g}"), predictions.case_ids))
         diagnoses[key], record[key] = result, diagnosis_record(result)
         headline.append((f"AUC, {title}", result.metrics[result.method]["auc"].text()))

@@ -207,8 +207,8 @@ def _keeps_inputs(test: Assignment, settings: CaseSettings) -> bool:
 
 def _fingerprint(assessed: Fingerprint, test: Assignment, case: Case, settings: CaseSettings) -> Fingerprint:
     """That of the assessment, and the manifest's masks, which agreement and explanations are measured with."""
-    image = case.image(method_of(test.model).role)
-    masks = {
-        name: hash_mask(image.with_array(test.row.read_mask(name, image).astype(np.uint8))) for name in test.row.masks
-    }
+    image = next(iter(case.images.values()))[0]
+    # Without a segmentation nothing is measured with the manifest's masks.
+    used = test.row.masks if method_of(test.model).segmentation else ()
+    masks = {name: hash_mask(image.with_array(test.row.read_mask(name, image).astype(np.uint8))) for name in used}
     return assessed.with_parts(evaluation=FORMAT, masks_of=settings.masks, manifest_masks=masks)

@@ -10,6 +10,7 @@ from typing import Any
 from LiverAILib.data.cohort import Cohort, CohortRow
 from LiverAILib.data.label_kinds import STAGES
 from LiverAILib.data.model import Model
+from LiverAILib.data.outcome import cutoff_outcome
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.report.score_columns import STAGE, stages_of
 from LiverAILib.methods import Answer, method_of
@@ -235,9 +236,16 @@ class QuantityLabels(Labels):
         return f"all {len(rows)} cases have the value {values.pop()}: nothing to correlate" if len(values) == 1 else ""
 
     def score_cells(self, record: Mapping[str, Any], outcomes: Sequence[str]) -> dict[str, str]:
-        return {
-            "score" if name == outcomes[0] else f"score:{name}": f"{record['values'][name]:.8g}" for name in outcomes
-        }
+        cells = {}
+        for name in (name for name in outcomes if name in record["values"]):
+            own = "" if name == outcomes[0] else f":{name}"
+            cells[f"score{own}"] = f"{record['values'][name]:.8g}"
+            for cutoff in self.answer.cutoffs:
+                classifier = cutoff_outcome(name, cutoff)
+                if classifier in outcomes:
+                    positive = list(record["pipelines"][classifier].values())[-1]
+                    cells[f"score{own}:>={cutoff:g}"] = f"{positive:.8g}"
+        return cells
 
     def reader_cell(self, row: CohortRow, name: str) -> str:
         cell = row.covariates[READER + name]

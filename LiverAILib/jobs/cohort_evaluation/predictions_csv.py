@@ -59,8 +59,8 @@ def write_predictions(path: Path, results: Sequence[CaseResult], labels: Labels)
 
     Columns: case_id, patient_id, label, fold (cross-validation), ``score:<class>`` of the primary outcome (``score`` of a
     quantity), of another outcome ``score:<outcome>`` (two classes, or a quantity) or ``score:<outcome>:<class>``, of binary
-    models between stages ``score:>=S2`` beside them, ``score:<reader>``, ``score:<measurement>`` (empty where not measured),
-    subgroups. Outcomes that some case lacks are left out.
+    models between stages ``score:>=S2`` and of classifiers of a quantity ``score:>=5`` beside them, ``score:<reader>``,
+    ``score:<measurement>`` (empty where not measured), subgroups. Outcomes that some case lacks are left out.
 
     Args:
         path: The CSV.

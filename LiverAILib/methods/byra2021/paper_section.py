@@ -25,7 +25,7 @@ from LiverAILib.evaluation.report.paper import in_sample_metrics, short_legend
 from LiverAILib.evaluation.report.predictions import Predictions
 from LiverAILib.evaluation.report.tasks import Result
 from LiverAILib.evaluation.thresholds import Rule
-from LiverAILib.methods.byra2021 import SPEC
+from LiverAILib.methods.byra2021 import COMPOSITE, SPEC
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,14 +66,16 @@ def byra_section(predictions: Predictions, options: Options, result: Result) -> 
         note = "The p values of Welch's test are multiplied by the number of pairs; DeLong's are not adjusted."
         tables.append(comparisons_table("paper_comparisons", "AUCs", tests, what=what, note=note))
     if result.agreement:
-        models = {
-            name: (predictions.scores[name], predictions.truth, own) for name, own in list(result.agreement.items())[:2]
-        }
+        # The paper shows the mean of the views and the model of all features together.
+        method, *others = result.agreement
+        shown = [method, COMPOSITE] if COMPOSITE in others else [method, *others[:1]]
+        models = {name: (predictions.scores[name], predictions.truth, result.agreement[name]) for name in shown}
         picture = figure4(models, quantity=options.quantity, unit=options.unit)
         pictures.append(Picture("paper_figure4", picture, "Layout of figure 4: correlation and Bland-Altman plots."))
+    from_classifiers = ", from the probabilities of the classifiers" if predictions.cutoff_scores else ""
     text = (
-        "Thresholds by the nearest corner of the ROC curve on the same cases, as the paper did, which flatters "
-        "the method. "
+        f"Diagnosis at each cut-off{from_classifiers}. Thresholds by the nearest corner of the ROC curve on the same cases, as "
+        "the paper did, which flatters the method. "
         "Correlations and Meng's test are given under Agreement.",
     )
     section = Section("As in the paper: Byra 2021", text, tuple(tables), tuple(pictures))
