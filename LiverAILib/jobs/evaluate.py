@@ -32,6 +32,7 @@ from LiverAILib.jobs.cohort_evaluation.case_results import (
     kept_case,
 )
 from LiverAILib.jobs.cohort_evaluation.cases_section import cases_addition, cohort_warnings
+from LiverAILib.jobs.cohort_evaluation.characteristics import characteristics_addition
 from LiverAILib.jobs.cohort_evaluation.cohort_settings import CohortSettings
 from LiverAILib.jobs.cohort_evaluation.labels import ClassLabels, Labels, labels_of
 from LiverAILib.jobs.cohort_evaluation.predictions_csv import (
@@ -122,6 +123,8 @@ def evaluate_cohort(
     predictions = _predictions(output / PREDICTIONS, good, labels, chosen)
     calibration_cases = _calibration_predictions(output / CALIBRATION_PREDICTIONS, further, labels, settings, chosen)
     additions = [cases_addition(results, labels)]
+    described = characteristics_addition(manifest, [one.test.row for one in good], labels)
+    additions += [] if described is None else [described]
     if isinstance(labels, ClassLabels) and settings.explain:
         additions += _explanation(good, labels, output, case_settings.inputs_of, settings, chosen, progress)
     progress(0.97, "statistics and report")

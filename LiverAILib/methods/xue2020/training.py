@@ -142,7 +142,7 @@ def train_fusion_models(
         one.to(options.precision.device).eval()
 
     def loss(network: nn.Module, batch: Batch) -> torch.Tensor:
-        return sum_of_losses(network(batch[0]), batch[1])
+        return sum_of_losses(network(batch[0].float()), batch[1])
 
     encoder = _Encoder([trunk, *binary], lambda images: pooled_pairs(images, trunk, binary), options)
     return _train(models, encoder, loss, training, validation, output, options=options, log=log)
@@ -243,7 +243,8 @@ def _predict(
     found = []
     for first in range(0, count, CHUNK):
         maps = encoded(list(range(first, min(first + CHUNK, count)))).to(precision.device)
-        found.append(probabilities(network(maps)).cpu())
+        # Remembered maps may have the short format of the training.
+        found.append(probabilities(network(maps.float())).cpu())
     return torch.cat(found)
 
 

@@ -40,15 +40,15 @@ class SquareView(View):
         image: The whole image, one slice.
         tensor: The square as color in 0..1, float32 (3, size, size).
         role: "gray_scale" or "elastogram".
-        number: Which of the images of that role.
         box: The square's rows and columns in the image.
+        number: Which of the images of that role.
     """
 
     image: Image
     tensor: torch.Tensor
     role: str
-    number: int
     box: Box
+    number: int = 0
 
     @classmethod
     def of(cls, image: Image, box: Box, *, role: str, number: int, size: int) -> SquareView:
@@ -57,7 +57,7 @@ class SquareView(View):
         color = torch.from_numpy(np.ascontiguousarray(pixels)).float()
         color = color.permute(2, 0, 1) if image.color else color.expand(3, -1, -1)
         scaled = F.interpolate(color[None], size=(size, size), mode="bilinear", antialias=True, align_corners=False)[0]
-        return cls(image, scaled.round().clamp(0, 255) / 255, role, number, box)
+        return cls(image, scaled.round().clamp(0, 255) / 255, role, box, number)
 
     def restore(self, map_: torch.Tensor) -> np.ndarray:
         restored = np.zeros(self.image.array.shape[:3], np.float32)
