@@ -19,7 +19,7 @@ from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.errors import UserError
 from LiverAILib.jobs.assess import Assessor
 from LiverAILib.jobs.case_loop import each_case
-from LiverAILib.jobs.checked_case import check_request
+from LiverAILib.jobs.checked_case import check_request, request_for_row
 from LiverAILib.jobs.find_cases import FoundCase, FoundCases, find_cases
 from LiverAILib.jobs.folder_files import SetAside
 from LiverAILib.jobs.not_a_case import Duplicates, NotACaseError
@@ -123,7 +123,7 @@ def assess_all(
         output: One folder per case, `summary.csv` (written after each case), `set_aside.csv` with the files that are no cases,
             and `errors.log` with the tracebacks of errors that were not expected.
         model: Name of an installed model, or a model folder.
-        request: Slice, class and kind of heat map, for all cases.
+        request: Slice, class and kind of heat map, for all cases. Where it names no slice, a manifest's column "slice" does.
         masks: Folder of liver masks, named like the images of a folder.
         modality: What the image files of a folder are ("MR", "CT"); None: what their headers or intensities say.
         device: "auto", "cpu", "cuda" or "mps".
@@ -145,7 +145,7 @@ def assess_all(
     _check_no_input_is_overwritten(source, found, output)
     for one in found.set_aside:
         progress(0.0, f"set aside: {one.path}: {one.reason}")
-    jobs = [CaseJob(case, str(model), output, request, device) for case in found.cases]
+    jobs = [CaseJob(case, str(model), output, request_for_row(request, case.row, spec), device) for case in found.cases]
     rows = _assess_jobs(jobs, Assessor(chosen, device=device), found.set_aside, write, progress)
     progress(1.0, "Done")
     return [{"error": "", **row} for row in rows]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from LiverAILib.data.case import Case
+from LiverAILib.data.cohort import CohortRow
 from LiverAILib.data.fingerprint import Fingerprint, case_fingerprint
 from LiverAILib.data.model import Model, load_model
 from LiverAILib.data.request import AssessmentRequest
@@ -13,7 +16,7 @@ from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import modality_of
 from LiverAILib.imaging.values import fill_not_measured
-from LiverAILib.methods import ImageRole, method_of
+from LiverAILib.methods import ImageRole, MethodSpec, method_of
 from LiverAILib.morphometry.covariates import check_covariates
 from LiverAILib.networks.device import bfloat16_pays
 from LiverAILib.segmentation.predict import default_model
@@ -38,6 +41,13 @@ def segmentation_model(case: Case, model: Model, image: Image) -> Model | None:
     if not method_of(model).segmentation or LIVER.name in case.masks:
         return None
     return load_model(model.card.segmentation_model or default_model(image))
+
+
+def request_for_row(request: AssessmentRequest, row: CohortRow | None, spec: MethodSpec) -> AssessmentRequest:
+    """The request with the slice that the manifest's row names, where the method looks at one and none was asked for."""
+    if row is None or row.slice_index is None or not spec.slices or request.slice_index is not None:
+        return request
+    return replace(request, slice_index=row.slice_index)
 
 
 def check_request(model: Model, request: AssessmentRequest) -> None:

@@ -29,6 +29,7 @@ from LiverAILib.training.folds import split_by_folds
 from LiverAILib.training.initial_weights import initial_model, provenance
 from LiverAILib.training.options import TrainingOptions
 from LiverAILib.training.precision import Precision
+from LiverAILib.training.stage_summary import TRAINING_STAGES, read_stages
 
 Trainer = Callable[
     [Cohort, Path, TrainingOptions, Callable[[str], None]], tuple[dict[str, Any], dict[str, torch.Tensor]]
@@ -219,6 +220,7 @@ def _train_one(
                 "torch": torch.__version__,
                 "cases": {split: len(cohort.split(split)) for split in ("train", "validation", "test")},
             },
+            TRAINING_STAGES: read_stages(output),
             SEEN: seen,
             "intended_use": RESEARCH_USE,
             **card,

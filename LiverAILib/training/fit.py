@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,11 +13,13 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from LiverAILib.atomic_write import atomic_text
 from LiverAILib.training import distributed
 from LiverAILib.training.checkpoint import Checkpoint
 from LiverAILib.training.learning_curves import EarlyView
 from LiverAILib.training.precision import Precision
 from LiverAILib.training.schedule import Stage, group_learning_rates, one_cycle_optimizer
+from LiverAILib.training.stage_summary import FILE, stage_summary
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def fit(
     Args:
         task: What is trained.
         stages: The schedule.
-        output: Folder for `history.json`, `learning_curves.png`, `best.safetensors` and the checkpoint.
+        output: Folder for `history.json`, `stages.json`, `learning_curves.png`, `best.safetensors` and the checkpoint.
         seed: Seed of every random draw, where there are no `options`.
         validate_every: Validate after each so many epochs, where there are no `options`.
         options: All of how it is trained.
@@ -102,6 +105,8 @@ def fit(
         run.stage(number, stages[number])
     run.checkpoint.load_best(task.network)
     run.view.draw(run.progress["history"])
+    if distributed.is_main_process():
+        atomic_text(output / FILE, json.dumps(stage_summary(run.progress["history"], stages), indent=1) + "\n")
     return run.progress["history"]
 
 

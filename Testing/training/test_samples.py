@@ -10,7 +10,9 @@ import torch
 
 from LiverAILib.data.cohort import read_cohort
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.methods.nowak2021.training import Preparation, batches, load_slices
+from LiverAILib.methods.nowak2021.view import SliceView
 from LiverAILib.segmentation.training.samples import SliceSampler, load_training_volume, sampling_weight
 from LiverAILib.segmentation.training.synthetic_contrast import TISSUES_OUTSIDE, random_contrast, tissue_classes
 
@@ -79,3 +81,21 @@ def test_batches_hold_both_classes_equally_and_nothing_outside_the_mask(cohort):
     corner = images[:, :, :4, :4]
     background = (torch.zeros(3) - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
     torch.testing.assert_close(corner, background[None, :, None, None].expand_as(corner))
+
+
+def test_a_slice_picked_by_hand_is_the_one_trained_on(cohort):
+    row = replace(read_cohort(cohort).split("train")[0], slice_index=1)
+    (found,) = load_slices([row], [Preparation("full")])
+    image = row.read_image("t2", "MR")
+    canonical, order = to_canonical(image)
+    expected = SliceView.of(image, canonical, order, row.read_mask("liver", image)[1], 1, pipeline="full").prepared
+    assert torch.equal(found.slices, expected[None].half())
+    assert not torch.equal(load_slices([replace(row, slice_index=None)], [Preparation("full")])[0].slices, found.slices)
+
+
+def test_a_slice_without_liver_or_beyond_the_volume_is_refused(cohort):
+    row = read_cohort(cohort).split("train")[0]
+    with pytest.raises(UserError, match="case c0: slice 0 shows no liver in mask:liver"):
+        load_slices([replace(row, slice_index=0)], [Preparation("full")])
+    with pytest.raises(UserError, match=r"case c0: slice 8 does not exist\. Correct the column slice: 0 to 7"):
+        load_slices([replace(row, slice_index=8)], [Preparation("full")])

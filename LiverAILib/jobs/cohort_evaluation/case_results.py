@@ -22,7 +22,7 @@ from LiverAILib.data.structures import LIVER, STRUCTURES
 from LiverAILib.errors import UserError
 from LiverAILib.explain.explained_case import ExplainedCase
 from LiverAILib.jobs.assess import Assessor
-from LiverAILib.jobs.checked_case import fingerprint_of
+from LiverAILib.jobs.checked_case import fingerprint_of, request_for_row
 from LiverAILib.jobs.cohort_evaluation.explained_arrays import explained_arrays, explained_cases
 from LiverAILib.jobs.cohort_evaluation.subject import Assignment
 from LiverAILib.methods import method_of
@@ -41,12 +41,14 @@ class CaseSettings:
         masks: "network" for the segmentation network's masks, "given" for the manifest's.
         explain: Keep what the tables of explanations need.
         heatmap: How the heat maps are made, as `assess` takes it.
+        target_class: Class that the heat maps explain; None for the predicted one.
         inputs_of: Cases whose network inputs are kept too, for the checks of faithfulness.
     """
 
     masks: str = "network"
     explain: bool = True
     heatmap: str = GRAD_CAM
+    target_class: str | None = None
     inputs_of: frozenset[str] = frozenset()
 
 
@@ -102,7 +104,7 @@ def kept_case(test: Assignment, folder: Path, settings: CaseSettings, *, device:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     case = _case(test, settings)
-    assessed = fingerprint_of(case, test.model, _request(settings), device=choose_device(device))
+    assessed = fingerprint_of(case, test.model, _request(test, settings), device=choose_device(device))
     same = kept == _fingerprint(assessed, test, case, settings).sha256
     # Inputs that are kept beyond what is asked for do no harm.
     return CaseResult(test, record, arrays) if same and (with_inputs or not _keeps_inputs(test, settings)) else None
@@ -155,10 +157,10 @@ def case_of(test: Assignment, roles: Mapping[str, str], masks: str) -> Case:
 def _assess(
     test: Assignment, assessor: Assessor, settings: CaseSettings
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    case = _case(test, settings)
-    assessment, examination = assessor.examine(case, _request(settings))
+    case, request = _case(test, settings), _request(test, settings)
+    assessment, examination = assessor.examine(case, request)
     outcomes = assessment.outcomes
-    fingerprint = _fingerprint(assessor.fingerprint(case, _request(settings)), test, case, settings)
+    fingerprint = _fingerprint(assessor.fingerprint(case, request), test, case, settings)
     record = {
         "fingerprint": fingerprint.record(),
         "case_id": test.row.case_id,
@@ -197,8 +199,9 @@ def _agreement(test: Assignment, assessment: Assessment) -> dict[str, float] | N
     return {"dice": mask_agreement(found, given, spacing=image.spacing).dice}
 
 
-def _request(settings: CaseSettings) -> AssessmentRequest:
-    return AssessmentRequest(heatmap=settings.heatmap)
+def _request(test: Assignment, settings: CaseSettings) -> AssessmentRequest:
+    request = AssessmentRequest(target_class=settings.target_class, heatmap=settings.heatmap)
+    return request_for_row(request, test.row, method_of(test.model))
 
 
 def _keeps_inputs(test: Assignment, settings: CaseSettings) -> bool:

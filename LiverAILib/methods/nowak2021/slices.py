@@ -13,8 +13,8 @@ from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.methods.nowak2021 import SPEC
-from LiverAILib.methods.nowak2021.caudate_level import caudate_level
 from LiverAILib.methods.nowak2021.settings import CLASSES, IMAGE_SIZE
+from LiverAILib.methods.nowak2021.slice_choice import training_slice
 from LiverAILib.methods.nowak2021.view import SliceView, network_input
 from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.training.augmentation import Geometry, Intensity, change_intensity, random_grid, warp
@@ -80,7 +80,7 @@ def load_slices(
 ) -> list[SliceSet]:
     """The slices at the level of the caudate lobe, and `neighbors` on either side, as each of `preparations` gives them.
 
-    Every image is read once.
+    Every image is read once. A slice that the manifest names (column "slice") is taken instead of the level found.
 
     Args:
         rows: Cases with role t2 and a mask of the liver, which chooses the level.
@@ -99,7 +99,7 @@ def load_slices(
         liver = order.apply(row.read_mask("liver", image))
         if not liver.any():
             continue
-        level = caudate_level(liver)
+        level = training_slice(row, image, order, liver)
         positions = range(max(0, level - neighbors), min(len(liver), level + neighbors + 1))
         for one, found in zip(preparations, sets, strict=True):
             masks = liver[positions.start : positions.stop]
