@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from LiverAILib.data.label_kinds import CIRRHOSIS, LABEL_KINDS, STAGES
-from LiverAILib.data.masks import read_mask, split_choice
-from LiverAILib.data.structures import LIVER
+from LiverAILib.data.mask_columns import mask_columns, read_structure_mask
+from LiverAILib.data.masks import split_choice
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.report.score_columns import STAGE
 from LiverAILib.imaging.files import read_image
@@ -113,9 +113,9 @@ class CohortRow:
 
     def read_mask(self, structure: str, reference: Image) -> np.ndarray:
         """The boolean mask of `structure` on the grid of `reference`; errors as in `read_mask_image`."""
-        return self.read_mask_image(structure, reference).array > 0
+        return self.readread_structure_mask(structure, reference).array > 0
 
-    def read_mask_image(self, structure: str, reference: Image) -> Image:
+    def readread_structure_mask(self, structure: str, reference: Image) -> Image:
         """The mask of `structure` (uint8 0/1) on the grid of `reference`, with what its reader found.
 
         Only the liver must have a voxel: evidence of disease is empty where there is none, and organs may be removed.
@@ -123,7 +123,7 @@ class CohortRow:
         Raises:
             UserError: The file cannot be read, several segments could be meant, or it does not fit the image.
         """
-        return _mask_image(self.masks[structure], structure, reference)
+        return read_structure_mask(self.masks[structure], structure, reference)
 
     def read_role_mask(self, role: str, structure: str, reference: Image, *, number: int = 0) -> np.ndarray | None:
         """The boolean mask of `structure` of image `number` of a role, on the grid of that image; None where there is none.
@@ -132,11 +132,7 @@ class CohortRow:
             UserError: See `read_mask_image`.
         """
         masks = self.role_masks.get(role, {}).get(structure)
-        return None if masks is None else _mask_image(masks[number], structure, reference).array > 0
-
-
-def _mask_image(file: str, structure: str, reference: Image) -> Image:
-    return read_mask(file, structure, reference=reference, empty_allowed=structure != LIVER.name)
+        return None if masks is None else read_structure_mask(masks[number], structure, reference).array > 0
 
 
 @dataclass(frozen=True)
@@ -305,8 +301,6 @@ def _row(
     line: int, cells: dict[str, str], folder: Path, faults: list[str], label_column: str | None, label_kind: str | None
 ) -> CohortRow:
     images: dict[str, tuple[Path, ...]] = {}
-    masks: dict[str, str] = {}
-    role_masks: dict[str, dict[str, tuple[str, ...]]] = {}
     covariates: dict[str, str] = {}
     for column, cell in cells.items():
         cell = (cell or "").strip()
@@ -318,23 +312,9 @@ def _row(
             faults += [
                 f"line {line}, column {column}: {file} does not exist" for file in images[name] if not file.exists()
             ]
-        elif kind == "mask":
-            structure, of_role, role = name.partition(":")
-            given = tuple(str(folder / part.strip()) for part in (cell.split(";") if of_role else [cell]))
-            faults += _mask_faults(f"line {line}, column {column}", given)
-            if of_role:
-                role_masks.setdefault(role, {})[structure] = given
-            else:
-                masks[structure] = given[0]
-        elif column not in (*REQUIRED, "split", GROUP, FOLD, SLICE, label_column):
+        elif kind != "mask" and column not in (*REQUIRED, "split", GROUP, FOLD, SLICE, label_column):
             covariates[column] = cell
-    for role, by_structure in role_masks.items():
-        faults += [
-            f"line {line}, column mask:{structure}:{role}: {len(given)} masks for {len(images.get(role, ()))} images; give one "
-            "for each"
-            for structure, given in by_structure.items()
-            if len(given) != len(images.get(role, ()))
-        ]
+    masks, role_masks = mask_columns(line, cells, folder, images, faults)
     for column in REQUIRED:
         if not (cells[column] or "").strip():
             faults.append(f"line {line}, column {column}: empty")
@@ -363,17 +343,6 @@ def _row(
         group_id=(cells.get(GROUP) or "").strip(),
         fold=(cells.get(FOLD) or "").strip(),
     )
-
-
-def _mask_faults(where: str, masks: tuple[str, ...]) -> list[str]:
-    faults = []
-    for mask in masks:
-        file, choice = split_choice(mask)
-        if not file.exists():
-            faults.append(f"{where}: {file} does not exist")
-        elif choice is not None and not choice.strip():
-            faults.append(f"{where}: there is nothing behind the '#'")
-    return faults
 
 
 def _slice_index(line: int, cell: str, faults: list[str]) -> int | None:

@@ -135,6 +135,33 @@ def test_masks_are_chosen_as_everywhere_and_only_the_liver_must_be_there(folder)
         second.read_mask("liver", image)
 
 
+def test_each_image_of_a_role_has_its_own_mask(folder):
+    mask = np.zeros((3, 8, 8), np.uint8)
+    mask[2, 1, 1] = 255
+    write_image(Image(mask), folder / "second.nrrd")
+    header = "case_id,patient_id,image:t2,mask:evidence:t2,mask:liver\n"
+    (row,) = read_cohort(write(folder, "c,p,a.nii.gz;a.nii.gz,m.nrrd#3;second.nrrd,m.nrrd#3", header=header))
+    image = row.read_image("t2", "MR")
+    assert [row.read_role_mask("t2", "evidence", image, number=n).sum() for n in (0, 1)] == [12, 1]
+    assert row.read_role_mask("t2", "spleen", image) is None
+    assert row.read_role_mask("ct", "evidence", image) is None
+    assert list(row.masks) == ["liver"]
+    assert [file.name for file in row.files()] == ["a.nii.gz"] * 2 + ["m.nrrd"] * 2 + ["second.nrrd"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "fault"),
+    [
+        ("m.nrrd#3", "column mask:evidence:t2: 1 masks for 2 images; give one for each"),
+        ("m.nrrd#3;x.nrrd", "x.nrrd does not exist"),
+    ],
+)
+def test_masks_that_do_not_fit_the_images_of_a_role_are_named(folder, cell, fault):
+    header = "case_id,patient_id,image:t2,mask:evidence:t2\n"
+    with pytest.raises(UserError, match=fault):
+        read_cohort(write(folder, f"c,p,a.nii.gz;a.nii.gz,{cell}", header=header))
+
+
 def test_a_hash_in_the_name_of_a_mask_file(folder):
     (folder / "m.nrrd").rename(folder / "m#1.nrrd")
     first, second = read_cohort(write(folder, "c1,p1,,,a.nii.gz,m#1.nrrd,", "c2,p2,,,a.nii.gz,m#1.nrrd#3,"))
