@@ -17,6 +17,7 @@ from LiverAILib.data.case import Case
 from LiverAILib.data.model import Model
 from LiverAILib.data.outcome import SIGNED_CAM, Classification, HeatMap, Outcome, Quantity, cutoff_outcome
 from LiverAILib.data.request import AssessmentRequest
+from LiverAILib.data.shared_images import pixel_checksum
 from LiverAILib.errors import UserError
 from LiverAILib.methods.base import Clock, Examination, Method
 from LiverAILib.methods.byra2021 import COMPOSITE, MULTIVIEW, SPEC, VIEWS
@@ -29,7 +30,6 @@ from LiverAILib.methods.byra2021.heads import (
     head_names,
     read_heads,
 )
-from LiverAILib.methods.byra2021.leaks import picture_checksum
 from LiverAILib.methods.byra2021.settings import Byra2021Settings
 from LiverAILib.methods.byra2021.view import UltrasoundView
 
@@ -201,7 +201,7 @@ def same_picture_warnings(views: Sequence[UltrasoundView]) -> tuple[CaseWarning,
     """A warning where one picture was given as two views."""
     first: dict[str, str] = {}
     for view in views:
-        other = first.setdefault(picture_checksum(view.image), view.role)
+        other = first.setdefault(pixel_checksum(view.image.array), view.role)
         if other != view.role:
             text = f"{_listed([other, view.role])} are the same picture. Check which view it is."
             return (CaseWarning("same_picture_twice", text),)

@@ -13,6 +13,7 @@ import torch
 from LiverAILib.atomic_write import atomic_csv
 from LiverAILib.data.cohort import Cohort, CohortRow
 from LiverAILib.data.model import LICENSE_UNKNOWN
+from LiverAILib.data.shared_images import SharedImages, pixel_checksum
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.correlations import correlation
 from LiverAILib.evaluation.delong import auc
@@ -20,11 +21,9 @@ from LiverAILib.evaluation.estimate import Estimate
 from LiverAILib.methods.byra2021 import COMPOSITE, MULTIVIEW, SPEC, VIEWS
 from LiverAILib.methods.byra2021.features import FeatureStore
 from LiverAILib.methods.byra2021.heads import QUANTITY, classifier_name
-from LiverAILib.methods.byra2021.leaks import SamePictures
+from LiverAILib.methods.byra2021.nested import GRID, INNER_FOLDS
 from LiverAILib.methods.byra2021.settings import CLASSES, BackboneSettings, InputSettings
 from LiverAILib.methods.byra2021.training import (
-    GRID,
-    INNER_FOLDS,
     Fitted,
     ViewData,
     cross_validate,
@@ -121,11 +120,11 @@ def _backbone(options: TrainingOptions) -> tuple[Backbone, BackboneSettings]:
 
 def _features(rows: Sequence[CohortRow], store: FeatureStore, log: Callable[[str], None]) -> dict[str, ViewData]:
     """Features of every view, after it was checked that no picture is there twice."""
-    pictures = SamePictures()
+    shared = SharedImages()
     there = [(number, row, view) for number, row in enumerate(rows) for view in VIEWS if view in row.images]
     log(f"reading {len(there)} images of {len(rows)} participants")
-    for _, row, view in there:
-        pictures.add(row.read_image(view, "US"), participant=row.patient_id, case_id=row.case_id, view=view)
+    for row in rows:
+        _check_pictures(shared.watch(row))
     found: dict[str, tuple[list[int], list[np.ndarray]]] = {view: ([], []) for view in VIEWS}
     for done, (number, row, view) in enumerate(there, 1):
         found[view][0].append(number)
@@ -135,6 +134,23 @@ def _features(rows: Sequence[CohortRow], store: FeatureStore, log: Callable[[str
     return {
         view: ViewData(np.array(numbers), np.stack(features)) for view, (numbers, features) in found.items() if numbers
     }
+
+
+def _check_pictures(row: CohortRow) -> None:
+    """Refuse a picture of another participant, which `row` watches for, and one that is there as two views.
+
+    Raises:
+        UserError: Names the images.
+    """
+    seen: dict[str, str] = {}
+    for view in VIEWS:
+        if view in row.images:
+            other = seen.setdefault(pixel_checksum(row.read_image(view, "US").array), view)
+            if other != view:
+                raise UserError(
+                    f"case {row.case_id}: image:{other} and image:{view} are the same picture, as it is or mirrored. Correct the "
+                    "manifest."
+                )
 
 
 def _write_out_of_participant(path: Path, rows: Sequence[CohortRow], found: Fitted) -> None:

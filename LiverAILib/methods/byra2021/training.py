@@ -16,12 +16,9 @@ import torch
 from LiverAILib.errors import UserError
 from LiverAILib.methods.byra2021 import COMPOSITE, MULTIVIEW
 from LiverAILib.methods.byra2021.heads import QUANTITY, LinearHead, classifier_name
-from LiverAILib.methods.byra2021.nested import final_fit, nested_leave_one_out
+from LiverAILib.methods.byra2021.nested import INNER_FOLDS, final_fit, nested_leave_one_out
 from LiverAILib.methods.byra2021.settings import Residuals
 
-GRID = tuple(float(value) for value in np.logspace(-4, 2, 10))
-"""Values of C (logistic regression) and alpha (Lasso), a default where the paper is silent."""
-INNER_FOLDS = 4
 BIN_PERCENT = 5.0
 """Width of the bins in which the frequency of fat fractions is counted, a default where the paper is silent."""
 LEVEL = 0.95
@@ -120,7 +117,7 @@ def cross_validate(
     found = Fitted()
     for owner, data in owners.items():
         for name, kind, targets, weights in _questions(fat_percent, cutoffs):
-            how = {"kind": kind, "grid": GRID, "inner_folds": INNER_FOLDS, "seed": seed, "weights": weights}
+            how = {"kind": kind, "seed": seed, "weights": weights}
             rows = data.rows(targets)
             nested = nested_leave_one_out(**rows, **how)
             outputs = np.full(len(fat_percent), np.nan)

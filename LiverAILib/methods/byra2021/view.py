@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 
 from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.ultrasound import Box, find_scan_area
+from LiverAILib.imaging.ultrasound.picture import color_picture
 from LiverAILib.methods.byra2021.settings import InputSettings
 from LiverAILib.methods.view import View
 
@@ -28,28 +30,21 @@ class Crop:
 
     Attributes:
         mask: Bool (rows, columns) of the image: insonated tissue; everything else is black in the input.
-        top: First row.
-        bottom: One past the last row.
-        left: First column.
-        right: One past the last column.
+        box: Its rows and columns.
     """
 
     mask: np.ndarray
-    top: int
-    bottom: int
-    left: int
-    right: int
+    box: Box
 
     @classmethod
     def of(cls, image: Image) -> Crop:
-        """The scan area of an ultrasound image."""
-        mask, (top, bottom, left, right) = scan_area(image)
-        return cls(mask, top, bottom, left, right)
+        """The scan area of an ultrasound image.
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
-        return self.bottom - self.top, self.right - self.left
+        Raises:
+            UserError: The picture has none.
+        """
+        area = find_scan_area(image)
+        return cls(area.mask, area.box)
 
     def cut(self, pixels: np.ndarray, *, shift: int = 0) -> np.ndarray:
         """The part of an image (rows, columns, 3) that was moved to the right by `shift` pixels; black beyond the scan area."""
@@ -59,38 +54,16 @@ class Crop:
         kept = max(width - abs(shift), 0)
         start = max(shift, 0)
         moved[:, start : start + kept] = visible[:, max(-shift, 0) : max(-shift, 0) + kept]
-        return moved[self.top : self.bottom, self.left : self.right]
-
-
-def scan_area(image: Image) -> tuple[np.ndarray, tuple[int, int, int, int]]:
-    """Mask (rows, columns) of the insonated area, and its first and past-last row and column."""
-    gray = image.array[0] if not image.color else image.array[0].max(-1)
-    mask = gray > 0
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    box = (int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
-    whole = np.zeros_like(mask)
-    whole[box[0] : box[1], box[2] : box[3]] = True
-    return whole, box
-
-
-def color_values(image: Image) -> np.ndarray:
-    """A single image as float32 (rows, columns, 3) in 0..1; gray values become three equal channels."""
-    values = image.array[0].astype(np.float32)
-    if image.array.dtype == np.uint8:
-        values = values / 255
-    else:
-        low, high = min(float(values.min()), 0.0), float(values.max())
-        values = (values - low) / max(high - low, 1e-6) if high > 255 or low < 0 else values / 255
-    return values if image.color else np.repeat(values[..., None], 3, axis=2)
+        return moved[self.box.slices]
 
 
 def prepare(
-    values: np.ndarray, crop: Crop, settings: InputSettings, *, shift: int = 0, mirrored: bool = False
+    picture: np.ndarray, crop: Crop, settings: InputSettings, *, shift: int = 0, mirrored: bool = False
 ) -> torch.Tensor:
     """The network's input of one copy of an image.
 
     Args:
-        values: The image, float32 (rows, columns, 3) in 0..1.
+        picture: Colors uint8 (rows, columns, 3); gray values in three equal channels.
         crop: What of it is seen.
         settings: Size and normalization.
         shift: Pixels that the image is moved by before it is cropped.
@@ -99,7 +72,7 @@ def prepare(
     Returns:
         float32 (3, size, size), normalized as the backbone expects.
     """
-    part = torch.from_numpy(np.ascontiguousarray(crop.cut(values, shift=shift))).permute(2, 0, 1)[None]
+    part = torch.from_numpy(np.ascontiguousarray(crop.cut(picture, shift=shift))).permute(2, 0, 1)[None] / 255
     size = (settings.image_size, settings.image_size)
     small = F.interpolate(part, size=size, mode="bicubic", antialias=True, align_corners=False)[0].clamp(0, 1)
     if mirrored:
@@ -110,8 +83,8 @@ def prepare(
 
 def copies(image: Image, settings: InputSettings) -> torch.Tensor:
     """The inputs (copies, 3, size, size) of all `COPIES` of a training image."""
-    values, crop = color_values(image), Crop.of(image)
-    return torch.stack([prepare(values, crop, settings, shift=shift, mirrored=mirrored) for shift, mirrored in COPIES])
+    picture, crop = color_picture(image), Crop.of(image)
+    return torch.stack([prepare(picture, crop, settings, shift=shift, mirrored=mirrored) for shift, mirrored in COPIES])
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,20 +109,20 @@ class UltrasoundView(View):
     def of(cls, image: Image, role: str, settings: InputSettings) -> UltrasoundView:
         """The view of a single image, gray or in color."""
         crop = Crop.of(image)
-        return cls(image, crop, prepare(color_values(image), crop, settings), role)
+        return cls(image, crop, prepare(color_picture(image), crop, settings), role)
 
     def restore(self, map_: torch.Tensor) -> np.ndarray:
         """A map (h, w) of the feature positions on the image, bilinear; 0 beyond the crop."""
-        size = self.crop.shape
+        size = (self.crop.box.height, self.crop.box.width)
         whole = F.interpolate(map_[None, None].float(), size=size, mode="bilinear", align_corners=False)[0, 0]
         restored = np.zeros(self.image.array.shape[:3], np.float32)
-        restored[0, self.crop.top : self.crop.bottom, self.crop.left : self.crop.right] = whole.numpy()
+        restored[0][self.crop.box.slices] = whole.numpy()
         return restored
 
     def seen(self) -> np.ndarray:
         """The crop."""
         seen = np.zeros(self.image.array.shape[:3], bool)
-        seen[0, self.crop.top : self.crop.bottom, self.crop.left : self.crop.right] = True
+        seen[0][self.crop.box.slices] = True
         return seen
 
     def support(self) -> np.ndarray:
