@@ -23,9 +23,9 @@ from LiverAILib.explain.faithfulness import Faithfulness, check_faithfulness
 from LiverAILib.explain.map_family import MapFamily
 from LiverAILib.explain.summary import explanation_report
 from LiverAILib.imaging.geometry import to_canonical
-from LiverAILib.methods.nowak2021.caudate_level import caudate_level
 from LiverAILib.methods.nowak2021.method import Nowak2021
 from LiverAILib.methods.nowak2021.view import network_input, prepare_slice
+from LiverAILib.segmentation.caudate_level import caudate_level
 
 
 def inputs_of(rows: list[CohortRow], pipeline: str) -> torch.Tensor:

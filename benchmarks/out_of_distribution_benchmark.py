@@ -24,12 +24,12 @@ from sklearn.neighbors import NearestNeighbors
 from LiverAILib.data.cohort import CohortRow, read_cohort
 from LiverAILib.data.model import load_model
 from LiverAILib.imaging.geometry import to_canonical
-from LiverAILib.methods.nowak2021.caudate_level import caudate_level
 from LiverAILib.methods.nowak2021.method import Nowak2021
 from LiverAILib.methods.nowak2021.out_of_distribution import pooled_features
 from LiverAILib.methods.nowak2021.settings import PIPELINES
 from LiverAILib.methods.nowak2021.view import prepare_slice
 from LiverAILib.methods.out_of_distribution import fit_feature_distribution
+from LiverAILib.segmentation.caudate_level import caudate_level
 from LiverAILib.segmentation.training.public_data import write_manifests
 
 SPOILED = 40

@@ -41,6 +41,11 @@ def add(commands: argparse._SubParsersAction) -> None:
         choices=("network", "given"),
         help="liver masks: the segmentation network's (default, as in Nowak 2021) or the manifest's",
     )
+    add(
+        "--segmentation-model",
+        metavar="NAME",
+        help="masks of this segmentation model instead of the one that the model was validated with (the report warns of it)",
+    )
     output.add_labels(parser)
     output.add_heatmap(parser, default=None)
     add("--no-explain", action="store_true", help="no tables and pictures of the heat maps")
@@ -86,6 +91,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     settings = CohortSettings(
         split="" if args.split == "all" else args.split,
         masks=args.masks,
+        segmentation_model=args.segmentation_model,
         labels=args.labels,
         explain=not args.no_explain,
         heatmap=args.heatmap or "",

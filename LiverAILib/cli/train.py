@@ -74,15 +74,29 @@ def _add_start(group: argparse._ArgumentGroup) -> None:
 def _add_schedule(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--schedule",
-        choices=("short", "published", "fine-tune"),
-        help="all layers at once (default), the paper's stages (default with --encoder-weights), or small steps from a "
-        "trained model (default with --initial-weights)",
+        choices=("short", "published", "extended", "fine-tune"),
+        help="all layers at once (default), the paper's recipe and nothing else (default with --encoder-weights), the paper's "
+        "stages with our additions, or small steps from a trained model (default with --initial-weights)",
     )
     group.add_argument("--epochs", type=int, help="epochs of the short or fine-tuning schedule")
-    group.add_argument("--epochs-divisor", type=int, metavar="N", help="published epochs divided by N, for a trial run")
+    group.add_argument(
+        "--epochs-divisor", type=int, metavar="N", help="epochs of the paper's stages divided by N, for a trial run"
+    )
     group.add_argument("--steps", type=int, help="batches per epoch (default: every sample once)")
     group.add_argument("--batch-size", type=int, help="samples per batch")
     group.add_argument("--image-size", type=int, help="rows and columns of the samples trained on")
+    group.add_argument(
+        "--full-image-size",
+        type=int,
+        metavar="N",
+        help=f"rows and columns of the pipeline on the full image, where they are others{_only('full_image_size')}",
+    )
+    group.add_argument(
+        "--full-batch-size",
+        type=int,
+        metavar="N",
+        help=f"samples per batch of that pipeline{_only('full_batch_size')}",
+    )
     group.add_argument(
         "--max-lr",
         type=float,
@@ -114,7 +128,11 @@ def _add_task(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--classes", choices=("cirrhosis", "stages"), help=f"cirrhosis (default) or F0-F4{_only('classes')}"
     )
-    group.add_argument("--head", choices=("softmax", "corn"), help=f"softmax (default) or ordinal{_only('head')}")
+    group.add_argument(
+        "--head",
+        choices=("softmax", "corn", "fastai"),
+        help=f"softmax after one linear layer (default), ordinal, or softmax after fastai's two layers{_only('head')}",
+    )
     group.add_argument(
         "--masking",
         choices=("none", "liver"),
@@ -135,7 +153,20 @@ def _add_task(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--segmentation-model",
         metavar="NAME",
-        help=f"masks to validate with, instead of the manifest's{_only('segmentation_model')}",
+        help="name or folder of a segmentation model; the trained model's card names it, so that assess and evaluate use it"
+        f"{_only('segmentation_model')}",
+    )
+    group.add_argument(
+        "--validation-masks",
+        choices=("network", "given"),
+        help="masks to validate with: the segmentation model's (as published; default where there is one) or the manifest's"
+        f"{_only('validation_masks')}",
+    )
+    group.add_argument(
+        "--calibrate",
+        action=argparse.BooleanOptionalAction,
+        help="recalibrate the probabilities on the validation cases (default: not with --schedule published)"
+        f"{_only('calibrate')}",
     )
 
 

@@ -14,6 +14,7 @@ import torch
 
 from LiverAILib.data.cohort import Cohort, read_cohort
 from LiverAILib.data.model import Model, load_model, network_state, save_model
+from LiverAILib.data.named_segmentation import named_segmentation
 from LiverAILib.errors import UserError
 from LiverAILib.methods import method_of
 from LiverAILib.methods.out_of_distribution import FEWEST_VALIDATION
@@ -49,8 +50,8 @@ def add_out_of_distribution(
             "each are needed to fit the out-of-distribution detection."
         )
     check_output_folder(output)
-    name = model.card.segmentation_model if network_masks else None
-    segmenter = Segmenter(load_model(name)) if name else None
+    named = named_segmentation(model) if network_masks else None
+    segmenter = Segmenter(named) if named else None
     cohort.check_labels(spec.answer.labels)
     method = spec.load()(model, torch.device("cpu"))
     state = network_state(model.state()) | spec.load_out_of_distribution()(method, cohort, segmenter)

@@ -19,6 +19,7 @@ from LiverAILib.data.case import Case
 from LiverAILib.data.fingerprint import Fingerprint, same_model
 from LiverAILib.data.masks import MASK_SOURCE
 from LiverAILib.data.model import Model, load_model
+from LiverAILib.data.named_segmentation import REPLACED, is_changed
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.structures import LIVER, STRUCTURES
 from LiverAILib.errors import UserError
@@ -165,7 +166,19 @@ class Assessor:
             self._last_segmentation = (key, *self._segmenters[model.name].segment(image))
         segmentation, warnings = self._last_segmentation[1:]
         segmentation = _with_given_organs(segmentation, case, image)
-        return segmentation, (*warnings, *_plausibility(segmentation, case, image))
+        changed = self._segmentation_model_warnings(model)
+        return segmentation, (*changed, *warnings, *_plausibility(segmentation, case, image))
+
+    def _segmentation_model_warnings(self, segmentation: Model) -> tuple[CaseWarning, ...]:
+        """What is to be said where this is not the segmentation model that the classifier was validated with."""
+        name = self.model.name
+        if self.model.settings.get(REPLACED):
+            text = f"The liver was segmented by {segmentation.name}, not by the model that {name} was validated with."
+            return (CaseWarning("segmentation_model_replaced", text),)
+        if self.model.card.segmentation_model and is_changed(self.model, segmentation):
+            text = f"The weights of {segmentation.name} have changed since {name} was validated with its masks."
+            return (CaseWarning("segmentation_model_changed", text),)
+        return ()
 
     def _given_masks(self, case: Case, image: Image) -> tuple[Segmentation, tuple[CaseWarning, ...]]:
         """The user's masks of the organs in one label map; where two overlap, the liver wins."""
@@ -179,6 +192,8 @@ class Assessor:
         """Why this segmentation was taken, for a person."""
         if segmentation.source == "given":
             return "masks given by the user"
+        if self.model.settings.get(REPLACED):
+            return f"given for this evaluation, instead of the one that {self.model.name} was validated with"
         named = self.model.card.segmentation_model
         return f"named by the card of {self.model.name}" if named else f"default model for {finding}"
 

@@ -10,6 +10,7 @@ from LiverAILib.data.case import Case
 from LiverAILib.data.cohort import CohortRow
 from LiverAILib.data.fingerprint import Fingerprint, case_fingerprint
 from LiverAILib.data.model import Model, load_model
+from LiverAILib.data.named_segmentation import named_segmentation
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
@@ -40,7 +41,7 @@ def segmentation_model(case: Case, model: Model, image: Image) -> Model | None:
     """
     if not method_of(model).segmentation or LIVER.name in case.masks:
         return None
-    return load_model(model.card.segmentation_model or default_model(image))
+    return named_segmentation(model) or load_model(default_model(image))
 
 
 def request_for_row(request: AssessmentRequest, row: CohortRow | None, spec: MethodSpec) -> AssessmentRequest:

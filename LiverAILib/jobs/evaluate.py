@@ -14,6 +14,7 @@ from LiverAILib.atomic_write import atomic_csv
 from LiverAILib.data.cohort import Cohort, read_cohort
 from LiverAILib.data.model import Model, load_model
 from LiverAILib.data.model_card import SEEN
+from LiverAILib.data.named_segmentation import named_segmentation
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.data.seen_cases import Seen
 from LiverAILib.errors import UserError
@@ -41,6 +42,7 @@ from LiverAILib.jobs.cohort_evaluation.predictions_csv import (
     subgroups_of,
     write_predictions,
 )
+from LiverAILib.jobs.cohort_evaluation.replaced_segmentation import replaced_segmentation
 from LiverAILib.jobs.cohort_evaluation.subject import Assignment, Subject, read_subject
 from LiverAILib.methods import method_of
 from LiverAILib.output_paths import check_keeps_inputs, check_output_folder
@@ -94,6 +96,7 @@ def evaluate_cohort(
     """
     who, output = read_subject(subject), Path(output)
     settings, not_explained = _settings_of(who, settings or CohortSettings())
+    who, replaced = replaced_segmentation(who, settings)
     quantity = method_of(who.first).answer.quantity_column
     manifest = read_cohort(cohort, labels=settings.labels, quantity=quantity)
     labels = labels_of(who.first, manifest)
@@ -128,7 +131,7 @@ def evaluate_cohort(
     if isinstance(labels, ClassLabels) and settings.explain:
         additions += _explanation(good, labels, output, case_settings.inputs_of, settings, chosen, progress)
     progress(0.97, "statistics and report")
-    warnings = [*warnings, *cohort_warnings(who, manifest, results, settings), *not_explained]
+    warnings = [*replaced, *warnings, *cohort_warnings(who, manifest, results, settings), *not_explained]
     evaluation = evaluate(
         predictions, chosen, calibration_cases=calibration_cases, additions=additions, warnings=warnings
     )
@@ -216,22 +219,23 @@ def _check_before(
 
 def _refuse_segmentation(who: Subject, tests: Sequence[Assignment], settings: CohortSettings) -> list[str]:
     """The segmentation model must not have seen the tested patients either; one that is chosen by image is met later."""
-    name = who.first.card.segmentation_model
-    if settings.masks == "given" or not name:
+    named = named_segmentation(who.first) if settings.masks == "network" else None
+    if named is None:
         return []
-    seen = _seen_by(name)
+    seen = Seen.of(named.card)
     if not settings.other_patients:
-        seen.refuse_patients([test.row for test in tests], name, splits=("train",))
+        seen.refuse_patients([test.row for test in tests], named.name, splits=("train",))
     return (
         []
         if seen.known
-        else [f"The card of {name} does not list its training patients: that none is tested is not known."]
+        else [f"The card of {named.name} does not list its training patients: that none is tested is not known."]
     )
 
 
-def _seen_by(model: str) -> Seen:
-    """What an installed model has seen."""
-    return Seen.of(load_model(model).card)
+def _seen_by(source: str, model: Model) -> Seen:
+    """What the segmentation model called `source`, which `model` names or which is installed, has seen."""
+    named = named_segmentation(model)
+    return Seen.of((named if named is not None and named.name == source else load_model(source)).card)
 
 
 def _refuse_met(one: CaseResult, settings: CohortSettings, splits: tuple[str, ...]) -> None:
@@ -242,7 +246,7 @@ def _refuse_met(one: CaseResult, settings: CohortSettings, splits: tuple[str, ..
     segmentation = one.record["segmentation"]
     if segmentation is not None and segmentation["source"] != "given":
         source = segmentation["source"]
-        seen = _seen_by(source)
+        seen = _seen_by(source, one.test.model)
         seen.refuse_image(checksums[0], row.case_id, source, splits=("train",))
         if not settings.other_patients:
             seen.refuse_patients([row], source, splits=("train",))

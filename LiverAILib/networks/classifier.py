@@ -26,7 +26,7 @@ class ResNet50Classifier(nn.Module):
             classes: Number of classes.
             weights: "imagenet" downloads torchvision's weights; a path loads a safetensors file of a torchvision ResNet50
                 state dict; None starts from random ones.
-            head: "softmax", or "corn" for ordered classes (see `corn`).
+            head: "softmax", "corn" for ordered classes (see `corn`), or "fastai" (see `fastai_head`).
 
         Raises:
             UserError: The weights cannot be fetched or do not fit.
@@ -47,7 +47,10 @@ class ResNet50Classifier(nn.Module):
         self.stem = nn.Sequential(backbone.conv1, backbone.bn1, backbone.relu, backbone.maxpool)
         self.layer1, self.layer2 = backbone.layer1, backbone.layer2
         self.layer3, self.layer4 = backbone.layer3, backbone.layer4
-        self.output = nn.Linear(backbone.fc.in_features, classes - (head == "corn"))
+        channels = backbone.fc.in_features
+        self.output = (
+            fastai_head(channels, classes) if head == "fastai" else nn.Linear(channels, classes - (head == "corn"))
+        )
 
     @property
     def layer_groups(self) -> list[nn.Module]:
@@ -66,9 +69,14 @@ class ResNet50Classifier(nn.Module):
         """Class scores (batch, classes) from the feature maps of the second stage."""
         return self.classify(self.layer4(self.layer3(features)))
 
+    def pool(self, features: torch.Tensor) -> torch.Tensor:
+        """What the output layer gets of feature maps: their means (batch, 2048), or with fastai's head maxima and means."""
+        means = features.mean((2, 3))
+        return torch.cat([features.amax((2, 3)), means], 1) if self.head == "fastai" else means
+
     def logits(self, features: torch.Tensor) -> torch.Tensor:
         """What the output layer gives: (batch, classes), or the conditional logits (batch, classes - 1) of CORN."""
-        return self.output(features.mean((2, 3)))
+        return self.output(self.pool(features))
 
     def scores(self, logits: torch.Tensor) -> torch.Tensor:
         """Class scores (batch, classes) of the logits: themselves, or the classes' log-probabilities with CORN."""
@@ -81,3 +89,24 @@ class ResNet50Classifier(nn.Module):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Class scores (batch, classes)."""
         return self.classify(self.features(inputs))
+
+
+def fastai_head(channels: int, classes: int, *, hidden: int = 512, dropout: float = 0.5) -> nn.Sequential:
+    """The head that fastai 2's `cnn_learner` puts on a ResNet, after its AdaptiveConcatPool2d (maxima, then means).
+
+    Batch normalization, dropout, linear layer, ReLU, twice without the last ReLU; half the dropout before the first layer;
+    linear layers without bias, initialized as He et al. (2015).
+
+    Args:
+        channels: Of the feature maps; the head takes twice as many values (batch, 2 channels).
+        classes: Number of classes.
+        hidden: Width of the layer between.
+        dropout: Share of values that are dropped before the last layer.
+    """
+    norms = nn.BatchNorm1d(2 * channels), nn.BatchNorm1d(hidden)
+    layers = nn.Linear(2 * channels, hidden, bias=False), nn.Linear(hidden, classes, bias=False)
+    for norm, layer in zip(norms, layers, strict=True):
+        nn.init.constant_(norm.bias, 1e-3)
+        nn.init.kaiming_normal_(layer.weight)
+    first, last = (norms[0], nn.Dropout(dropout / 2), layers[0], nn.ReLU()), (norms[1], nn.Dropout(dropout), layers[1])
+    return nn.Sequential(*first, *last)

@@ -8,8 +8,10 @@ from torch import nn
 
 from LiverAILib.networks.pretrained import IMAGENET, IMAGENET_MEAN, IMAGENET_STD, download, load_weights
 
-ADJACENT_SLICES = 3
-"""Slices that the network takes as channels: the one that it segments and its neighbors."""
+CHANNELS = 3
+"""Channels of the network's input."""
+ADJACENT_SLICES, SINGLE_SLICE = 3, 1
+"""What they hold: the slice that is segmented and its neighbors, or that slice alone, three times."""
 
 
 def encoder_names() -> list[str]:
@@ -30,7 +32,7 @@ class NormalizedUnet(smp.Unet):
 def build_unet(
     classes: int,
     *,
-    in_channels: int = ADJACENT_SLICES,
+    in_channels: int = CHANNELS,
     encoder: str = "resnet34",
     encoder_weights: str | None = None,
     normalization: str | None = None,

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from LiverAILib.networks.unet import ADJACENT_SLICES, CHANNELS, SINGLE_SLICE
+
 PIXEL_MM = 1.5
 SLICE_MM = 5.0
 STRIDE = 32
@@ -139,7 +141,13 @@ def pad_to_stride(batch: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int]]:
     return F.pad(batch, (0, -columns % STRIDE, 0, -rows % STRIDE)), (rows, columns)
 
 
-def adjacent_slices(volume: torch.Tensor, index: int) -> torch.Tensor:
-    """Slices `index` - 1, `index`, `index` + 1 of a volume (3, rows, columns); the border slice is repeated for a missing one."""
+def adjacent_slices(volume: torch.Tensor, index: int, *, count: int = ADJACENT_SLICES) -> torch.Tensor:
+    """What the network's channels hold (3, rows, columns) of a volume to segment its slice `index`.
+
+    Slices `index` - 1, `index`, `index` + 1, the border slice repeated for a missing one; with the `count` 1 the slice alone,
+    three times.
+    """
+    if count == SINGLE_SLICE:
+        return volume[[index] * CHANNELS]
     last = volume.shape[0] - 1
     return volume[[max(index - 1, 0), index, min(index + 1, last)]]

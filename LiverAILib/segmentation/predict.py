@@ -75,7 +75,6 @@ class Segmenter:
         build = partial(
             build_unet,
             len(model.classes),
-            in_channels=self.settings.adjacent_slices,
             encoder=self.settings.encoder,
             normalization=self.settings.normalization,
         )
@@ -182,10 +181,11 @@ class Segmenter:
     def _probabilities(self, volume: torch.Tensor) -> torch.Tensor:
         """Class probabilities (classes, slices, rows, columns), bfloat16 to keep long CT small."""
         parts = []
+        count = self.settings.adjacent_slices
         with torch.inference_mode():
             for first in range(0, len(volume), BATCH):
                 last = min(first + BATCH, len(volume))
-                batch = torch.stack([adjacent_slices(volume, index) for index in range(first, last)])
+                batch = torch.stack([adjacent_slices(volume, index, count=count) for index in range(first, last)])
                 padded, (rows, columns) = pad_to_stride(batch)
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
                     logits = self.network(padded.to(self.device, memory_format=torch.channels_last))

@@ -9,7 +9,7 @@ from typing import Any
 from LiverAILib.data.model_card import Entries, ModelCard
 from LiverAILib.data.structures import STRUCTURES, Structure
 from LiverAILib.networks.pretrained import IMAGENET
-from LiverAILib.networks.unet import ADJACENT_SLICES, encoder_names
+from LiverAILib.networks.unet import ADJACENT_SLICES, SINGLE_SLICE, encoder_names
 from LiverAILib.segmentation.intensity_profile import QUANTILES
 
 BACKGROUND = "background"
@@ -22,7 +22,7 @@ class SegmentationSettings:
     Attributes:
         structures: What the classes after the background are, in their order.
         encoder: Name of the U-Net's encoder.
-        adjacent_slices: Adjacent slices that it takes as channels.
+        adjacent_slices: Adjacent slices that its channels hold: 3, or 1 for a single slice three times.
         normalization: "imagenet" where the encoder expects it; None for 0..1.
         reference_intensities: Intensities of the training cases by modality (see `intensity_profile.reference_of`).
         low_confidence: Mean probability within the mask of a structure below which a warning is given.
@@ -56,11 +56,18 @@ class SegmentationSettings:
         return cls(
             structures=tuple(STRUCTURES[name] for name in card.classes[1:]),
             encoder=encoder,
-            adjacent_slices=settings.integer("adjacent_slices", least=ADJACENT_SLICES, most=ADJACENT_SLICES),
+            adjacent_slices=_adjacent_slices(settings),
             normalization=settings.text("normalization", None, allowed=(IMAGENET,)),
             reference_intensities=references.content,
             low_confidence={name: low_confidence.number(name, least=0, most=1) for name in low_confidence.content},
         )
+
+
+def _adjacent_slices(settings: Entries) -> int:
+    found = settings.integer("adjacent_slices", least=SINGLE_SLICE, most=ADJACENT_SLICES)
+    if found not in (SINGLE_SLICE, ADJACENT_SLICES):
+        settings.refuse("adjacent_slices", f"is {found}; expected {SINGLE_SLICE} or {ADJACENT_SLICES}")
+    return found
 
 
 def _check_reference(reference: Entries) -> None:

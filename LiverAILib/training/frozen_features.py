@@ -8,7 +8,7 @@ they are computed once, and the epochs train the output layer on them. The resul
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -96,7 +96,7 @@ def view_batches(
     steps: int,
     cache: FeatureCache | None,
 ) -> Callable[[int], Iterator[tuple[torch.Tensor, torch.Tensor]]]:
-    """Function of a seed that gives the batches of an epoch of fixed views with their labels.
+    """`view_epochs` with batches of equal size.
 
     Args:
         draw: Draws samples (see `balance.sampler`).
@@ -104,6 +104,26 @@ def view_batches(
         views: The fixed set.
         batch_size: Views a batch.
         steps: Batches an epoch.
+        cache: As in `view_epochs`.
+    """
+    return view_epochs(
+        lambda generator: (draw(batch_size, generator) for _ in range(steps)), labels, views, cache=cache
+    )
+
+
+def view_epochs(
+    indices: Callable[[torch.Generator], Iterable[torch.Tensor]],
+    labels: torch.Tensor,
+    views: Views,
+    *,
+    cache: FeatureCache | None,
+) -> Callable[[int], Iterator[tuple[torch.Tensor, torch.Tensor]]]:
+    """Function of a seed that gives the batches of an epoch of fixed views with their labels.
+
+    Args:
+        indices: Gives the samples of the batches of an epoch (see `balance.epoch_batches`).
+        labels: Of the samples (n,).
+        views: The fixed set.
         cache: Gives the views' features; None gives the network inputs themselves, for the plain loop.
     """
 
@@ -111,9 +131,8 @@ def view_batches(
         generator = torch.Generator().manual_seed(seed)
         if cache is not None:
             cache.check()
-        for _ in range(steps):
-            samples = draw(batch_size, generator)
-            chosen = samples * views.count + torch.randint(views.count, (batch_size,), generator=generator)
+        for samples in indices(generator):
+            chosen = samples * views.count + torch.randint(views.count, (len(samples),), generator=generator)
             give = views.inputs if cache is None else cache
             yield give(chosen.tolist()), labels[samples]
 

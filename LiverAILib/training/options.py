@@ -9,14 +9,18 @@ from typing import Any
 from LiverAILib.errors import UserError
 from LiverAILib.networks.heads import HEADS
 
-SCHEDULES = ("short", "published", "fine-tune")
+EXTENDED = "extended"
+SCHEDULES = ("short", "published", EXTENDED, "fine-tune")
 CLASS_SETS = ("cirrhosis", "stages")
 SPACINGS = ("linear", "log")
 BALANCES = ("sampling", "weights", "none")
 """Draw every class equally often; draw every case equally often and weight the loss; or do nothing."""
 MASKINGS = ("none", "liver")
+MASK_SOURCES = ("network", "given")
+"""The segmentation network's masks, or the manifest's."""
 METHOD_SPECIFIC = frozenset(
     (
+        EXTENDED,
         "classes",
         "head",
         "frozen_views",
@@ -28,9 +32,13 @@ METHOD_SPECIFIC = frozenset(
         "backbone_groups",
         "frozen_groups",
         "composite",
+        "validation_masks",
+        "calibrate",
+        "full_image_size",
+        "full_batch_size",
     )
 )
-"""Options that only those methods understand that declare them (`MethodSpec.training_options`)."""
+"""Options that only those methods understand that declare them (`MethodSpec.training_options`); the extended schedule is one."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +46,17 @@ class TrainingOptions:
     """Settings of a training run; None is the method's own default.
 
     Attributes:
-        schedule: "short" (all layers at once, for networks without pretrained weights; default), "published" (default with
-            `encoder_weights`), or "fine-tune" (all layers, one stage, small steps; default with `initial_weights`).
+        schedule: "short" (all layers at once, for networks without pretrained weights; default), "published" (the paper's
+            recipe and nothing else; default with `encoder_weights`), "extended" (the paper's stages with our additions), or
+            "fine-tune" (all layers, one stage, small steps; default with `initial_weights`).
         epochs: Epochs of the short or fine-tuning schedule.
-        epochs_divisor: Divides the epochs of the published schedule, for a trial run.
+        epochs_divisor: Divides the epochs of the published or extended schedule, for a trial run.
         steps: Batches an epoch.
         batch_size: Samples a batch.
         max_lr: Peak learning rate of the short or fine-tuning schedule.
         image_size: Rows and columns of the samples; of methods that begin with small images those of the last run.
+        full_image_size: The same of the pipeline on the full image; by default `image_size` where that is given.
+        full_batch_size: Samples a batch of that pipeline; by default `batch_size` where that is given.
         patience: End a stage after so many validations without a better score.
         lr_spacing: "linear" (published) or "log" learning rates from the first to the last layer.
         freeze_batch_norm: Freeze batch-norm of frozen layers too (as published it stays trainable).
@@ -53,9 +64,11 @@ class TrainingOptions:
             once; needs `freeze_batch_norm`.
         class_balance: "sampling", "weights" or "none".
         classes: "cirrhosis", or "stages" (F0-F4).
-        head: "softmax" or "corn" (ordinal).
+        head: "softmax", "corn" (ordinal), or "fastai" (fastai's two layers with dropout).
         masking: What the network sees: "none" (the whole abdomen, default) or "liver".
-        segmentation_model: Its masks are used for validation as in Nowak 2021, and for training beside the given ones.
+        segmentation_model: Name or folder of a segmentation model. The card names it, so that `assess` and `evaluate` use it.
+        validation_masks: "network" (the segmentation model's, as in Nowak 2021) or "given" (the manifest's).
+        calibrate: Recalibrate the probabilities on the validation cases.
         encoder_weights: "imagenet", or a safetensors file of a torchvision state dict; "bundled" for a backbone in the box.
         backbone: Network of torchvision or timm that gives the features, or is trained further (see `networks.backbones`).
         backbone_groups: How many of its layer groups are used; what follows them is cut off.
@@ -74,6 +87,8 @@ class TrainingOptions:
     batch_size: int | None = None
     max_lr: float | None = None
     image_size: int | None = None
+    full_image_size: int | None = None
+    full_batch_size: int | None = None
     patience: int | None = None
     lr_spacing: str | None = None
     freeze_batch_norm: bool | None = None
@@ -83,6 +98,8 @@ class TrainingOptions:
     head: str | None = None
     masking: str | None = None
     segmentation_model: str | None = None
+    validation_masks: str | None = None
+    calibrate: bool | None = None
     encoder_weights: str | None = None
     backbone: str | None = None
     backbone_groups: int | None = None
@@ -123,6 +140,16 @@ class TrainingOptions:
         return self.schedule == "published"
 
     @property
+    def extended(self) -> bool | None:
+        """True where the run follows the paper's stages with our additions; None where that is not asked for."""
+        return True if self.schedule == EXTENDED else None
+
+    @property
+    def staged(self) -> bool:
+        """Whether the run has the paper's stages."""
+        return self.published or self.schedule == EXTENDED
+
+    @property
     def fine_tune(self) -> bool:
         """Whether a trained model is trained further."""
         return self.schedule == "fine-tune"
@@ -135,6 +162,7 @@ class TrainingOptions:
             ("classes", CLASS_SETS),
             ("head", HEADS),
             ("masking", MASKINGS),
+            ("validation_masks", MASK_SOURCES),
         ):
             value = getattr(self, name)
             if value is not None and value not in allowed:
@@ -146,6 +174,8 @@ class TrainingOptions:
             "batch_size",
             "max_lr",
             "image_size",
+            "full_image_size",
+            "full_batch_size",
             "patience",
             "frozen_views",
             "backbone_groups",
@@ -159,12 +189,12 @@ class TrainingOptions:
             )
 
     def _check_schedule(self) -> None:
-        if self.published and (self.epochs or self.max_lr):
+        if self.staged and (self.epochs or self.max_lr):
             name = "epochs" if self.epochs else "max_lr"
             raise UserError(
-                f"{flag(name)}: is fixed by the published schedule. Leave it out, or shorten with --epochs-divisor."
+                f"{flag(name)}: is fixed by the {self.schedule} schedule. Leave it out, or shorten with --epochs-divisor."
             )
-        if not self.published and self.epochs_divisor:
+        if not self.staged and self.epochs_divisor:
             raise UserError(
                 f"--epochs-divisor: shortens the published schedule, this run is '{self.schedule}'. Use --epochs."
             )
@@ -172,4 +202,4 @@ class TrainingOptions:
 
 def flag(name: str) -> str:
     """The command line's name of an option."""
-    return "--" + name.replace("_", "-")
+    return "--schedule extended" if name == EXTENDED else "--" + name.replace("_", "-")

@@ -28,13 +28,13 @@ def choose_precision(options: TrainingOptions) -> Precision:
 
 
 def require_pretrained(options: TrainingOptions) -> None:
-    """Refuse the published schedule for random weights: it begins by freezing them.
+    """Refuse the stages of the paper for random weights: they begin by freezing them.
 
     Raises:
         UserError: Says what to give instead.
     """
-    if options.published and not (options.encoder_weights or options.initial_weights):
+    if options.staged and not (options.encoder_weights or options.initial_weights):
         raise UserError(
-            "--schedule published: its first stage freezes the encoder, which needs pretrained weights. Give "
+            f"--schedule {options.schedule}: its first stage freezes the encoder, which needs pretrained weights. Give "
             "--encoder-weights imagenet or a file, or use --schedule short."
         )

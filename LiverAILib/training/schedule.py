@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -77,15 +78,19 @@ def fine_tuning(epochs: int, *, max_lr: float | None = None) -> tuple[Stage, ...
     return (Stage("fine-tune", epochs, rate, rate),)
 
 
-def progressive_sizes(epochs: int, *, size: int, max_lr: float = 1e-3) -> tuple[tuple[int, tuple[Stage, ...]], ...]:
-    """Short schedule of a classifier without pretrained weights: most epochs on small images, the last quarter at `size` with
-    three tenths of the learning rate.
+Runs = tuple[tuple[Fraction, tuple[Stage, ...]], ...]
+"""Share of the image size at which each run of a schedule trains, and its stages."""
 
-    Returns:
-        Image size and stages, one entry a run.
+
+def progressive_sizes(epochs: int, *, max_lr: float = 1e-3) -> Runs:
+    """Short schedule of a classifier without pretrained weights: most epochs on small images, the last quarter at full size
+    with three tenths of the learning rate.
     """
     large = max(1, epochs // 4)
-    return ((size * 4 // 7, one_stage(max(1, epochs - large), max_lr)), (size, one_stage(large, 0.3 * max_lr)))
+    return (
+        (Fraction(4, 7), one_stage(max(1, epochs - large), max_lr)),
+        (Fraction(1), one_stage(large, 0.3 * max_lr)),
+    )
 
 
 def shortened(stages: Sequence[Stage], divisor: int) -> tuple[Stage, ...]:

@@ -44,6 +44,11 @@ def make_task(*, stop_after: int | None = None, scores=None) -> Task:
     return Task(network, [network[0], network[1], network[3]], batches, 4, loss, validate)
 
 
+def same(one, other):
+    """Whether two states are equal, bit for bit."""
+    return all(torch.equal(value, other[name]) for name, value in one.items())
+
+
 @pytest.mark.parametrize("killed_after", [1, 3, 4])
 def test_a_killed_run_ends_as_an_uninterrupted_one(tmp_path, killed_after):
     whole = make_task()
@@ -71,6 +76,29 @@ def test_the_best_state_is_the_one_that_is_left(tmp_path):
     states = []
     fit(task, STAGES, output=tmp_path, log=lambda line: states.append(task.network[0].weight.detach().clone()))
     assert torch.equal(task.network[0].weight, states[1])
+
+
+@pytest.mark.parametrize(("from_best", "started_from"), [(True, [1, 1, 7]), (False, [2, 5, 8])])
+def test_a_stage_starts_from_the_weights_of_the_best_state_or_of_the_previous_stage(tmp_path, from_best, started_from):
+    """Four stages of three epochs; the best states are those of epochs 1 and 7 (from 0)."""
+    stages = tuple(Stage(name, 3, 0.01, 0.001, from_best=from_best) for name in "abcd")
+    task = make_task(scores=[1.0, 5.0, 2.0, 3.0, 4.0, 0.0, 4.5, 6.0, 1.0, 0.0, 0.0, 0.0])
+    begun, ended = [], []
+
+    def state():
+        return {name: value.clone() for name, value in task.network.state_dict().items()}
+
+    def batches(seed):
+        begun.append(state())
+        return task.batches(seed)
+
+    def validate(network):
+        ended.append(state())
+        return task.validate(network)
+
+    fit(replace(task, batches=batches, validate=validate), stages, output=tmp_path, log=lambda line: None)
+    for first, before in zip((3, 6, 9), started_from, strict=True):
+        assert [n for n, one in enumerate(ended) if same(one, begun[first])] == [before]
 
 
 def test_the_history_is_on_disk_after_every_epoch(tmp_path):

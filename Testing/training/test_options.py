@@ -10,7 +10,7 @@ import torch
 from LiverAILib.cli import build_parser
 from LiverAILib.errors import UserError
 from LiverAILib.jobs.train import understood_options
-from LiverAILib.methods.nowak2021.trainer import classifier_runs, validation_calibration
+from LiverAILib.methods.nowak2021.trainer import validation_calibration
 from LiverAILib.training.options import METHOD_SPECIFIC, TrainingOptions
 
 
@@ -37,7 +37,9 @@ def test_the_weights_decide_on_the_schedule(options, schedule):
     assert resolved(**options).schedule == schedule
 
 
-@pytest.mark.parametrize("name", ["lr_spacing", "schedule", "class_balance", "classes", "head", "masking"])
+@pytest.mark.parametrize(
+    "name", ["lr_spacing", "schedule", "class_balance", "classes", "head", "masking", "validation_masks"]
+)
 def test_an_unknown_value_is_refused(name):
     with pytest.raises(UserError, match=f"--{name.replace('_', '-')} cubic: unknown"):
         resolved(**{name: "cubic"})
@@ -57,6 +59,13 @@ def test_the_record_of_a_run_holds_every_option_and_the_method():
     ("method", "options", "message"),
     [
         ("segmentation", {"head": "corn"}, "--head: is no option of segmentation, only of nowak2021"),
+        (
+            "yin2021",
+            {"schedule": "extended"},
+            "--schedule extended: is no option of yin2021, only of segmentation and nowak2021",
+        ),
+        ("segmentation", {"calibrate": False}, "--calibrate: is no option of segmentation"),
+        ("nowak2021", {"schedule": "extended", "epochs": 3}, "--epochs: is fixed by the extended schedule"),
         ("nowak2021", {"masking": "liver"}, "--masking: is no option of nowak2021, only of yin2021"),
         (
             "yin2021",
@@ -71,18 +80,6 @@ def test_the_record_of_a_run_holds_every_option_and_the_method():
 def test_nothing_that_was_asked_for_is_silently_ignored(method, options, message):
     with pytest.raises(UserError, match=message):
         resolved(method, **options)
-
-
-def test_the_runs_of_the_schedules():
-    def sizes_and_epochs(**options):
-        runs = classifier_runs(resolved(**options))
-        return [(size, [stage.epochs for stage in stages]) for size, stages in runs]
-
-    assert sizes_and_epochs() == [(128, [12]), (224, [4])]
-    peaks = [stages[0].max_lr_last for _, stages in classifier_runs(resolved(max_lr=0.01))]
-    assert peaks == pytest.approx([0.01, 0.003])
-    assert sizes_and_epochs(encoder_weights="imagenet") == [(224, [80, 40, 40, 40, 40, 40])]
-    assert sizes_and_epochs(initial_weights="model", epochs=3, image_size=160) == [(160, [3])]
 
 
 def test_overconfident_scores_are_recalibrated():

@@ -76,7 +76,8 @@ def test_synthetic_contrast_keeps_the_tissues_apart_but_not_their_brightness():
 def test_batches_hold_both_classes_equally_and_nothing_outside_the_mask(cohort):
     (data,) = load_slices(read_cohort(cohort).split("train"), [Preparation("segmented")], neighbors=1)
     assert len(data.labels) == 12
-    images, labels = next(iter(batches(data, batch_size=8, steps=1, size=64)(0)))
+    epoch, _ = batches(data, batch_size=8, steps=1, size=64, balance="sampling")
+    images, labels = next(iter(epoch(0)))
     assert labels.tolist().count(1) == 4
     corner = images[:, :, :4, :4]
     background = (torch.zeros(3) - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])

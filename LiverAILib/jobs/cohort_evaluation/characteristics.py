@@ -43,7 +43,9 @@ def characteristics_addition(cohort: Cohort, tested: Sequence[CohortRow], labels
     note = "Median (quartiles) and number of values, or count (%). p: Mann-Whitney U, chi-squared or Fisher's test."
     table = Table("characteristics", "Characteristics", ("", *groups, "p"), (counts, *rows), note)
     return Addition(
-        "characteristics", Section("Patients", (), (table,)), [dict(zip(table.columns, row)) for row in table.rows]
+        "characteristics",
+        Section("Patients", (), (table,)),
+        [dict(zip(table.columns, row, strict=True)) for row in table.rows],
     )
 
 

@@ -12,6 +12,7 @@ class CohortSettings:
     Attributes:
         split: Split of the cases that a single model is tested on; "" takes all cases.
         masks: "network" (as Nowak 2021) or "given" (the manifest's).
+        segmentation_model: Name or folder of a segmentation model to use instead of the one that the model names.
         labels: What the column "label" of the manifest holds, "stage" or "cirrhosis" (see `read_cohort`).
         explain: Add tables and pictures of the explanations.
         heatmap: How the heat maps are made, as `assess` takes it; "" for the kind that the method publishes.
@@ -24,6 +25,7 @@ class CohortSettings:
 
     split: str = "test"
     masks: str = "network"
+    segmentation_model: str | None = None
     labels: str | None = None
     explain: bool = True
     heatmap: str = ""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from LiverAILib.data.cohort import Cohort, CohortRow
 from LiverAILib.data.model import CARD, Model, load_model
+from LiverAILib.data.named_segmentation import with_segmentation
 from LiverAILib.data.seen_cases import Seen
 from LiverAILib.errors import UserError
 
@@ -50,6 +51,10 @@ class Subject:
     def first(self) -> Model:
         """The model, or that of the first fold: method, classes and settings are the same in all."""
         return next(iter(self.models.values()))
+
+    def with_segmentation(self, segmentation: Model) -> Subject:
+        """The same, with the masks of another segmentation model."""
+        return replace(self, models={fold: with_segmentation(one, segmentation) for fold, one in self.models.items()})
 
     def tests(self, cohort: Cohort, split: str, *, other_patients: bool = False) -> list[Assignment]:
         """The cases to test, each with a model that has not seen its patient.

@@ -16,6 +16,18 @@ SPEC = MethodSpec(
     simulation="mr",
     paper_section="LiverAILib.methods.nowak2021.paper_section:SECTION",
     training_options=frozenset(
-        {"classes", "head", "frozen_views", "class_balance", "segmentation_model", "encoder_weights"}
+        {
+            "extended",
+            "classes",
+            "head",
+            "frozen_views",
+            "class_balance",
+            "segmentation_model",
+            "validation_masks",
+            "calibrate",
+            "full_image_size",
+            "full_batch_size",
+            "encoder_weights",
+        }
     ),
 )

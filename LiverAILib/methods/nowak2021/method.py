@@ -85,7 +85,7 @@ class Nowak2021(Method):
                 liver[position],
                 position,
                 pipeline=pipeline,
-                size=self.settings.image_size,
+                size=self.settings.image_sizes[pipeline],
                 margin=self.settings.liver_margin,
             )
             outcomes[pipeline], views[pipeline] = self._run(view, request), (view,)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from LiverAILib.data.cohort import Cohort
 from LiverAILib.data.model import OUT_OF_DISTRIBUTION
 from LiverAILib.methods.nowak2021.method import Nowak2021
-from LiverAILib.methods.nowak2021.settings import IMAGE_SIZE
+from LiverAILib.methods.nowak2021.settings import IMAGE_SIZE, SEGMENTED
 from LiverAILib.methods.nowak2021.slices import Preparation, SliceSet, load_slices
 from LiverAILib.methods.nowak2021.view import network_input
 from LiverAILib.methods.out_of_distribution import FEWEST_VALIDATION, PooledFeatures, fit_feature_distribution
@@ -59,15 +61,13 @@ def slice_distribution(
 
 def cohort_distribution(method: Nowak2021, cohort: Cohort, segmenter: Segmenter | None) -> dict[str, torch.Tensor]:
     """The tensors of both pipelines, from the cohort that the model was trained on (`MethodSpec.out_of_distribution`)."""
-    size, classes = method.settings.image_size, method.model.classes
-    given = [Preparation(pipeline) for pipeline in method.networks]
-    as_inference = [
-        Preparation(pipeline, segmenter if pipeline == "segmented" else None) for pipeline in method.networks
-    ]
-    training = load_slices(cohort.split("train"), given, classes=classes, size=size)
-    validation = load_slices(cohort.split("validation"), as_inference, classes=classes, size=size)
+    sizes, classes = method.settings.image_sizes, method.model.classes
+    given = [Preparation(pipeline, size=sizes[pipeline]) for pipeline in method.networks]
+    as_inference = [replace(one, segmenter=segmenter) if one.pipeline == SEGMENTED else one for one in given]
+    training = load_slices(cohort.split("train"), given, classes=classes)
+    validation = load_slices(cohort.split("validation"), as_inference, classes=classes)
     state: dict[str, torch.Tensor] = {}
     for number, (pipeline, network) in enumerate(method.networks.items()):
         assert isinstance(network, ResNet50Classifier)
-        state |= slice_distribution(network, training[number], validation[number], pipeline, size=size)
+        state |= slice_distribution(network, training[number], validation[number], pipeline, size=sizes[pipeline])
     return state

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from LiverAILib.data.model_card import ModelCard
+from LiverAILib.data.model_card import Entries, ModelCard
 from LiverAILib.networks.heads import HEADS
 
 CLASSES = ("no cirrhosis", "cirrhosis")
 STAGES = ("F0", "F1", "F2", "F3", "F4")
 """Classes of a model that goes beyond the paper: fibrosis stages."""
-PIPELINES = ("segmented", "full")
-IMAGE_SIZE = 224
+SEGMENTED, FULL = "segmented", "full"
+PIPELINES = (SEGMENTED, FULL)
+IMAGE_SIZE, FULL_IMAGE_SIZE = 224, 448
+"""Rows and columns of the network input: the liver's box, and the whole slice, which is about twice as wide."""
 LIVER_MARGIN = 0.1
 
 
@@ -23,7 +25,7 @@ class Nowak2021Settings:
     Attributes:
         pipelines: Those that the model has networks for, of `PIPELINES`.
         primary_pipeline: The one whose result is the case's.
-        image_size: Rows and columns of the network input.
+        image_sizes: Rows and columns of the network input, by pipeline.
         liver_margin: Border around the liver in the input of "segmented", as a share of the liver's longer side.
         head: One of `HEADS`.
         calibration: Parameters that recalibrate the probabilities, by pipeline.
@@ -31,7 +33,7 @@ class Nowak2021Settings:
 
     pipelines: tuple[str, ...]
     primary_pipeline: str
-    image_size: int
+    image_sizes: Mapping[str, int]
     liver_margin: float
     head: str
     calibration: Mapping[str, Mapping[str, float]]
@@ -52,8 +54,16 @@ class Nowak2021Settings:
         return cls(
             pipelines=pipelines,
             primary_pipeline=settings.text("primary_pipeline", allowed=pipelines),
-            image_size=settings.integer("image_size", least=32, most=2048),
+            image_sizes=_image_sizes(settings, pipelines),
             liver_margin=settings.number("liver_margin", LIVER_MARGIN, least=0, most=1),
             head=settings.text("head", "softmax", allowed=HEADS),
             calibration=card.calibration,
         )
+
+
+def _image_sizes(settings: Entries, pipelines: tuple[str, ...]) -> dict[str, int]:
+    """The entry "image_size": one number for all pipelines, or an object with one for each."""
+    if isinstance(settings.content.get("image_size"), Mapping):
+        entries = settings.part("image_size")
+        return {name: entries.integer(name, least=32, most=2048) for name in pipelines}
+    return dict.fromkeys(pipelines, settings.integer("image_size", least=32, most=2048))

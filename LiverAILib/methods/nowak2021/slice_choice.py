@@ -9,7 +9,7 @@ from LiverAILib.data.cohort import CohortRow
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import AxisOrder
 from LiverAILib.imaging.image import Image
-from LiverAILib.methods.nowak2021.caudate_level import caudate_level
+from LiverAILib.segmentation.caudate_level import caudate_level
 
 
 def choose_slice(

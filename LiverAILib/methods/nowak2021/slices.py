@@ -18,7 +18,7 @@ from LiverAILib.methods.nowak2021.slice_choice import training_slice
 from LiverAILib.methods.nowak2021.view import SliceView, network_input
 from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.training.augmentation import Geometry, Intensity, change_intensity, random_grid, warp
-from LiverAILib.training.balance import sampler
+from LiverAILib.training.balance import epoch_batches
 from LiverAILib.training.frozen_features import Views
 
 GEOMETRY = Geometry(rotation_degrees=10, zoom=(0.9, 1.1))
@@ -64,10 +64,12 @@ class Preparation:
     Attributes:
         pipeline: "segmented" or "full".
         segmenter: Its masks cut the liver out, instead of the manifest's.
+        size: Rows and columns of a prepared slice.
     """
 
     pipeline: str
     segmenter: Segmenter | None = None
+    size: int = IMAGE_SIZE
 
 
 def load_slices(
@@ -76,21 +78,25 @@ def load_slices(
     *,
     classes: Sequence[str] = CLASSES,
     neighbors: int = 0,
-    size: int = IMAGE_SIZE,
+    log: Callable[[str], None] = lambda line: None,
 ) -> list[SliceSet]:
     """The slices at the level of the caudate lobe, and `neighbors` on either side, as each of `preparations` gives them.
 
     Every image is read once. A slice that the manifest names (column "slice") is taken instead of the level found.
+    A case whose slice shows no liver is left out.
 
     Args:
         rows: Cases with role t2 and a mask of the liver, which chooses the level.
         preparations: What is made of each slice.
         classes: `CLASSES` or `STAGES`.
         neighbors: Further slices on either side, so that the network sees what a choice one slice off gives.
-        size: Rows and columns of a prepared slice.
+        log: Called with one line per case that is left out.
 
     Returns:
         The slices of each preparation.
+
+    Raises:
+        UserError: No case is left.
     """
     sets = [_OpenSet() for _ in preparations]
     for number, row in enumerate(rows):
@@ -98,6 +104,7 @@ def load_slices(
         canonical, order = to_canonical(image)
         liver = order.apply(row.read_mask("liver", image))
         if not liver.any():
+            log(f"case {row.case_id}: the liver mask is empty: left out")
             continue
         level = training_slice(row, image, order, liver)
         positions = range(max(0, level - neighbors), min(len(liver), level + neighbors + 1))
@@ -105,13 +112,21 @@ def load_slices(
             masks = liver[positions.start : positions.stop]
             if one.segmenter is not None:
                 masks = one.segmenter.segment_slices(canonical, positions) == LIVER.label
+            if not masks.any():
+                whose = "the manifest" if one.segmenter is None else one.segmenter.model.name
+                log(f"case {row.case_id}: no liver at the level of the caudate lobe according to {whose}: left out")
             for position, mask in zip(positions, masks, strict=True):
                 if not mask.any():
                     continue
-                view = SliceView.of(image, canonical, order, mask, position, pipeline=one.pipeline, size=size)
+                view = SliceView.of(image, canonical, order, mask, position, pipeline=one.pipeline, size=one.size)
                 found.slices.append(view.prepared.half())
                 found.labels.append(class_label(row, classes))
                 found.cases.append(number)
+    if not all(found.slices for found in sets):
+        raise UserError(
+            "no liver was found at the level of the caudate lobe of any case. Check the masks, or train the segmentation network "
+            "longer."
+        )
     return [found.closed() for found in sets]
 
 
@@ -133,39 +148,63 @@ def joined(first: SliceSet, second: SliceSet) -> SliceSet:
     return SliceSet(*(torch.cat(pair) for pair in pairs))
 
 
-def augmented(slices: torch.Tensor, *, size: int, generator: torch.Generator) -> torch.Tensor:
+def augmented(
+    slices: torch.Tensor,
+    *,
+    size: int,
+    generator: torch.Generator,
+    geometry: Geometry = GEOMETRY,
+    intensity: Intensity = INTENSITY,
+) -> torch.Tensor:
     """Network input (batch, 3, size, size) of prepared slices (batch, rows, columns), each changed at random."""
     images = F.interpolate(slices.float()[:, None], size=(size, size), mode="bilinear", antialias=True)
-    grid = random_grid(len(slices), size, size, GEOMETRY, generator)
+    grid = random_grid(len(slices), size, size, geometry, generator)
     inside = images > 0
     images, _ = warp(images, grid)
-    changed = change_intensity(images, INTENSITY, generator)
+    changed = change_intensity(images, intensity, generator)
     # What lies outside the mask or the field of view stays 0: no brightness is added there.
     kept, _ = warp(inside.float(), grid)
     return network_input((changed * (kept > 0.5))[:, 0])
 
 
 def batches(
-    data: SliceSet, *, batch_size: int, steps: int, size: int = IMAGE_SIZE, balance: str = "sampling"
-) -> Callable[[int], Iterator[tuple[torch.Tensor, torch.Tensor]]]:
-    """Function of a seed that gives augmented batches of network input and labels; for `balance` see `balance.sampler`."""
-    draw = sampler(data.labels, balance)
+    data: SliceSet,
+    *,
+    batch_size: int,
+    steps: int | None = None,
+    size: int = IMAGE_SIZE,
+    balance: str = "none",
+    geometry: Geometry = GEOMETRY,
+    intensity: Intensity = INTENSITY,
+) -> tuple[Callable[[int], Iterator[tuple[torch.Tensor, torch.Tensor]]], int]:
+    """Function of a seed that gives augmented batches of network input and labels, and their number (see `epoch_batches`)."""
+    indices, number = epoch_batches(data.labels, balance, batch_size=batch_size, steps=steps)
 
     def epoch(seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         generator = torch.Generator().manual_seed(seed)
-        for _ in range(steps):
-            index = draw(batch_size, generator)
-            yield augmented(data.slices[index], size=size, generator=generator), data.labels[index]
+        for index in indices(generator):
+            slices = data.slices[index]
+            images = augmented(slices, size=size, generator=generator, geometry=geometry, intensity=intensity)
+            yield images, data.labels[index]
 
-    return epoch
+    return epoch, number
 
 
-def fixed_views(data: SliceSet, count: int, *, size: int = IMAGE_SIZE, seed: int = 0) -> Views:
+def fixed_views(
+    data: SliceSet,
+    count: int,
+    *,
+    size: int = IMAGE_SIZE,
+    seed: int = 0,
+    geometry: Geometry = GEOMETRY,
+    intensity: Intensity = INTENSITY,
+) -> Views:
     """`count` augmented views of each slice, always the same ones for a seed."""
 
     def make(sample: int, view: int) -> torch.Tensor:
         generator = torch.Generator().manual_seed((seed * 7919 + view) * 1_000_003 + sample)
-        return augmented(data.slices[sample : sample + 1], size=size, generator=generator)[0]
+        one = data.slices[sample : sample + 1]
+        return augmented(one, size=size, generator=generator, geometry=geometry, intensity=intensity)[0]
 
     return Views(count, make)
 

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 
 from LiverAILib.methods.nowak2021.settings import IMAGE_SIZE
 from LiverAILib.methods.nowak2021.slices import (
+    GEOMETRY,
+    INTENSITY,
     Preparation,
     SliceSet,
     batches,
@@ -22,9 +24,10 @@ from LiverAILib.methods.nowak2021.slices import (
 )
 from LiverAILib.networks.classifier import ResNet50Classifier
 from LiverAILib.training import distributed
-from LiverAILib.training.balance import class_weights, sampler
+from LiverAILib.training.augmentation import Geometry, Intensity
+from LiverAILib.training.balance import class_weights, epoch_batches
 from LiverAILib.training.fit import FitOptions, Task, fit
-from LiverAILib.training.frozen_features import FeatureCache, view_batches
+from LiverAILib.training.frozen_features import FeatureCache, view_epochs
 from LiverAILib.training.loss import corn_loss, cross_entropy
 from LiverAILib.training.precision import Precision
 from LiverAILib.training.schedule import Stage
@@ -49,6 +52,8 @@ class PipelineOptions:
         size: Rows and columns that the slices are resized to.
         batch_size: Slices a batch.
         steps: Batches an epoch; by default as many as show every training slice once.
+        geometry: Random changes of the slices' geometry.
+        intensity: Random changes of their intensities.
         balance: What is done about classes of unequal size (`balance.BALANCES`).
         frozen_views: In stages with a frozen trunk, train on so many fixed views of each slice, whose features are
             computed once. None: new views in every epoch, as published.
@@ -59,7 +64,9 @@ class PipelineOptions:
     size: int = IMAGE_SIZE
     batch_size: int = 32
     steps: int | None = None
-    balance: str = "sampling"
+    balance: str = "none"
+    geometry: Geometry = GEOMETRY
+    intensity: Intensity = INTENSITY
     frozen_views: int | None = None
     precision: Precision = field(default_factory=Precision)
     fit: FitOptions = field(default_factory=FitOptions)
@@ -111,7 +118,15 @@ def pipeline_task(
     """What is trained, as `fit` takes it."""
     precision, size = options.precision, options.size
     network = distributed.place_network(network, precision.device, memory_format=torch.channels_last)
-    steps = options.steps or max(1, len(training.labels) // options.batch_size)
+    give, steps = batches(
+        training,
+        batch_size=options.batch_size,
+        steps=options.steps,
+        size=size,
+        balance=options.balance,
+        geometry=options.geometry,
+        intensity=options.intensity,
+    )
     loss_of = class_loss(network, training, options)
 
     def loss(network: ResNet50Classifier, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
@@ -125,7 +140,7 @@ def pipeline_task(
     return Task(
         network,
         network.layer_groups,
-        batches(training, batch_size=options.batch_size, steps=steps, size=size, balance=options.balance),
+        give,
         steps,
         loss,
         validate,
@@ -150,17 +165,22 @@ def frozen_task(
         raise ValueError("fixed views are exact only with frozen batch normalization: set freeze_batch_norm")
     precision = options.precision
     trunk = network.layer_groups[:-1]
-    steps = options.steps or max(1, len(training.labels) // options.batch_size)
-    views = fixed_views(training, options.frozen_views, size=options.size, seed=options.fit.seed)
+    views = fixed_views(
+        training,
+        options.frozen_views,
+        size=options.size,
+        seed=options.fit.seed,
+        geometry=options.geometry,
+        intensity=options.intensity,
+    )
     loss_of = class_loss(network, training, options)
 
     def pooled(inputs: torch.Tensor) -> torch.Tensor:
-        maps = network.features(inputs.to(memory_format=torch.channels_last))
-        return maps.mean((2, 3), keepdim=True)
+        return network.pool(network.features(inputs.to(memory_format=torch.channels_last)))
 
     def loss(network: ResNet50Classifier, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         with precision.autocast():
-            logits = network.logits(batch[0] if cached else pooled(batch[0]))
+            logits = network.output(batch[0] if cached else pooled(batch[0]))
         return loss_of(logits.float(), batch[1])
 
     held_out = FeatureCache(trunk, pooled, plain_inputs(validation, size=options.size), Precision(precision.device))
@@ -172,11 +192,12 @@ def frozen_task(
         network.eval()
         features = held_out(range(len(validation.labels))).to(precision.device)
         with torch.inference_mode():
-            return scored(network.classify(features.float()).float().cpu(), validation.labels)
+            scores = network.scores(network.output(features.float()))
+            return scored(scores.float().cpu(), validation.labels)
 
-    draw = sampler(training.labels, options.balance)
+    indices, steps = epoch_batches(training.labels, options.balance, batch_size=options.batch_size, steps=options.steps)
     cache = FeatureCache(trunk, pooled, views.inputs, precision) if cached else None
-    give = view_batches(draw, training.labels, views, batch_size=options.batch_size, steps=steps, cache=cache)
+    give = view_epochs(indices, training.labels, views, cache=cache)
     return Task(network, network.layer_groups, give, steps, loss, validate, precision=precision)
 
 

@@ -21,7 +21,7 @@ from LiverAILib.methods.yin2021.view import StackView, windows
 from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.training import distributed
 from LiverAILib.training.augmentation import Geometry, random_grid, uniform, warp
-from LiverAILib.training.balance import class_weights
+from LiverAILib.training.balance import class_weights, epoch_batches
 from LiverAILib.training.fit import FitOptions, Task, fit
 from LiverAILib.training.loss import cross_entropy
 from LiverAILib.training.precision import Precision
@@ -101,26 +101,30 @@ def load_stacks(rows: Sequence[CohortRow], settings: InputSettings, *, segmenter
 
 
 def batches(
-    data: StackSet, *, slices: int, batch_size: int, steps: int | None = None, augmentation: Augmentation | None = None
+    data: StackSet,
+    *,
+    slices: int,
+    batch_size: int,
+    steps: int | None = None,
+    augmentation: Augmentation | None = None,
+    balance: str = "none",
 ) -> tuple[Callable[[int], Iterator[tuple[torch.Tensor, torch.Tensor]]], int]:
     """Function of a seed that gives the batches of an epoch, and their number.
 
     Every epoch shows each case once (or `steps` batches), in random order, as `slices` consecutive slices drawn at random
-    (Yin 2021, Fig. 2).
+    (Yin 2021, Fig. 2); with the `balance` "sampling" every stage equally often (see `epoch_batches`).
     """
-    count = len(data.labels)
-    windows = count if steps is None else steps * batch_size
+    indices, number = epoch_batches(data.labels, balance, batch_size=batch_size, steps=steps)
 
     def epoch(seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         generator = torch.Generator().manual_seed(seed)
-        rounds = [torch.randperm(count, generator=generator) for _ in range(-(-windows // count))]
-        for index in torch.cat(rounds)[:windows].split(batch_size):
+        for index in indices(generator):
             drawn = torch.stack([random_window(data.stacks[n], slices, generator) for n in index.tolist()])
             if augmentation is not None:
                 drawn = augmentation(drawn, generator)
             yield drawn[:, None], data.labels[index]
 
-    return epoch, -(-windows // batch_size)
+    return epoch, number
 
 
 def random_window(stack: torch.Tensor, slices: int, generator: torch.Generator) -> torch.Tensor:
@@ -160,7 +164,7 @@ class NetworkOptions:
         window: Slices that a window has in training; None for as many as at inference, as published.
         batch_size: Windows a batch, a default where the paper is silent.
         steps: Batches an epoch; by default as many as show every case once.
-        balance: What is done about stages of unequal size: "weights" in the loss, or "none".
+        balance: What is done about stages of unequal size, one of `options.BALANCES`.
         augmentation: Random changes; None as published.
         precision: Device and format.
         fit: Seed, patience and the like.
@@ -208,6 +212,7 @@ def train_network(
         batch_size=options.batch_size,
         steps=options.steps,
         augmentation=options.augmentation,
+        balance=options.balance,
     )
 
     def loss(network: torch.nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:

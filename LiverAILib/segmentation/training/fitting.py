@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from LiverAILib.data.cohort import Cohort
-from LiverAILib.data.structures import STRUCTURES
 from LiverAILib.networks.unet import unet_layer_groups
 from LiverAILib.segmentation.grid import adjacent_slices, pad_to_stride
+from LiverAILib.segmentation.training.recipe import ONE_SLICE_A_PATIENT, SegmentationRecipe
 from LiverAILib.segmentation.training.samples import (
     NEAR_GEOMETRY,
     NEAR_INTENSITY,
@@ -21,14 +21,12 @@ from LiverAILib.segmentation.training.samples import (
     TrainingVolume,
     load_training_volume,
 )
+from LiverAILib.segmentation.training.single_slices import SingleSliceSampler, load_single_slice
 from LiverAILib.training import distributed
 from LiverAILib.training.fit import FitOptions, Task, fit
 from LiverAILib.training.loss import dice_and_cross_entropy
 from LiverAILib.training.precision import Precision
-from LiverAILib.training.schedule import Stage, one_stage
-
-ORGANS = tuple(STRUCTURES)
-SAMPLE_SIZE = (192, 224)
+from LiverAILib.training.schedule import one_stage
 
 
 def train_segmentation(
@@ -36,64 +34,84 @@ def train_segmentation(
     output: Path,
     *,
     network: torch.nn.Module,
-    stages: Sequence[Stage],
+    recipe: SegmentationRecipe,
     options: FitOptions | None = None,
     precision: Precision | None = None,
-    steps: int = 50,
-    batch_size: int = 16,
-    size: tuple[int, int] = SAMPLE_SIZE,
-    refine_epochs: int = 0,
     log: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:
     """Train the U-Net on the rows of split "train", choosing the best state on split "validation".
 
-    Without validation rows the last state counts as the best.
+    Without validation rows the last state counts as the best. `recipe.refine_epochs` follow with contrast and shapes nearer to
+    real scans and with more slices above and below the organs: wide augmentation alone leaves borders uncertain, which the Dice
+    loss answers with masks that are too large.
 
     Args:
-        cohort: Cases with role t2 or ct and masks of `ORGANS`.
+        cohort: Cases with role t2 or ct and masks of the recipe's organs.
         output: Run folder.
-        network: U-Net with a background class and `ORGANS`; trained in place.
-        stages: The schedule.
+        network: U-Net with a background class and these organs; trained in place.
+        recipe: How it is trained.
         options: How the stages are run.
         precision: Device and format.
-        steps: Batches an epoch.
-        batch_size: Slices a batch.
-        size: Rows and columns of a sample.
-        refine_epochs: Epochs that follow, with contrast and shapes nearer to real scans and with more slices above and
-            below the organs: wide augmentation alone leaves borders uncertain, which the Dice loss answers with masks that
-            are too large.
         log: Called with one line per epoch.
 
     Returns:
         The history.
     """
-    options = options or FitOptions(validate_every=5)
-    volumes = [load_training_volume(row, ORGANS) for row in cohort.split("train")]
-    validation = [load_training_volume(row, ORGANS) for row in cohort.split("validation")]
-    log(f"{len(volumes)} volumes to train on, {len(validation)} to validate on")
-    wide = SliceSampler(volumes, batch_size=batch_size, steps=steps, size=size)
-    near = SliceSampler(
-        volumes,
-        batch_size=batch_size,
-        steps=steps,
-        size=size,
-        synthetic_share=0.2,
-        empty_share=0.35,
-        geometry=NEAR_GEOMETRY,
-        intensity=NEAR_INTENSITY,
-    )
-    task = segmentation_task(network, wide, validation, precision or Precision())
-    history = fit(task, stages, output=output, options=options, log=log)
-    if refine_epochs:
+    options = options or FitOptions(validate_every=recipe.validate_every)
+    single = recipe.samples == ONE_SLICE_A_PATIENT
+    load = load_single_slice if single else load_training_volume
+    volumes = [load(row, recipe.organs) for row in cohort.split("train")]
+    validation = [load(row, recipe.organs) for row in cohort.split("validation")]
+    log(f"{len(volumes)} {'slices' if single else 'volumes'} to train on, {len(validation)} to validate on")
+    sampler = single_slice_sampler(volumes, recipe) if single else slice_sampler(volumes, recipe)
+    task = segmentation_task(network, sampler, validation, recipe, precision or Precision())
+    history = fit(task, recipe.stages, output=output, options=options, log=log)
+    if recipe.refine_epochs:
         # The score cannot choose between both runs' states: it does not measure what refining improves (see above).
         refining = replace(options, start_counts=False)
-        stages = one_stage(refine_epochs, 3e-4)
-        history += fit(replace(task, batches=near.epoch), stages, output=output / "refine", options=refining, log=log)
+        stages = one_stage(recipe.refine_epochs, 3e-4)
+        near = replace(recipe, geometry=NEAR_GEOMETRY, intensity=NEAR_INTENSITY, synthetic_share=0.2)
+        batches = slice_sampler(volumes, near, empty_share=0.35).epoch
+        history += fit(replace(task, batches=batches), stages, output=output / "refine", options=refining, log=log)
     return history
 
 
+def single_slice_sampler(slices: Sequence[TrainingVolume], recipe: SegmentationRecipe) -> SingleSliceSampler:
+    """The sampler of a recipe that trains on one slice a patient."""
+    return SingleSliceSampler(
+        slices,
+        batch_size=recipe.batch_size,
+        steps=recipe.steps,
+        size=recipe.image_size,
+        geometry=recipe.geometry,
+        intensity=recipe.intensity,
+        adjacent=recipe.adjacent_slices,
+    )
+
+
+def slice_sampler(
+    volumes: Sequence[TrainingVolume], recipe: SegmentationRecipe, *, empty_share: float = 0.15
+) -> SliceSampler:
+    """The sampler of a recipe that trains on random slices; `empty_share` of them may show no organ."""
+    return SliceSampler(
+        volumes,
+        batch_size=recipe.batch_size,
+        steps=recipe.steps or 50,
+        size=recipe.image_size,
+        synthetic_share=recipe.synthetic_share,
+        empty_share=empty_share,
+        geometry=recipe.geometry,
+        intensity=recipe.intensity,
+        adjacent=recipe.adjacent_slices,
+    )
+
+
 def segmentation_task(
-    network: torch.nn.Module, sampler: SliceSampler, validation: Sequence[TrainingVolume], precision: Precision
+    network: torch.nn.Module,
+    sampler: SliceSampler | SingleSliceSampler,
+    validation: Sequence[TrainingVolume],
+    recipe: SegmentationRecipe,
+    precision: Precision,
 ) -> Task:
     """What is trained, as `fit` takes it."""
     network = distributed.place_network(network, precision.device, memory_format=torch.channels_last)
@@ -105,7 +123,7 @@ def segmentation_task(
         return dice_and_cross_entropy(logits, batch.labels, batch.known)
 
     def validate(network: torch.nn.Module) -> dict[str, float]:
-        return validation_dice(network, validation, precision=precision)
+        return validation_dice(network, validation, recipe, precision=precision)
 
     return Task(
         network,
@@ -120,7 +138,7 @@ def segmentation_task(
 
 
 def validation_dice(
-    network: torch.nn.Module, volumes: Sequence[TrainingVolume], *, precision: Precision
+    network: torch.nn.Module, volumes: Sequence[TrainingVolume], recipe: SegmentationRecipe, *, precision: Precision
 ) -> dict[str, float]:
     """Mean Dice of each organ over the volumes on the network's grid, and "score", that of the liver."""
     network.eval()
@@ -132,12 +150,13 @@ def validation_dice(
         parts = []
         with torch.inference_mode(), precision.autocast():
             for first in range(0, len(images), 8):
-                stack = torch.stack([adjacent_slices(images, i) for i in range(first, min(first + 8, len(images)))])
+                numbers = range(first, min(first + 8, len(images)))
+                stack = torch.stack([adjacent_slices(images, n, count=recipe.adjacent_slices) for n in numbers])
                 padded, (rows, columns) = pad_to_stride(stack)
                 logits = network(padded.to(precision.device, memory_format=torch.channels_last))
                 parts.append(logits[..., :rows, :columns].argmax(1).cpu())
         predicted = torch.cat(parts)
-        for number, organ in enumerate(ORGANS, 1):
+        for number, organ in enumerate(recipe.organs, 1):
             if volume.known[number - 1]:
                 both = ((predicted == number) & (labels == number)).sum()
                 total = (predicted == number).sum() + (labels == number).sum()

@@ -1,4 +1,6 @@
 """The training options that mean something to a segmentation model."""
 
-TRAINING_OPTIONS = frozenset(("encoder_weights",))
+from LiverAILib.training.options import EXTENDED
+
+TRAINING_OPTIONS = frozenset(("encoder_weights", EXTENDED))
 """Those of `training.options.METHOD_SPECIFIC` that its training understands."""

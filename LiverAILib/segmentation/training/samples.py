@@ -13,6 +13,7 @@ from LiverAILib.data.cohort import CohortRow
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.imaging.intensity import normalize
+from LiverAILib.networks.unet import ADJACENT_SLICES, SINGLE_SLICE
 from LiverAILib.segmentation.grid import SliceGrid
 from LiverAILib.segmentation.training.synthetic_contrast import random_contrast, tissue_classes
 from LiverAILib.training.augmentation import Geometry, Intensity, change_intensity, random_grid, uniform, warp
@@ -73,8 +74,14 @@ def sampling_weight(row: CohortRow) -> float:
     return weight
 
 
-def load_training_volume(row: CohortRow, organs: Sequence[str]) -> TrainingVolume:
-    """Read a case of the manifest (role t2 or ct, masks of `organs`) onto the network's pixel grid."""
+def load_training_volume(row: CohortRow, organs: Sequence[str], *, synthetic: bool = True) -> TrainingVolume:
+    """Read a case of the manifest (role t2 or ct, masks of `organs`) onto the network's pixel grid.
+
+    Args:
+        row: The case.
+        organs: Their masks become the labels 1, 2, ...
+        synthetic: Find the tissue classes of MR that synthetic contrast needs.
+    """
     role = "t2" if "t2" in row.images else "ct"
     image = row.read_image(role, ROLE_MODALITIES[role], color=False)
     labels = np.zeros(image.array.shape, np.uint8)
@@ -91,7 +98,7 @@ def load_training_volume(row: CohortRow, organs: Sequence[str]) -> TrainingVolum
     label_tensor = torch.from_numpy(canonical_labels.array.astype(np.float32))[:, None]
     small_labels = F.interpolate(label_tensor, size=size, mode="nearest-exact")[:, 0].to(torch.uint8)
     tissues = None
-    if modality == "MR":
+    if modality == "MR" and synthetic:
         tissues = torch.from_numpy(tissue_classes(images.numpy(), small_labels.numpy()))
     known = tuple(organ in row.masks for organ in organs)
     return TrainingVolume(
@@ -123,6 +130,7 @@ class SliceSampler:
         empty_share: float = 0.15,
         geometry: Geometry = WIDE_GEOMETRY,
         intensity: Intensity = WIDE_INTENSITY,
+        adjacent: int = ADJACENT_SLICES,
     ) -> None:
         self.volumes = volumes
         self.batch_size = batch_size
@@ -130,7 +138,7 @@ class SliceSampler:
         self.size = size
         self.synthetic_share = synthetic_share
         self.empty_share = empty_share
-        self.geometry, self.intensity = geometry, intensity
+        self.geometry, self.intensity, self.adjacent = geometry, intensity, adjacent
         self.mr = [i for i, v in enumerate(volumes) if v.modality == "MR"]
         self.ct = [i for i, v in enumerate(volumes) if v.modality == "CT"]
         self.shares = {"MR": self._shares(self.mr), "CT": self._shares(self.ct)}
@@ -174,7 +182,7 @@ class SliceSampler:
         return Batch(change_intensity(stack, self.intensity, generator), warped_labels, torch.tensor(known))
 
     def _sample(self, volume: TrainingVolume, with_organs: list[int], rng: np.random.Generator):
-        """Three neighboring slabs around a random slice, its labels and tissues, cropped or padded to the input size."""
+        """Slabs at and beside a random slice as the channels, its labels and tissues, cropped or padded to the input size."""
         count = volume.images.shape[0]
         center = int(rng.integers(count)) if rng.random() < self.empty_share else int(rng.choice(with_organs))
         group = 1
@@ -182,7 +190,7 @@ class SliceSampler:
             group = max(1, round(float(rng.uniform(2.0, 6.0)) / volume.slice_mm))
         step = max(group, round(float(rng.uniform(3.0, 8.0)) / volume.slice_mm)) if volume.slice_mm < 4 else 1
         channels, classes = [], []
-        for offset in (-step, 0, step):
+        for offset in (0, 0, 0) if self.adjacent == SINGLE_SLICE else (-step, 0, step):
             first = int(np.clip(center + offset - group // 2, 0, count - 1))
             last = min(first + group, count)
             channels.append(volume.images[first:last].float().mean(0))

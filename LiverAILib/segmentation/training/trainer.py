@@ -11,15 +11,14 @@ import torch
 from LiverAILib.data.cohort import Cohort
 from LiverAILib.data.model import LICENSE_UNKNOWN
 from LiverAILib.networks.pretrained import IMAGENET
-from LiverAILib.networks.unet import ADJACENT_SLICES, build_unet
+from LiverAILib.networks.unet import SINGLE_SLICE, build_unet
 from LiverAILib.segmentation.settings import SegmentationSettings
 from LiverAILib.segmentation.training import fitting
-from LiverAILib.training import schedule as schedules
+from LiverAILib.segmentation.training.recipe import SegmentationRecipe, recipe_of
 from LiverAILib.training.initial_weights import initial_model, start_from
 from LiverAILib.training.options import TrainingOptions
+from LiverAILib.training.recipe import announce
 from LiverAILib.training.run_settings import choose_precision, fit_options, require_pretrained
-
-ENCODER = "resnet34"
 
 
 def train_segmentation(
@@ -29,52 +28,43 @@ def train_segmentation(
     require_pretrained(options)
     torch.manual_seed(options.seed)
     start = initial_model(options.initial_weights, "segmentation")
+    recipe = recipe_of(options, start)
+    departed = announce(recipe, SegmentationRecipe(), options, log=log)
     normalization = IMAGENET if options.encoder_weights else None
     if start is not None:
         normalization = SegmentationSettings.from_card(start.card).normalization
     network = build_unet(
-        len(fitting.ORGANS) + 1,
-        encoder=ENCODER,
+        len(recipe.organs) + 1,
+        encoder=recipe.encoder,
         encoder_weights=options.encoder_weights,
         normalization=normalization,
     )
     if start is not None:
         start_from(network, start)
-    epochs = options.epochs or 30
-    size = options.image_size
     history = fitting.train_segmentation(
         cohort,
         output,
         network=network,
-        stages=segmentation_stages(options, epochs),
-        options=fit_options(options, validate_every=5),
+        recipe=recipe,
+        options=fit_options(options, validate_every=recipe.validate_every),
         precision=choose_precision(options),
-        steps=options.steps or 50,
-        batch_size=options.batch_size or 16,
-        size=(size, size) if size else fitting.SAMPLE_SIZE,
-        refine_epochs=0 if options.published else max(1, round(epochs / 2)),
         log=log,
     )
-    return segmentation_card(cohort, history, normalization), network.cpu().state_dict()
+    return segmentation_card(cohort, history, recipe, normalization) | departed, network.cpu().state_dict()
 
 
-def segmentation_stages(options: TrainingOptions, epochs: int) -> tuple[schedules.Stage, ...]:
-    """The stages of the schedule that `options` name."""
-    if options.published:
-        return schedules.shortened(schedules.NOWAK2021_SEGMENTATION, options.epochs_divisor or 1)
-    if options.fine_tune:
-        return schedules.fine_tuning(epochs, max_lr=options.max_lr)
-    return schedules.one_stage(epochs, options.max_lr or 1e-3)
-
-
-def segmentation_card(cohort: Cohort, history: list[dict[str, Any]], normalization: str | None) -> dict[str, Any]:
+def segmentation_card(
+    cohort: Cohort, history: list[dict[str, Any]], recipe: SegmentationRecipe, normalization: str | None
+) -> dict[str, Any]:
     """Entries of the card of a segmentation model that its training determines."""
     roles = {role for row in cohort.split("train") for role in row.images}
-    settings = {"encoder": ENCODER, "adjacent_slices": ADJACENT_SLICES}
+    settings = {"encoder": recipe.encoder, "adjacent_slices": recipe.adjacent_slices}
+    shown = "single slices" if recipe.adjacent_slices == SINGLE_SLICE else "three adjacent slices as channels"
+    organs = ", ".join(name.replace("_", " ") for name in recipe.organs).capitalize()
     return {
-        "description": "Liver, kidneys and spleen: U-Net with ResNet34 encoder, three adjacent slices as channels.",
+        "description": f"{organs}: U-Net with ResNet34 encoder, {shown}.",
         "modality": [name for role, name in (("t2", "MR"), ("ct", "CT")) if role in roles],
-        "classes": ["background", *fitting.ORGANS],
+        "classes": ["background", *recipe.organs],
         "settings": {**settings, "normalization": normalization} if normalization else settings,
         "training_data": f"{len(cohort.split('train'))} cases of {cohort.path.name}",
         "license": LICENSE_UNKNOWN,

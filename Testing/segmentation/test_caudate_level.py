@@ -7,7 +7,7 @@ import pytest
 
 from LiverAILib.imaging.files import read_image
 from LiverAILib.imaging.geometry import to_canonical
-from LiverAILib.methods.nowak2021.caudate_level import caudate_level
+from LiverAILib.segmentation.caudate_level import caudate_level
 
 # Slices that show the caudate lobe between vena cava and fissure, read by eye off the real volumes before the rule was set.
 BY_EYE = {
