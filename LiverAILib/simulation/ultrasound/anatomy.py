@@ -51,11 +51,12 @@ def paint_parenchyma(scene: Scene, state: LiverState, rng: np.random.Generator) 
     level += np.float32(9 * min(1.0, state.mottle_db)) * dots
     coarse = scene.field(rng, correlation_mm=state.texture_mm / 2)
     coarse = (np.sqrt(coarse * coarse + np.float32(0.04)) - np.float32(LUMP_MEAN)) / np.float32(LUMP_SD)
-    place = scene.field(rng, correlation_mm=17.0)
+    even = scene.field(rng, correlation_mm=state.texture_mm * 0.45)
+    place = scene.field(rng, correlation_mm=8.0)
     if state.texture_share > 0 and state.texture_db > 0:
         border = ndtri(1 - state.texture_share)
-        foci = np.clip((place - np.float32(border)) / np.float32(0.35) + np.float32(0.5), 0, 1)
-        level += np.float32(state.texture_db) * foci * coarse
+        foci = np.clip((place - np.float32(border)) / np.float32(0.5) + np.float32(0.5), 0, 1)
+        level += np.float32(state.texture_db) * foci * (0.7 * coarse + 0.7 * even)
     scene.power[:] = np.float32(10) ** (level / np.float32(10))
 
 

@@ -68,8 +68,8 @@ def draw_fatty_liver(pdff_percent: float, person: Person, rng: np.random.Generat
     return LiverState(
         level_db=float(normal.level_db + 8.5 * bright),
         attenuation=float(normal.attenuation + 0.30 * loss),
-        lumen_db=float(normal.lumen_db + 8.5 * bright + 8 * blur),
-        vessel_edge_mm=float(normal.vessel_edge_mm + 3.0 * blur),
+        lumen_db=float(normal.lumen_db + 8.5 * bright + 14 * blur),
+        vessel_edge_mm=float(normal.vessel_edge_mm + 3.5 * blur),
         wall_db=float(normal.wall_db - 3 * wall),
         diaphragm_db=float(normal.diaphragm_db - 5 * wall),
         mottle_db=float(normal.mottle_db * (1 - 0.6 * smooth)),

@@ -83,7 +83,7 @@ def draw_fibrotic_liver(patient: FibrosisPatient, rng: np.random.Generator) -> L
         vessel_edge_mm=float(normal.vessel_edge_mm + 0.4 * severity),
         wall_db=normal.wall_db,
         diaphragm_db=normal.diaphragm_db,
-        texture_db=float(1.2 + 3.4 * severity * np.exp(0.08 * g[1])) if severity > 0 else 0.0,
+        texture_db=float(1.1 + 2.5 * severity * np.exp(0.08 * g[1])) if severity > 0 else 0.0,
         texture_mm=patient.texture_mm,
         texture_share=float(min(0.55, 0.45 * severity**0.8 * np.exp(0.08 * g[2]))),
         mottle_db=normal.mottle_db,
