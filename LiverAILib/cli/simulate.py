@@ -24,6 +24,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     what.add_argument("--method", metavar="NAME", help="cases for a method: nowak2021, yin2021, xue2020 or byra2021")
     parser.add_argument("--matrix", type=int, metavar="N", help="pixels along rows and columns (fewer are quicker)")
+    parser.add_argument("--images", type=int, metavar="N", help="images of each role of a patient (xue2020: 5)")
     parser.add_argument("--cases", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--prevalences", metavar="F0,F1,F2,F3,F4", help="share of each stage (default: equal)")
@@ -52,6 +53,7 @@ def run_simulate(args: argparse.Namespace) -> int:
         seed=args.seed,
         kind=simulated_kind(args.method) if args.method else args.modality,
         matrix=args.matrix,
+        images=args.images,
         prevalences=shares,
         split=args.split,
         workers=args.workers,

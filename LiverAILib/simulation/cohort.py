@@ -38,6 +38,7 @@ def simulate_cohort(
     seed: int,
     kind: str = "mr",
     matrix: int | None = None,
+    images: int | None = None,
     stages: Sequence[int] = STAGES,
     prevalences: Sequence[float] | None = None,
     split: str | None = None,
@@ -56,6 +57,7 @@ def simulate_cohort(
         kind: One of `KINDS`.
         matrix: Pixels along rows and columns of the slices of MR and CT, the field of view as ever; None takes what the
             modality usually has here (256 for MR, 184 to 267 for CT, half of a scanner's to save time).
+        images: Images of each role of a patient where a method takes several; None takes as many as its paper has.
         stages: Stages to simulate.
         prevalences: Share of each of `stages`, equal when None; they need not sum to 1. Fat fractions are distributed as in
             Byra 2021 and take neither stages nor prevalences.
@@ -70,7 +72,7 @@ def simulate_cohort(
         UserError: The folder holds something or cannot be written, or a number cannot be used.
     """
     output = Path(output)
-    made = _checked_kind(kind, matrix, prevalences)
+    made = _checked_kind(kind, matrix, images, prevalences)
     plan = _planned(made, cases, seed, stages, prevalences)
     split_of = assign_splits(plan, seed=seed) if split is None else [split] * cases
     try:
@@ -82,7 +84,7 @@ def simulate_cohort(
         raise UserError(f"Cannot write {output}: {error.strerror}. Choose another output folder.") from error
     try:
         rows = []
-        for row in _all_cases(made, _tasks(working, plan, split_of, seed, matrix), workers):
+        for row in _all_cases(made, _tasks(working, plan, split_of, seed, matrix, images), workers):
             rows.append(row)
             if progress:
                 progress(len(rows) / cases, f"{row['case_id']}, {made.truth} {row[made.truth]}")
@@ -120,7 +122,7 @@ def case_seed(seed: int, number: int) -> int:
     return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint32)[0])
 
 
-def _checked_kind(kind: str, matrix: int | None, prevalences: Sequence[float] | None) -> Kind:
+def _checked_kind(kind: str, matrix: int | None, images: int | None, prevalences: Sequence[float] | None) -> Kind:
     if kind not in KINDS:
         raise UserError(f"Cases of kind {kind!r} cannot be simulated: use one of {', '.join(KINDS)}.")
     made = KINDS[kind]
@@ -128,6 +130,10 @@ def _checked_kind(kind: str, matrix: int | None, prevalences: Sequence[float] | 
         raise UserError(f"A matrix cannot be simulated for {made.title}: leave it out.")
     if matrix is not None and not 48 <= matrix <= 1024:
         raise UserError(f"A matrix of {matrix} pixels cannot be simulated: use 48 to 1024.")
+    if images is not None and not made.has_images:
+        raise UserError(f"A number of images cannot be simulated for {made.title}: leave it out.")
+    if images is not None and images < 1:
+        raise UserError(f"{images} images cannot be simulated: give 1 or more.")
     if prevalences is not None and made.truth != "stage":
         raise UserError(f"Prevalences of stages cannot be simulated for {made.title}, which have none: leave them out.")
     return made
@@ -143,11 +149,16 @@ def _planned(
 
 
 def _tasks(
-    working: Path, plan: Sequence[float], split_of: Sequence[str], seed: int, matrix: int | None
+    working: Path,
+    plan: Sequence[float],
+    split_of: Sequence[str],
+    seed: int,
+    matrix: int | None,
+    images: int | None,
 ) -> Iterator[Task]:
     for number, (truth, split) in enumerate(zip(plan, split_of, strict=True)):
         case_id = f"sim{seed}-{number:04d}"  # one name a patient, also where several cohorts are pooled
-        yield Task(working / case_id, case_id, split, truth, case_seed(seed, number), matrix)
+        yield Task(working / case_id, case_id, split, truth, case_seed(seed, number), matrix, images)
 
 
 def _all_cases(made: Kind, tasks: Iterator[Task], workers: int) -> Iterator[Mapping[str, object]]:

@@ -23,6 +23,7 @@ class Task:
         truth: Stage or fat fraction.
         seed: Of the case.
         matrix: Pixels along rows and columns; None for the usual number.
+        images: Images of each role; None for the usual number.
     """
 
     folder: Path
@@ -31,6 +32,7 @@ class Task:
     truth: float
     seed: int
     matrix: int | None = None
+    images: int | None = None
 
     @property
     def names(self) -> dict[str, str]:
@@ -50,6 +52,7 @@ class Kind:
         sample: Writes the sample of `liverai demo` into a folder and gives its files by role.
         sample_title: What the sample is.
         has_matrix: Whether the number of pixels can be chosen.
+        has_images: Whether the number of images of a role can be chosen.
     """
 
     title: str
@@ -59,6 +62,7 @@ class Kind:
     sample: Callable[[Path], dict[str, list[Path]]]
     sample_title: str
     has_matrix: bool = True
+    has_images: bool = False
 
 
 PDFF_QUANTILES = ((0.0, 1.5), (17 / 135, 5.0), (51 / 135, 10.0), (0.72, 17.0), (130 / 135, 30.0), (1.0, 42.0))

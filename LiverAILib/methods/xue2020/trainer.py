@@ -44,8 +44,11 @@ from LiverAILib.training.run_settings import choose_precision, fit_options
 RANDOM = "random"
 DEFAULT_BACKBONE = "inception_v3"
 DEFAULT_EPOCHS, DEFAULT_LEARNING_RATE = 60, 1e-3
-FUSION_SHARE = 4
-"""Hidden features of GM + EM: the first layer has a quarter of its inputs, the second a quarter of that (4096-1024-256)."""
+FUSION_SHARE, NARROWEST_FUSION = 4, (128, 32)
+"""Hidden features of GM + EM: the first layer has a quarter of its inputs, the second a quarter of that (4096-1024-256), but
+with few features not less than these."""
+FUSION_EPOCHS = 5
+"""Epochs of GM + EM for one of the others where its inputs are computed once: its layers begin with random weights."""
 FEWEST_STIFFNESS = 10
 """Patients with a stiffness without whom GM + LSM is not fitted."""
 
@@ -123,7 +126,8 @@ def build_networks(options: TrainingOptions, start: Model | None) -> Networks:
     trunk, layers, channels = split_backbone(backbone, described)
     if weights == BUNDLED and frozen:
         described = replace(described, checksum=trunk.checksum)
-    hidden = (2 * channels // FUSION_SHARE, 2 * channels // FUSION_SHARE**2)
+    first, second = NARROWEST_FUSION
+    hidden = (max(first, 2 * channels // FUSION_SHARE), max(second, 2 * channels // FUSION_SHARE**2))
     settings = Xue2020Settings(
         image_size=options.image_size or backbone.image_size, backbone=described, fusion_hidden=hidden
     )
@@ -173,11 +177,15 @@ def _train_networks(
             (models[GRAY_SCALE], models[ELASTOGRAM]),
             *(Part.of(one, None) for one in sets),
             output / GRAY_SCALE_ELASTOGRAM,
-            options=how,
+            options=replace(how, stages=_longer(how.stages)) if how.fixed_views else how,
             log=log,
         )
         metrics |= best_of(history, GRAY_SCALE_ELASTOGRAM)
     return metrics
+
+
+def _longer(stages: tuple[schedules.Stage, ...]) -> tuple[schedules.Stage, ...]:
+    return tuple(replace(stage, epochs=FUSION_EPOCHS * stage.epochs) for stage in stages)
 
 
 def auxiliary_of(networks: Networks, models: BinaryModels) -> AuxiliaryModels | None:

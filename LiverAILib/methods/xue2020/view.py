@@ -160,7 +160,7 @@ def pair_squares(gray_scale: Image, elastogram: Image, name: str) -> tuple[Box, 
 
 def scan_square(image: Image, name: str) -> Box:
     """The largest square in the scan area of a gray-scale image."""
-    return _large_enough(largest_square(find_scan_area(image).mask), name)
+    return _large_enough(largest_square(find_scan_area(image)), name)
 
 
 def _large_enough(square: Box, name: str) -> Box:

@@ -20,6 +20,8 @@ from LiverAILib.simulation.ultrasound.views import FAT_VIEWS
 PAIR_ROLES = ("gray_scale", "elastogram")
 MASKS = ("evidence", "liver", "fan")
 SERUM = ("ast_u_per_l", "alt_u_per_l", "platelets_1e9_per_l")
+PAIRS = 5
+"""Gray-scale images with elastograms of a patient, as in Xue 2020."""
 SAMPLE_STAGE, SAMPLE_PDFF_PERCENT, SAMPLE_SEED = 4, 22.0, 2
 
 
@@ -60,7 +62,7 @@ def _row(task: Task, examination: UltrasoundExamination) -> Mapping[str, object]
 
 
 def _simulate_fibrosis(task: Task) -> Mapping[str, object]:
-    return _row(task, simulate_fibrosis_pair(int(task.truth), seed=task.seed))
+    return _row(task, simulate_fibrosis_pair(int(task.truth), seed=task.seed, images=task.images or PAIRS))
 
 
 def _simulate_fat(task: Task) -> Mapping[str, object]:
@@ -91,6 +93,7 @@ FIBROSIS = Kind(
     _fibrosis_sample,
     "five gray-scale images with elastograms, stage F4",
     has_matrix=False,
+    has_images=True,
 )
 FAT = Kind(
     "four ultrasound views",
