@@ -34,7 +34,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.description = DESCRIPTION
     add = parser.add_argument_group("a model on a cohort").add_argument
     add("--cohort", metavar="CSV", help="cohort manifest")
-    add("--split", default="test", help='split that a single model is tested on (default: test; "all" for every case)')
+    add(
+        "--split",
+        default="test",
+        help='split that a single model is tested on (default: test; "all" for every case; validation: the cases that chose its '
+        "state, which the report says)",
+    )
     add(
         "--masks",
         default="network",
@@ -48,6 +53,17 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     output.add_labels(parser)
     output.add_heatmap(parser, default=None)
+    add(
+        "--target-class",
+        metavar="NAME",
+        help="class that the heat maps explain (default: the predicted one; Nowak 2021's table 3: --target-class cirrhosis)",
+    )
+    add(
+        "--reader",
+        default="",
+        metavar="NAME",
+        help="reader to compare with in the figure of who was right (default: the first)",
+    )
     add("--no-explain", action="store_true", help="no tables and pictures of the heat maps")
     add("--explain-cases", type=int, default=12, metavar="N", help="cases for the checks of faithfulness (default: 12)")
     add(
@@ -95,6 +111,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
         labels=args.labels,
         explain=not args.no_explain,
         heatmap=args.heatmap or "",
+        target_class=args.target_class,
+        reader=args.reader,
         checked_cases=args.explain_cases,
         calibration=args.calibration,
         other_patients=args.other_patients,
@@ -146,6 +164,7 @@ def _options(args: argparse.Namespace, subject: Subject, labels: Labels) -> Opti
         paper=paper,
         title=f"{subject.name} on {Path(args.cohort).resolve().parent.name}/{Path(args.cohort).name}",
         card=card_of(model),
+        validation=args.split == "validation" and not subject.cross_validated,
         recalibrate=classes,
         conformal=0.9 if classes else 0.0,
         quantity=spec.answer.title,

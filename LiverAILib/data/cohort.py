@@ -113,9 +113,9 @@ class CohortRow:
 
     def read_mask(self, structure: str, reference: Image) -> np.ndarray:
         """The boolean mask of `structure` on the grid of `reference`; errors as in `read_mask_image`."""
-        return self.readread_structure_mask(structure, reference).array > 0
+        return self.read_mask_image(structure, reference).array > 0
 
-    def readread_structure_mask(self, structure: str, reference: Image) -> Image:
+    def read_mask_image(self, structure: str, reference: Image) -> Image:
         """The mask of `structure` (uint8 0/1) on the grid of `reference`, with what its reader found.
 
         Only the liver must have a voxel: evidence of disease is empty where there is none, and organs may be removed.

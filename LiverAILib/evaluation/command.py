@@ -193,6 +193,7 @@ def options_of(args: argparse.Namespace, **changes: Any) -> Options:
         recalibrate=args.recalibrate or changes.pop("recalibrate", False),
         conformal=conformal,
         software=getattr(args, "software", {}),
+        validation=changes.pop("validation", False),
     )
 
 

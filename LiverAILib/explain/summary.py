@@ -11,6 +11,15 @@ from LiverAILib.explain.depth import EDGES_MM, DepthProfile, DepthRow, depth_pro
 from LiverAILib.explain.explained_case import ExplainedCase
 from LiverAILib.explain.faithfulness import Faithfulness
 from LiverAILib.explain.intervals import CONFIDENCE, mean
+from LiverAILib.explain.locations import (
+    CENTER_MM,
+    SPLEEN_CENTER_MM,
+    SURFACE_MM,
+    LocatedMap,
+    LocationRow,
+    locate,
+    location_table,
+)
 from LiverAILib.explain.parenchyma import (
     GroupSummary,
     GroupTest,
@@ -20,7 +29,7 @@ from LiverAILib.explain.parenchyma import (
     parenchyma_weight,
 )
 from LiverAILib.explain.region_scores import EvidenceRow, EvidenceScore, evidence_score, evidence_table
-from LiverAILib.explain.region_table import BORDER_MM, HighlightRule, RegionRow, region_table
+from LiverAILib.explain.region_table import BORDER_MM, NOWAK_REGIONS, HighlightRule, RegionRow, region_table
 
 Row = dict[str, Any]
 
@@ -39,6 +48,7 @@ class ExplanationReport:
         evidence_scores: Mass on known evidence, one entry per case.
         evidence: Mass on known evidence against chance.
         faithfulness: Checks of every map family.
+        locations: Liver surface, liver and spleen centers by true class, of pipelines that see a volume (Yin 2021).
         settings: Thresholds and their words.
     """
 
@@ -51,6 +61,7 @@ class ExplanationReport:
     evidence_scores: Sequence[EvidenceScore]
     evidence: Sequence[EvidenceRow]
     faithfulness: Sequence[Faithfulness]
+    locations: Sequence[LocationRow] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def tables(self) -> dict[str, list[Row]]:
@@ -65,6 +76,7 @@ class ExplanationReport:
             "explanation_parenchyma_cases": [_without(asdict(row), "excluded") for row in self.weights],
             "explanation_surface_center": [asdict(row) for row in self.depth],
             "explanation_surface_center_cases": [_profile(profile) for profile in self.profiles],
+            "explanation_locations": [{**asdict(row), "text": row.text} for row in self.locations],
             "explanation_evidence": [asdict(row) for row in self.evidence],
             "explanation_evidence_cases": [_evidence(score) for score in self.evidence_scores],
             "explanation_verdicts": [row for family in self.faithfulness for row in verdict_rows(family)],
@@ -104,12 +116,15 @@ def explanation_report(
     weights: list[ParenchymaWeight] = []
     profiles: list[DepthProfile] = []
     scores: list[EvidenceScore] = []
+    located: list[LocatedMap] = []
 
     def measured() -> Iterable[ExplainedCase]:
         for case in cases:
             weights.extend(filter(None, [parenchyma_weight(case)]))
             profiles.extend(filter(None, [depth_profile(case, edges_mm=edges_mm)]))
             scores.extend(filter(None, [evidence_score(case)]))
+            if case.pipeline not in NOWAK_REGIONS:
+                located.extend(filter(None, [locate(case, rule=rule)]))
             yield case
 
     table = region_table(measured(), rule=rule, regions=regions, border_mm=border_mm, confidence=confidence)
@@ -124,11 +139,14 @@ def explanation_report(
         evidence_scores=scores,
         evidence=evidence_table(scores, confidence=confidence),
         faithfulness=list(faithfulness),
+        locations=location_table(located, confidence=confidence),
         settings={
             "highlighted": str(rule),
             "caudate border": f"within {border_mm:g} mm of the surface between the caudate lobe and what is not liver",
             "parenchyma": "liver mask without vessels and lesions where masks of those are given",
             "raw/mean": "over the mean of the map in all that the network sees",
+            "location maps": f"liver surface within {SURFACE_MM:g} mm, liver center deeper than {CENTER_MM:g} mm, spleen center "
+            f"deeper than {SPLEEN_CENTER_MM:g} mm; each highlighted by the rule of the regions",
             "confidence": f"{100 * confidence:g} %",
         },
     )

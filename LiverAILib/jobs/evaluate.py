@@ -42,10 +42,12 @@ from LiverAILib.jobs.cohort_evaluation.predictions_csv import (
     subgroups_of,
     write_predictions,
 )
+from LiverAILib.jobs.cohort_evaluation.readers import check_reader_columns
 from LiverAILib.jobs.cohort_evaluation.replaced_segmentation import replaced_segmentation
 from LiverAILib.jobs.cohort_evaluation.subject import Assignment, Subject, read_subject
 from LiverAILib.methods import method_of
 from LiverAILib.output_paths import check_keeps_inputs, check_output_folder
+from LiverAILib.training.stage_summary import TRAINING_STAGES
 
 REPORT, CASES, CALIBRATION = "report", "cases", "calibration_cases"
 PREDICTIONS, CALIBRATION_PREDICTIONS, FAILED = "predictions.csv", "calibration_predictions.csv", "failed.csv"
@@ -103,19 +105,20 @@ def evaluate_cohort(
     chosen = options(who, labels)
     tests = who.tests(manifest, settings.split, other_patients=settings.other_patients)
     tests = tests[: settings.limit] if settings.limit else tests
-    calibration = _calibration_tests(who, manifest, tests, labels, settings)
-    _check_before(tests, calibration, labels, chosen)
+    validation = _validation_tests(who, manifest, tests, labels, settings, chosen)
+    _check_before(tests, validation, labels, chosen)
+    check_reader_columns([test.row for test in tests], settings.reader)
     check_output_folder(output)
     written = [output / name for name in (CASES, CALIBRATION, PREDICTIONS, CALIBRATION_PREDICTIONS, FAILED, "report")]
     check_keeps_inputs(written, [*manifest.files(), *(model.folder for model in who.models.values())])
     warnings = _refuse_segmentation(who, tests, settings)
     case_settings = _case_settings(tests, labels, settings)
-    total = len(tests) + len(calibration)
+    total = len(tests) + len(validation)
     results = _assess(tests, output / CASES, case_settings, settings, _part(progress, 0, total))
     further = _assess(
-        calibration,
+        validation,
         output / CALIBRATION,
-        CaseSettings(settings.masks, explain=False, heatmap=case_settings.heatmap),
+        replace(case_settings, explain=False, inputs_of=frozenset()),
         settings,
         _part(progress, len(tests), total),
     )
@@ -124,7 +127,8 @@ def evaluate_cohort(
     good = [one for one in results if not one.error]
     chosen = replace(chosen, method_name=_evaluated(good, chosen.method_name, who))
     predictions = _predictions(output / PREDICTIONS, good, labels, chosen)
-    calibration_cases = _calibration_predictions(output / CALIBRATION_PREDICTIONS, further, labels, settings, chosen)
+    validation_cases = _validation_predictions(output / CALIBRATION_PREDICTIONS, further, labels, chosen)
+    fitted_on = _fitted_on([one.test for one in further if not one.error], settings)
     additions = [cases_addition(results, labels)]
     described = characteristics_addition(manifest, [one.test.row for one in good], labels)
     additions += [] if described is None else [described]
@@ -133,7 +137,12 @@ def evaluate_cohort(
     progress(0.97, "statistics and report")
     warnings = [*replaced, *warnings, *cohort_warnings(who, manifest, results, settings), *not_explained]
     evaluation = evaluate(
-        predictions, chosen, calibration_cases=calibration_cases, additions=additions, warnings=warnings
+        predictions,
+        chosen,
+        calibration_cases=validation_cases if fitted_on else None,
+        validation_cases=validation_cases,
+        additions=additions,
+        warnings=warnings,
     )
     report = write_report(evaluation, output / REPORT, options=chosen, overwrite=True)
     progress(1.0, "Done")
@@ -145,7 +154,14 @@ def card_of(model: Model) -> dict[str, Any]:
     card = {
         key: value for key, value in model.card.entries.items() if key not in (SEEN, "weights", "settings", "metrics")
     }
-    return {**card, "checksum": model.checksum}
+    name = model.card.segmentation_model
+    segmentation = {} if name is None else {"segmentation_card": _stages_of(load_model(name))}
+    return {**card, **segmentation, "checksum": model.checksum}
+
+
+def _stages_of(model: Model) -> dict[str, Any]:
+    """Name and training stages of a segmentation model."""
+    return {"name": model.name, TRAINING_STAGES: model.card.entries.get(TRAINING_STAGES, {})}
 
 
 def _settings_of(who: Subject, settings: CohortSettings) -> tuple[CohortSettings, tuple[str, ...]]:
@@ -156,7 +172,7 @@ def _settings_of(who: Subject, settings: CohortSettings) -> tuple[CohortSettings
     """
     spec = method_of(who.first)
     heatmap = settings.heatmap or spec.heatmaps[0]
-    check_request(who.first, AssessmentRequest(heatmap=heatmap))
+    check_request(who.first, AssessmentRequest(target_class=settings.target_class, heatmap=heatmap))
     reason = ""
     if not spec.segmentation:
         reason = "has no liver segmentation that they could be compared with"
@@ -168,33 +184,44 @@ def _settings_of(who: Subject, settings: CohortSettings) -> tuple[CohortSettings
     return replace(settings, heatmap=heatmap, explain=explained), said
 
 
-def _calibration_tests(
-    who: Subject, cohort: Cohort, tests: Sequence[Assignment], labels: Labels, settings: CohortSettings
+def _validation_tests(
+    who: Subject,
+    cohort: Cohort,
+    tests: Sequence[Assignment],
+    labels: Labels,
+    settings: CohortSettings,
+    options: Options,
 ) -> list[Assignment]:
+    """The validation cases that are assessed beside the test: to fit on, or because the paper reports them too."""
     if labels.task == "values":
         if settings.calibration == "validation":
             raise UserError(
                 "--calibration validation: a measured value has no probabilities to calibrate. Leave it out."
             )
         return []
-    if settings.calibration == "cross" or settings.split != "test":
+    if settings.split != "test":
         return []
     found = who.calibration(cohort, tests, other_patients=settings.other_patients)
     if settings.calibration == "validation" and not found:
         raise UserError(
             f'{cohort.path}: no case of split "validation" to fit on. Fill the column "split", or use --calibration cross.'
         )
-    few = len({test.row.patient_id for test in found}) < LEAST_CALIBRATION
-    return [] if few and settings.calibration == "auto" else found
+    reported = options.paper is not None and options.paper.validation_half
+    return found if reported or _fitted_on(found, settings) else []
 
 
-def _calibration_predictions(
-    path: Path, results: Sequence[CaseResult], labels: Labels, settings: CohortSettings, options: Options
+def _fitted_on(validation: Sequence[Assignment], settings: CohortSettings) -> bool:
+    """Whether temperatures and prediction sets are fitted on these validation cases, and not cross-fitted."""
+    enough = len({test.row.patient_id for test in validation}) >= LEAST_CALIBRATION
+    return settings.calibration == "validation" or (settings.calibration == "auto" and enough)
+
+
+def _validation_predictions(
+    path: Path, results: Sequence[CaseResult], labels: Labels, options: Options
 ) -> Predictions | None:
     """Predictions of the validation cases; None where those that could be assessed are too few."""
     known = [one for one in results if not one.error]
-    few = settings.calibration != "validation" and len(known) < LEAST_CALIBRATION
-    if few or labels.why_too_few([one.test.row for one in known]):
+    if not known or labels.why_too_few([one.test.row for one in known]):
         return None
     return _predictions(path, known, labels, options)
 
@@ -253,12 +280,13 @@ def _refuse_met(one: CaseResult, settings: CohortSettings, splits: tuple[str, ..
 
 
 def _case_settings(tests: Sequence[Assignment], labels: Labels, settings: CohortSettings) -> CaseSettings:
+    how = CaseSettings(settings.masks, settings.explain, settings.heatmap, settings.target_class)
     if not settings.explain:
-        return CaseSettings(settings.masks, explain=False, heatmap=settings.heatmap)
+        return how
     from LiverAILib.jobs.cohort_evaluation.faithfulness_checks import cases_to_check
 
     checked = cases_to_check(tests, labels, settings.checked_cases)
-    return CaseSettings(settings.masks, heatmap=settings.heatmap, inputs_of=checked)
+    return replace(how, inputs_of=checked)
 
 
 def _assess(
@@ -266,7 +294,8 @@ def _assess(
 ) -> list[CaseResult]:
     """All cases, the models one after the other, so that one at a time is in memory."""
     found: dict[str, CaseResult] = {}
-    splits = ("train",) if folder.name == CALIBRATION else ("train", "validation")
+    chosen_on = folder.name == CALIBRATION or (settings.split == "validation" and not any(test.fold for test in tests))
+    splits = ("train",) if chosen_on else ("train", "validation")
     for model in dict.fromkeys(test.model for test in tests):
         mine = [test for test in tests if test.model is model]
         outcomes = list(each_case(mine, lambda test: kept_case(test, folder, how, device=settings.device)))
@@ -343,7 +372,7 @@ def _explanation(
             progress=lambda text: progress(0.92, text),
         )
     progress(0.95, "tables of explanations")
-    found = explanation_addition(results, labels, checks)
+    found = explanation_addition(results, labels, checks, reader=settings.reader)
     return [] if found is None else [found]
 
 

@@ -16,6 +16,7 @@ from LiverAILib.data.seen_cases import seen_cases
 from LiverAILib.imaging.files import read_image, write_image
 from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.assess import Assessor
+from LiverAILib.jobs.batch import assess_all
 from LiverAILib.jobs.cohort_evaluation.case_results import CaseSettings, assess_case, case_of, kept_case
 from LiverAILib.jobs.cohort_evaluation.subject import read_subject
 from Testing.models import untrained_nowak2021, untrained_segmentation
@@ -275,6 +276,49 @@ def test_a_case_without_label_and_a_split_without_cases_are_found_before_any_wor
     assert main(command(folder, tmp_path / "out", cohort=twice)) == 2
     assert "patient a has several cases" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_slice_of_the_manifest_is_the_one_assessed_and_the_target_class_the_one_explained(folder, tmp_path):
+    lines = write_tiny_cohort(tmp_path / "c", ("test",) * 4).read_text().splitlines()
+    picked = ["slice", "2", "", "5", ""]
+    manifest = tmp_path / "c" / "manifest.csv"
+    manifest.write_text("\n".join(f"{line},{cell}" for line, cell in zip(lines, picked, strict=True)) + "\n")
+    arguments = command(folder, tmp_path / "out", "--target-class", "cirrhosis", cohort=manifest)
+    assert main(arguments) == 0
+    records = [json.loads((tmp_path / "out" / "cases" / f"c{n}.json").read_text()) for n in range(4)]
+    assert [one["slice"] for one in records][::2] == [2, 5]
+    assert records[1]["slice"] == records[3]["slice"] not in (2, 5)
+    assert {target for one in records for target in one["targets"].values()} == {"cirrhosis"}
+    page = (tmp_path / "out" / "report" / "report.html").read_text()
+    assert "All maps explain the class cirrhosis, whatever the network predicts." in page
+    rows = assess_all(manifest, tmp_path / "batch", folder / "untrained", device="cpu")
+    assert [row["slice"] for row in rows] == [one["slice"] for one in records]
+
+
+def test_validation_cases_are_evaluated_where_asked_for_and_beside_the_test_for_table_1(folder, tmp_path, capsys):
+    """The model was chosen on the validation cases: refused as a test, allowed as what they are."""
+    manifest = write_tiny_cohort(tmp_path / "c", ("test",) * 4 + ("validation",) * 4)
+    model = untrained_nowak2021(tmp_path / "chosen")
+    card = json.loads((model.folder / "model.json").read_text())
+    card[SEEN] = seen_cases([], read_cohort(manifest).split("validation"))
+    (model.folder / "model.json").write_text(json.dumps(card))
+
+    def run(output, *more):
+        arguments = command(folder, output, "--no-explain", *more, cohort=manifest)
+        arguments[1] = str(model.folder)
+        return main(arguments)
+
+    assert run(tmp_path / "all", "--split", "all") == 2
+    assert "was chosen on (validation) patient p4" in capsys.readouterr().err
+    assert run(tmp_path / "validation", "--split", "validation") == 0
+    record = json.loads((tmp_path / "validation" / "report" / "metrics.json").read_text())
+    assert record["run"]["cases"] == "validation"
+    assert any("on which the state of the model was chosen" in text for text in record["warnings"])
+    assert [row["case_id"] for row in predictions(tmp_path / "validation")] == ["c4", "c5", "c6", "c7"]
+    assert run(tmp_path / "test") == 0
+    record = json.loads((tmp_path / "test" / "report" / "metrics.json").read_text())
+    assert set(record["as_in_the_paper"]["validation"]["metrics"]) == {"segmented", "full"}
+    assert "cross-fitted" in str(record["recalibration"])  # four validation cases are too few to fit on
 
 
 def test_kept_arrays_give_the_maps_back(done, folder):

@@ -6,6 +6,7 @@ import csv
 import json
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,7 @@ from LiverAILib.evaluation.report.baseline_section import baseline_section
 from LiverAILib.evaluation.report.card import model_card, open_items
 from LiverAILib.evaluation.report.checklist import answers_of_run, checklist
 from LiverAILib.evaluation.report.conformal_section import conformal_section
+from LiverAILib.evaluation.report.confounder_section import confounder_section
 from LiverAILib.evaluation.report.content import Addition, Evaluation, Table, plain
 from LiverAILib.evaluation.report.folder import check_target, whole_folder
 from LiverAILib.evaluation.report.options import Options
@@ -37,6 +39,7 @@ def evaluate(
     options: Options,
     *,
     calibration_cases: Predictions | None = None,
+    validation_cases: Predictions | None = None,
     additions: Sequence[Addition] = (),
     warnings: Sequence[str] = (),
 ) -> Evaluation:
@@ -47,6 +50,8 @@ def evaluate(
         options: Settings.
         calibration_cases: Predictions of other patients (validation cases) to fit temperatures and conformal quantiles
             on; None: cross-fitting over folds of patients.
+        validation_cases: Those that the model's state was chosen on, for papers that report them too; None: the
+            `calibration_cases`.
         additions: Further parts of the report.
         warnings: Further warnings to read before the numbers.
 
@@ -57,7 +62,9 @@ def evaluate(
     predictions = _rows_of_analysis(predictions, options)
     if calibration_cases is not None:
         calibration_cases = _rows_of_analysis(calibration_cases, options)
-    result = run_task(predictions, options)
+    if validation_cases is not None:
+        validation_cases = _rows_of_analysis(validation_cases, options)
+    result = replace(run_task(predictions, options), validation=validation_cases or calibration_cases)
     sections = list(result.sections)
     record: dict[str, Any] = {
         "format": FORMAT,
@@ -69,7 +76,9 @@ def evaluate(
         section, numbers = paper_section(options.paper, predictions, options, result)
         sections.append(section)
         record["as_in_the_paper"] = numbers
+    confounded = confounder_section(predictions, result.diagnoses, options)
     parts = [
+        ("confounders", confounded and confounded[:2]),
         ("baselines", baseline_section(predictions, result.diagnoses, options)),
         *((one.key, (one.section, one.record)) for one in additions),
     ]
@@ -82,7 +91,7 @@ def evaluate(
         if part is not None:
             sections.append(part[0])
             record[key] = part[1]
-    warnings = (*warnings, *_warnings(predictions, options, result))
+    warnings = (*warnings, *(confounded[2] if confounded else ()), *_warnings(predictions, options, result))
     record["warnings"] = list(warnings)
     title = options.title or f"Evaluation of {options.method_name}"
     return Evaluation(title, predictions.task, tuple(result.headline), tuple(sections), record, warnings)
@@ -167,6 +176,7 @@ def _run(options: Options) -> dict[str, Any]:
         "cutoffs": list(options.cutoffs),
         "recalibrate": options.recalibrate,
         "conformal": options.conformal,
+        "cases": "validation" if options.validation else "test",
         "software": {
             **options.software,
             "Python": platform.python_version(),
@@ -206,6 +216,11 @@ def _data(predictions: Predictions, options: Options) -> dict[str, Any]:
 
 def _warnings(predictions: Predictions, options: Options, result: Result) -> tuple[str, ...]:
     found = [*predictions.notes, *result.notes]
+    if options.validation:
+        found.append(
+            "These are the validation cases, on which the state of the model was chosen: the numbers are too good, and are not "
+            "those of a test."
+        )
     if options.in_sample and options.rule.name != "fixed":
         found.append(
             "Thresholds were chosen on the cases they are judged on, as in the papers: results at thresholds "

@@ -27,12 +27,14 @@ class PaperSection:
         tasks: Kinds of labels that it fits: "binary", "stages", "values".
         make: Function of predictions, options and result that gives the section and its numbers.
         cutoffs: Cut-offs of measured values where the user gives none.
+        validation_half: Whether the section also reports the validation cases (`Result.validation`).
     """
 
     name: str
     tasks: tuple[str, ...]
     make: Callable[[Predictions, Options, Result], tuple[Section, dict[str, Any]]]
     cutoffs: tuple[float, ...] = ()
+    validation_half: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Options:
         recalibrate: Add temperature scaling, and intercept with slope, before and after.
         conformal: Add conformal prediction sets with this coverage; 0: none.
         software: Name and version of the software that calls this, for the record.
+        validation: Whether the cases are those that the model's state was chosen on, and no test.
     """
 
     title: str = ""
@@ -80,6 +83,7 @@ class Options:
     recalibrate: bool = False
     conformal: float = 0.0
     software: dict[str, str] = field(default_factory=dict)
+    validation: bool = False
 
     def __post_init__(self) -> None:
         _one_of("--images", self.images, ("", *AGGREGATES, "clustered"))

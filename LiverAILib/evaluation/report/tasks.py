@@ -45,6 +45,7 @@ class Result:
         diagnoses: Answers to the binary questions by key.
         agreement: Bland-Altman analysis of each method (values only).
         notes: What was left out, and why.
+        validation: The cases that the model's state was chosen on, for papers that report them too; None where not given.
     """
 
     sections: list[Section]
@@ -53,6 +54,7 @@ class Result:
     diagnoses: dict[str, Diagnosis]
     agreement: dict[str, BlandAltman]
     notes: list[str]
+    validation: Predictions | None = None
 
 
 def run_task(predictions: Predictions, options: Options) -> Result:

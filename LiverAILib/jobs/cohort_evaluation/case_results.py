@@ -170,6 +170,7 @@ def _assess(
         "cumulative": {name: dict(getattr(one, "cumulative", {})) for name, one in outcomes.items()},
         "values": {name: one.value for name, one in outcomes.items() if isinstance(one, Quantity)},
         "predicted": {name: one.answer for name, one in outcomes.items()},
+        "target_class": settings.target_class,
         "targets": {name: one.heatmaps[0].target for name, one in outcomes.items() if one.heatmaps},
         "primary": assessment.primary,
         "slice": None if assessment.chosen_slice is None else assessment.chosen_slice.index,

@@ -10,12 +10,15 @@ class CohortSettings:
     """What is evaluated, and how cases are assessed.
 
     Attributes:
-        split: Split of the cases that a single model is tested on; "" takes all cases.
+        split: Split of the cases that a single model is tested on; "" takes all cases; "validation" those that its state was
+            chosen on, which the report says.
         masks: "network" (as Nowak 2021) or "given" (the manifest's).
         segmentation_model: Name or folder of a segmentation model to use instead of the one that the model names.
         labels: What the column "label" of the manifest holds, "stage" or "cirrhosis" (see `read_cohort`).
         explain: Add tables and pictures of the explanations.
         heatmap: How the heat maps are made, as `assess` takes it; "" for the kind that the method publishes.
+        target_class: Class that the heat maps explain, in all cases; None for each case's predicted one.
+        reader: Reader whom the figure of who was right compares with; "" for the first of the manifest.
         checked_cases: Cases for the checks of faithfulness; 0: none.
         calibration: "auto" (validation cases where there are enough, else cross-fitting), "validation" or "cross".
         other_patients: Equal patient identifiers name other people than those that the model has seen.
@@ -29,6 +32,8 @@ class CohortSettings:
     labels: str | None = None
     explain: bool = True
     heatmap: str = ""
+    target_class: str | None = None
+    reader: str = ""
     checked_cases: int = 12
     calibration: str = "auto"
     other_patients: bool = False

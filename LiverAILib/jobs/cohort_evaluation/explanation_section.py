@@ -16,7 +16,9 @@ from LiverAILib.explain.faithfulness import Faithfulness
 from LiverAILib.explain.parenchyma import SCALES, box_plot_data
 from LiverAILib.explain.summary import ExplanationReport, explanation_report
 from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult
-from LiverAILib.jobs.cohort_evaluation.labels import READER, ClassLabels
+from LiverAILib.jobs.cohort_evaluation.labels import ClassLabels
+from LiverAILib.jobs.cohort_evaluation.readers import call_columns, location_report_table, read_maps, reader_tables
+from LiverAILib.jobs.cohort_evaluation.right_and_wrong import right_and_wrong
 
 TITLES = {
     "explanation_verdicts": "How far the maps can be trusted",
@@ -29,19 +31,10 @@ TITLES = {
 }
 LEFT_OUT = ("rule", "excluded", "edges_mm")
 PANELS = 4
-GROUPS = (
-    "a  no cirrhosis, correct",
-    "b  cirrhosis, correct",
-    "c  method correct, reader wrong",
-    "d  correct only with segmentation",
-    "e  method wrong, reader correct",
-    "f  method wrong",
-)
-"""Groups of maps of two classes: those of Nowak 2021's figure 4, and the last."""
 
 
 def explanation_addition(
-    results: Sequence[CaseResult], labels: ClassLabels, faithfulness: Sequence[Faithfulness]
+    results: Sequence[CaseResult], labels: ClassLabels, faithfulness: Sequence[Faithfulness], *, reader: str = ""
 ) -> Addition | None:
     """The section and its numbers; None where no case has maps.
 
@@ -49,6 +42,10 @@ def explanation_addition(
         results: Cases without an error.
         labels: Classes of the model and labels of the cohort.
         faithfulness: Checks of each map family; may be empty.
+        reader: Reader whom the maps grouped by who was right compare with; "" for the first of the manifest.
+
+    Raises:
+        UserError: A reader's entry of regions cannot be understood.
     """
     if not any(one.arrays for one in results):
         return None
@@ -57,10 +54,31 @@ def explanation_addition(
     report = explanation_report(cases, faithfulness, compared=compared)
     found = report.tables()
     order = [*(name for name in TITLES if name in found), *(name for name in found if name not in TITLES)]
-    tables = tuple(_table(name, found[name]) for name in order)
-    section = Section("Explanation", _text(report), tables, tuple(_pictures(results, labels, report)))
+    tables = [_table(name, found[name]) for name in order if name != "explanation_locations"]
+    if report.locations:
+        title = "Location maps by true class (Yin 2021)"
+        note = f"Rules: {report.settings['location maps']}."
+        tables.append(location_report_table("explanation_locations", title, report.locations, note=note))
+    tables += reader_tables(read_maps(results, labels))
+    text = (*_text(report), *_target_text(results))
+    pictures = _pictures(results, labels, report, reader)
+    section = Section("Explanation", text, tuple(tables), tuple(pictures))
     record = {name: rows for name, rows in found.items() if not name.endswith("_cases")}
     return Addition("explanation", section, {"settings": dict(report.settings), **record})
+
+
+def _target_text(results: Sequence[CaseResult]) -> tuple[str, ...]:
+    """Which class the maps explain: one for all cases, or each case's predicted one."""
+    targets = {target for one in results for target in one.record["targets"].values()}
+    asked = {one.record["target_class"] for one in results}
+    if asked == {None}:
+        if len(targets) < 2:
+            return ()
+        return (
+            "Each map explains the class that the network predicts. Nowak 2021's table 3 is of the maps for cirrhosis in both "
+            "patient groups: --target-class cirrhosis.",
+        )
+    return (f"All maps explain the class {', '.join(sorted(targets))}, whatever the network predicts.",)
 
 
 def _text(report: ExplanationReport) -> tuple[str, ...]:
@@ -121,7 +139,9 @@ def _cell(column: str, value: Any) -> str:
     return str(value)
 
 
-def _pictures(results: Sequence[CaseResult], labels: ClassLabels, report: ExplanationReport) -> list[Picture]:
+def _pictures(
+    results: Sequence[CaseResult], labels: ClassLabels, report: ExplanationReport, reader: str
+) -> list[Picture]:
     pictures = []
     for number, pipeline in enumerate(dict.fromkeys(group.pipeline for group in report.groups)):
         for scale in SCALES:
@@ -135,47 +155,30 @@ def _pictures(results: Sequence[CaseResult], labels: ClassLabels, report: Explan
             figure = box_figure(groups, label=f"mean weight in the liver ({unit})", p_text=p_text)
             caption = f"Mean weight of the maps of {pipeline} in the liver parenchyma by predicted class ({scale})."
             pictures.append(Picture(f"explanation_box_{number}_{scale.replace('/', '_')}", figure, caption))
-    return [*_overlays(results, labels), *pictures]
+    return [*_overlays(results, labels, reader), *pictures]
 
 
-def _overlays(results: Sequence[CaseResult], labels: ClassLabels) -> list[Picture]:
+def _overlays(results: Sequence[CaseResult], labels: ClassLabels, reader: str) -> list[Picture]:
     """Maps grouped by who was right (Nowak 2021, figure 4), for each pipeline."""
     shown = [one for one in results if one.arrays is not None]
     pictures = []
     for pipeline in shown[0].record["pipelines"] if shown else ():
         groups: dict[str, list[Panel]] = {}
         for one in shown:
-            group = groups.setdefault(right_and_wrong(one, labels), [])
+            group = groups.setdefault(right_and_wrong(one, labels, reader), [])
             if len(group) < PANELS:
                 group.append(_panel(one, labels, pipeline))
         ordered = {title: groups[title] for title in sorted(groups)}
         label = f"{HEATMAP_TITLES[shown[0].record['heatmap']]}\n(0 = no influence or not computed)"
         figure = explanation_figure(list(ordered.items()), label=label, with_image=False)
-        caption = (
-            f"Maps of {pipeline} for the predicted class, first cases of each group; outline: liver. One color scale."
+        target = shown[0].record["target_class"] or "the predicted class"
+        caption = f"Maps of {pipeline} for {target}, first cases of each group; outline: liver. One color scale."
+        compared = (
+            "" if labels.stages else reader or next((name for one in shown for name in call_columns(one.test.row)), "")
         )
+        caption += f" Reader: {compared}." if compared else ""
         pictures.append(Picture(f"explanation_maps_{pipeline}", figure, caption))
     return pictures
-
-
-def right_and_wrong(one: CaseResult, labels: ClassLabels) -> str:
-    """The group of a case in Nowak 2021's figure 4; for stages the true stage and whether it was met."""
-    record, truth = one.record, labels.of_row(one.test.row)
-    called = {name: labels.called(probabilities) for name, probabilities in record["pipelines"].items()}
-    right = called[record["primary"]] == truth
-    if labels.stages:
-        return f"{truth}, {'correct' if right else 'wrong'}"
-    calls = {name: cell for name, cell in one.test.row.covariates.items() if name.startswith(READER)}
-    positive = labels.classes.index(truth)
-    reader_right = [cell in (truth, str(positive)) for cell in calls.values()]
-    others = [name for name in record["pipelines"] if name != record["primary"]]
-    if not right:
-        return GROUPS[4 if any(reader_right) else 5]
-    if reader_right and not all(reader_right):
-        return GROUPS[2]
-    if any(called[name] != truth for name in others):
-        return GROUPS[3]
-    return GROUPS[positive]
 
 
 def _panel(one: CaseResult, labels: ClassLabels, pipeline: str) -> Panel:

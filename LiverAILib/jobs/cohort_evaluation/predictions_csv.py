@@ -9,9 +9,10 @@ from LiverAILib.atomic_write import atomic_csv
 from LiverAILib.data.cohort import CohortRow
 from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult
 from LiverAILib.jobs.cohort_evaluation.labels import READER, Labels
+from LiverAILib.jobs.cohort_evaluation.readers import call_columns
 from LiverAILib.morphometry import BASELINES
 
-SUBGROUPS = ("scanner", "site", "sex", "age_group")
+SUBGROUPS = ("scanner", "site", "source", "year", "sex", "age_group")
 AGE_BANDS = ((50, "below 50"), (65, "50 to 64"), (200, "65 and above"))
 
 
@@ -32,7 +33,7 @@ def subgroups_of(rows: Sequence[CohortRow]) -> list[str]:
 
 def readers_of(rows: Sequence[CohortRow]) -> tuple[list[str], list[str]]:
     """Names of readers with a call for every case, and of those that lack some."""
-    names = sorted({name.removeprefix(READER) for row in rows for name in row.covariates if name.startswith(READER)})
+    names = sorted({name for row in rows for name in call_columns(row)})
     whole = [name for name in names if all(row.covariates.get(READER + name, "") for row in rows)]
     return whole, [name for name in names if name not in whole]
 

@@ -64,7 +64,8 @@ class Subject:
 
         Args:
             cohort: The manifest.
-            split: Split of the cases, for a single model; "" takes all cases.
+            split: Split of the cases, for a single model; "" takes all cases. The model may have been chosen on those of
+                "validation", but not trained on them.
             other_patients: The user says that equal identifiers name other people than those that trained the model.
 
         Raises:
@@ -77,7 +78,7 @@ class Subject:
             raise UserError(
                 f'{cohort.path}: no case of split "{split}". Fill the column "split", or choose another --split.'
             )
-        splits = ("train", "validation")
+        splits = ("train",) if split == "validation" else ("train", "validation")
         if not other_patients:
             Seen.of(self.first.card).refuse_patients(rows, self.first.name, splits=splits)
         return [Assignment(row, self.first) for row in rows]

@@ -8,63 +8,162 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from LiverAILib.evaluation.curves import Curve, curve
-from LiverAILib.evaluation.delong import auc_value
 from LiverAILib.evaluation.estimate import Estimate, format_number
 from LiverAILib.evaluation.figures.curves import draw_roc
 from LiverAILib.evaluation.figures.style import TWO_COLUMNS, new_figure, styled
-from LiverAILib.evaluation.report.content import Picture, Section, Table, estimates_table, plain
+from LiverAILib.evaluation.report.content import PRETTY, Picture, Section, Table, estimates_table, plain
 from LiverAILib.evaluation.report.diagnosis import Diagnosis
 from LiverAILib.evaluation.report.diagnosis_section import legend
 from LiverAILib.evaluation.report.options import Options, PaperSection
 from LiverAILib.evaluation.report.paper import in_sample_metrics
 from LiverAILib.evaluation.report.predictions import Predictions
 from LiverAILib.evaluation.report.tasks import Result
-from LiverAILib.evaluation.thresholds import Rule
+from LiverAILib.evaluation.thresholds import Rule, in_sample_calls
+from LiverAILib.methods.yin2021.fold_means import METRICS, FoldMean, fold_means
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+CUTS = ("f2", "f3", "f4")
+RULE = Rule("youden")
+
+
 def yin_section(predictions: Predictions, options: Options, result: Result) -> tuple[Section, dict[str, Any]]:
-    """AUC, specificity, sensitivity, accuracy at >=F2, >=F3, F4 (table 2), fold means, figure 3."""
-    cuts: list[str] = [key for key in ("f2", "f3", "f4") if key in result.diagnoses]
-    found: dict[str, dict[str, Estimate]] = {}
-    for key in cuts:
-        diagnosis = result.diagnoses[key]
-        own = in_sample_metrics(diagnosis, Rule("youden"), options)[diagnosis.method]
-        metrics = {name: own[name] for name in ("specificity", "sensitivity", "accuracy")}
-        found[diagnosis.question.title] = {"auc": diagnosis.metrics[diagnosis.method]["auc"], **metrics}
-    tables = [estimates_table("paper_metrics", "Pooled results as in table 2", found)]
-    folds = _fold_means(result, cuts)
-    if folds is not None:
-        tables.append(folds)
-    curves = {result.diagnoses[key].question.title: result.diagnoses[key].roc[options.method_name] for key in cuts}
-    labels = {
-        result.diagnoses[key].question.title: legend(result.diagnoses[key], "auc")[options.method_name].replace(
-            options.method_name, result.diagnoses[key].question.title.split("(")[-1].rstrip(")")
-        )
-        for key in cuts
-    }
-    text = (
-        "The paper does not say how its operating points were chosen: here by Youden's index on the same cases, "
-        "which flatters "
-        "the method; the cross-fitted results are given above.",
-    )
-    if predictions.probabilities is None:
-        picture = figure3(curves, {}, cut_labels=labels)
+    """AUC, specificity, sensitivity, accuracy at >=F2, >=F3, F4 (table 2): fold means, and pooled beside them; figure 3."""
+    cuts = {key: result.diagnoses[key] for key in CUTS if key in result.diagnoses}
+    pooled = {key: _pooled(diagnosis, options) for key, diagnosis in cuts.items()}
+    means = {key: found for key, one in cuts.items() if (found := _fold_means(one, options)) is not None}
+    titles = {key: one.question.title for key, one in cuts.items()}
+    tables = []
+    if means:
+        tables.append(_table2(titles, means, pooled, options.level))
+        tables.append(_each_fold(cuts, means))
     else:
+        tables.append(
+            estimates_table("paper_metrics", "Table 2, pooled", {titles[key]: one for key, one in pooled.items()})
+        )
+    text = [
+        "The paper does not say how its operating points were chosen: here by Youden's index on all these cases, one threshold a "
+        "cut-off for the folds and for the pooled results alike. This flatters the method; the cross-fitted results are given "
+        "above."
+    ]
+    if not means:
+        text.append("The paper's table 2 is of means over five folds: these predictions have no folds.")
+    picture = _figure3(predictions, options, result, cuts)
+    record = {
+        "paper": "yin2021",
+        "metrics": plain({titles[key]: one for key, one in pooled.items()}),
+        "fold_means": plain({titles[key]: one for key, one in means.items()}) if means else None,
+    }
+    return Section("As in the paper: Yin 2021", tuple(text), tuple(tables), (picture,)), record
+
+
+def _pooled(diagnosis: Diagnosis, options: Options) -> dict[str, Estimate]:
+    own = in_sample_metrics(diagnosis, RULE, options)[diagnosis.method]
+    areas = {"auc": diagnosis.metrics[diagnosis.method]["auc"]}
+    return {**areas, **{name: own[name] for name in METRICS if name != "auc"}}
+
+
+def _fold_means(diagnosis: Diagnosis, options: Options) -> dict[str, FoldMean] | None:
+    """Means over the folds, by the same calls as the pooled results; None without folds."""
+    question = diagnosis.question
+    if question.folds is None:
+        return None
+    scores = question.scores[diagnosis.method]
+    calls = in_sample_calls(question.truth, scores, rule=RULE).calls
+    return fold_means(
+        question.truth,
+        scores,
+        calls,
+        folds=question.folds,
+        patients=question.patients,
+        replicates=options.replicates,
+        seed=options.seed,
+        level=options.level,
+    )
+
+
+def _table2(
+    titles: Mapping[str, str],
+    means: Mapping[str, Mapping[str, FoldMean]],
+    pooled: Mapping[str, Mapping[str, Estimate]],
+    level: float,
+) -> Table:
+    """Table 2: a row a metric and cut-off; on the page a row a metric, as in the paper."""
+    rows, short = [], []
+    for metric in METRICS:
+        cells = [PRETTY.get(metric, metric)]
+        for key, title in titles.items():
+            mean, whole = means[key][metric], pooled[key][metric]
+            limits = (
+                ("", "")
+                if mean.interval is None
+                else tuple(map(format_number, (mean.interval.low, mean.interval.high)))
+            )
+            known = sum(np.isfinite(value) for value in mean.values.values())
+            rows.append(
+                (
+                    PRETTY.get(metric, metric),
+                    title,
+                    format_number(mean.mean),
+                    *limits,
+                    format_number(mean.sd),
+                    f"{known}/{len(mean.values)}",
+                    whole.text(),
+                )
+            )
+            reach = f" [{limits[0]}, {limits[1]}]" if limits[0] else ""
+            cells.append(f"{format_number(mean.mean)}{reach}, SD {format_number(mean.sd)}; pooled {whole.text()}")
+        short.append(tuple(cells))
+    note = (
+        f"Mean over the folds with a {100 * level:g} % interval (patients resampled within fold and class), and the standard "
+        "deviation over the folds, which is no confidence interval: the folds share their training data. Beside it the pooled "
+        "out-of-fold result with its own interval."
+    )
+    columns = ("metric", "cut-off", "fold mean", "low", "high", "SD over folds", "folds", "pooled")
+    compact = Table("paper_table2", "Table 2: means over the folds", ("metric", *titles.values()), tuple(short), note)
+    return Table("paper_table2", compact.title, columns, tuple(rows), note, compact)
+
+
+def _each_fold(cuts: Mapping[str, Diagnosis], means: Mapping[str, Mapping[str, FoldMean]]) -> Table:
+    """AUC, specificity, sensitivity and accuracy of each fold."""
+    rows = []
+    for key, diagnosis in cuts.items():
+        question = diagnosis.question
+        assert question.folds is not None  # there are means
+        for name in means[key]["auc"].values:
+            own = question.folds.astype(str) == name
+            cells = (format_number(means[key][metric].values[name]) for metric in METRICS)
+            rows.append((question.title, name, f"{int(question.truth[own].sum())}/{int(own.sum())}", *cells))
+    columns = ("cut-off", "fold", "positive/n", "AUC", "specificity", "sensitivity", "accuracy")
+    note = "Thresholds as in table 2."
+    return Table("paper_folds", "Each fold", columns, tuple(rows), note, folded=True)
+
+
+def _figure3(predictions: Predictions, options: Options, result: Result, cuts: Mapping[str, Diagnosis]) -> Picture:
+    """ROC of the cut-offs, and the averages over the stages where there are probabilities."""
+    method = options.method_name
+    curves = {one.question.title: one.roc[method] for one in cuts.values()}
+    labels = {
+        one.question.title: legend(one, "auc")[method].replace(method, one.question.title.split("(")[-1].rstrip(")"))
+        for one in cuts.values()
+    }
+    averages: dict[str, Curve] = {}
+    names: dict[str, str] = {}
+    if predictions.probabilities is not None:
         hot = predictions.truth[:, None] == np.asarray(predictions.stages)[None, :]
         micro = curve(hot.ravel(), predictions.probabilities.ravel(), replicates=0)
         averages = {"micro-average": micro, "macro-average": _macro_curve(hot, predictions.probabilities)}
-        overall = result.record["stages"]["metrics"][options.method_name]
+        overall = result.record["stages"]["metrics"][method]
         names = {
             f"{kind}-average": f"{kind}-average, AUC {overall[f'{kind}_auc']['value']:.2f}"
             for kind in ("micro", "macro")
         }
-        picture = figure3(curves, averages, cut_labels=labels, average_labels=names)
-    caption = "Layout of figure 3: ROC of the severity groups, and averages over the stages."
-    section = Section("As in the paper: Yin 2021", text, tuple(tables), (Picture("paper_figure3", picture, caption),))
-    return section, {"paper": "yin2021", "metrics": plain(found), "fold_means": None if folds is None else plain(folds)}
+    picture = figure3(curves, averages, cut_labels=labels, average_labels=names)
+    return Picture(
+        "paper_figure3", picture, "Layout of figure 3: ROC of the severity groups, and averages over the stages."
+    )
 
 
 def _macro_curve(hot: np.ndarray, probabilities: np.ndarray) -> Curve:
@@ -79,49 +178,6 @@ def _macro_curve(hot: np.ndarray, probabilities: np.ndarray) -> Curve:
     mean = np.mean(heights, axis=0)
     empty = np.empty(0)
     return Curve("roc", np.append(0.0, grid), np.append(0.0, mean), empty, empty, empty, 0.95, float(hot.mean()))
-
-
-def _fold_means(result: Result, cuts: list[str]) -> Table | None:
-    """AUC, sensitivity, specificity and accuracy of each fold, their mean and SD; the paper reports the mean of five."""
-    rows = []
-    for key in cuts:
-        diagnosis = result.diagnoses[key]
-        question = diagnosis.question
-        if question.folds is None:
-            return None
-        names = sorted(np.unique(question.folds).tolist(), key=lambda name: (len(name), name))
-        each = np.array([_fold_metrics(diagnosis, question.folds == name) for name in names])
-        for name, values in zip(names, each, strict=True):
-            own = question.folds == name
-            cells = (format_number(value) for value in values)
-            rows.append((question.title, name, f"{int(question.truth[own].sum())}/{int(own.sum())}", *cells))
-        known = int(np.isfinite(each[:, 0]).sum())
-        rows.append(
-            (question.title, "mean (SD)", f"{known} of {len(names)}", *(_mean_and_spread(one) for one in each.T))
-        )
-    note = (
-        "Thresholds as in the sections of the cut-offs. The spread over folds is not a confidence interval: the folds share "
-        "their training data. In the rows of means: folds with both classes."
-    )
-    columns = ("cut-off", "fold", "positive/n", "AUC", "sensitivity", "specificity", "accuracy")
-    return Table("paper_folds", "Each fold, and the mean over folds", columns, tuple(rows), note)
-
-
-def _fold_metrics(diagnosis: Diagnosis, own: np.ndarray) -> list[float]:
-    """AUC, sensitivity, specificity and accuracy of the method on the cases of a fold; nan where undefined."""
-    truth = diagnosis.question.truth[own]
-    calls = diagnosis.calls[diagnosis.method].calls[own]
-    area = auc_value(truth, diagnosis.question.scores[diagnosis.method][own])
-    rates = [float(np.mean(calls[side] == truth[side])) if side.any() else np.nan for side in (truth, ~truth)]
-    return [area, *rates, float(np.mean(calls == truth))]
-
-
-def _mean_and_spread(values: np.ndarray) -> str:
-    known = values[np.isfinite(values)]
-    if not known.size:
-        return "undefined"
-    spread = f" ({known.std(ddof=1):.3f})" if known.size > 1 else ""
-    return f"{known.mean():.3f}{spread}"
 
 
 @styled

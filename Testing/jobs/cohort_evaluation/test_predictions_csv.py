@@ -10,7 +10,6 @@ from LiverAILib.data.cohort import Cohort, CohortRow
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.report.predictions import read_predictions
 from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult
-from LiverAILib.jobs.cohort_evaluation.explanation_section import right_and_wrong
 from LiverAILib.jobs.cohort_evaluation.labels import ClassLabels
 from LiverAILib.jobs.cohort_evaluation.predictions_csv import (
     age_group,
@@ -138,21 +137,3 @@ def test_age_bands():
     assert [age_group(row(0, 0, age_years=age)) for age in ("18", "50", "64", "65", "")] == [
         "below 50", "50 to 64", "50 to 64", "65 and above", "",
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("label", "segmented", "full", "reader", "group"),
-    [
-        (0, 0, 0, "0", "a"),
-        (1, 1, 1, "1", "b"),
-        (1, 1, 1, "0", "c"),
-        (1, 1, 0, "1", "d"),
-        (1, 0, 1, "1", "e"),
-        (0, 1, 1, "1", "f"),
-    ],
-)
-def test_cases_are_grouped_by_who_was_right_as_in_nowaks_figure_4(label, segmented, full, reader, group):
-    calls = {"segmented": segmented, "full": full}
-    pipelines = {name: dict(zip(BINARY, (1 - call, call), strict=True)) for name, call in calls.items()}
-    one = result(row(0, label, **{"reader:a": reader}), pipelines)
-    assert right_and_wrong(one, ClassLabels(BINARY, "cirrhosis")).startswith(group)
