@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -23,8 +25,17 @@ SMALLEST_AREA = 0.02
 RECTANGLE = 0.96
 """Share of its bounding box that a rectangular area (linear probe, cropped picture) fills at least."""
 
-WORST_FIT = 0.35
+WORST_FIT = 0.25
 """Largest cost of a fan, as a share of the bright pixels, that is taken; else the convex hull is."""
+
+PART_AREA = 0.1
+"""Area of anything else that is looked at, as a share of the largest part."""
+
+IN_LINE = 0.15
+"""Distance of the edges of two panes, as a share of their size, up to which they are in line."""
+
+TRACE_WIDTH, TRACE_ASPECT = 0.5, 1.7
+"""Width of a trace as a share of the picture's, and divided by its height, at least."""
 
 PANE_AREA = 0.5
 """Area of a second pane as a share of the first one, at least."""
@@ -45,21 +56,52 @@ class ScanArea:
     shape: str
 
 
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """What a picture shows.
+
+    Attributes:
+        panes: The insonated area of each image, the first from left to right or from top to bottom.
+        traces: Boxes of values over time: M-mode, spectra.
+    """
+
+    panes: tuple[ScanArea, ...]
+    traces: tuple[Box, ...]
+
+
+_layouts: WeakKeyDictionary[Image, Layout] = WeakKeyDictionary()
+
+
 def find_scan_area(image: Image) -> ScanArea:
     """The insonated area of an ultrasound picture, the largest one where there are several panes.
 
     Raises:
         UserError: There is nothing like one.
     """
-    return find_panes(image)[0]
+    return max(find_panes(image), key=lambda pane: pane.mask.sum())
 
 
 def find_panes(image: Image) -> list[ScanArea]:
-    """The insonated area of each pane, from left to right where there are several, as in a dual display.
+    """The insonated area of each pane: one, or both of a dual display, from left to right or from top to bottom.
 
     Raises:
         UserError: There is none.
     """
+    return list(find_layout(image).panes)
+
+
+def find_layout(image: Image) -> Layout:
+    """The panes and traces of a picture. Searched once for each `Image`.
+
+    Raises:
+        UserError: There is no pane.
+    """
+    if image not in _layouts:
+        _layouts[image] = _layout_of(image)
+    return _layouts[image]
+
+
+def _layout_of(image: Image) -> Layout:
     gray = gray_picture(image)
     bright = drawn(gray)
     dense = ndi.uniform_filter(bright.astype(np.float32), NEIGHBORHOOD) > 0.5
@@ -72,13 +114,19 @@ def find_panes(image: Image) -> list[ScanArea]:
             f"{where}: no ultrasound image was found in the picture (no fan or rectangle of tissue). Give the exported image "
             "of the scanner."
         )
-    order = np.argsort(-sizes)
-    parts = [labels == order[0] + 1]
-    if count > 1 and sizes[order[1]] >= PANE_AREA * sizes[order[0]]:
-        other = labels == order[1] + 1
-        if _beside(box_of(parts[0]), box_of(other)):
-            parts = sorted([parts[0], other], key=lambda part: box_of(part).left)
-    return [_area_of(part) for part in parts]
+    order = [number for number in np.argsort(-sizes) if sizes[number] >= PART_AREA * sizes.max()]
+    boxes = [box_of(labels == number + 1) for number in order]
+    traces = [box for box in boxes if _is_trace(box, boxes, gray.shape[1])]
+    kept = [(number, box) for number, box in zip(order, boxes, strict=True) if box not in traces]
+    (first, box), *others = kept
+    panes = [(first, box)]
+    for number, other in others:
+        if sizes[number] >= PANE_AREA * sizes[first] and _dual(box, other):
+            panes.append((number, other))
+            break
+    beside = panes[0][1].right <= panes[-1][1].left or panes[-1][1].right <= panes[0][1].left
+    panes.sort(key=lambda pane: pane[1].left if beside else pane[1].top)
+    return Layout(tuple(_area_of(labels == number + 1) for number, _ in panes), tuple(traces))
 
 
 def crop(image: Image, area: ScanArea, *, outside: int | None = 0) -> Image:
@@ -100,19 +148,28 @@ def crop(image: Image, area: ScanArea, *, outside: int | None = 0) -> Image:
     return replace(image, array=np.ascontiguousarray(array), origin=(x, y, z), meta=meta)
 
 
-def _beside(first: Box, second: Box) -> bool:
-    """Whether two boxes are panes of one display: side by side, of similar size and height."""
-    apart = first.right <= second.left or second.right <= first.left
+def _dual(first: Box, second: Box) -> bool:
+    """Whether two boxes are panes of one display, beside or above each other: of similar size, and in line."""
     heights = sorted((first.height, second.height))
     widths = sorted((first.width, second.width))
-    level = abs(first.top - second.top) <= 0.15 * heights[1]
-    return apart and level and heights[0] > 0.7 * heights[1] and widths[0] > 0.5 * widths[1]
+    alike = heights[0] > 0.7 * heights[1] and widths[0] > 0.7 * widths[1]
+    beside = first.right <= second.left or second.right <= first.left
+    above = first.bottom <= second.top or second.bottom <= first.top
+    level = abs(first.top - second.top) <= IN_LINE * heights[1]
+    upright = abs(first.left - second.left) <= IN_LINE * widths[1]
+    return alike and ((beside and level) or (above and upright))
+
+
+def _is_trace(box: Box, others: Sequence[Box], columns: int) -> bool:
+    """Whether a box is that of values over time: wide, and below an image that is narrower."""
+    above = [one for one in others if one.bottom <= box.top + IN_LINE * one.height and one.width < 0.8 * box.width]
+    return bool(above) and box.width >= TRACE_WIDTH * columns and box.width >= TRACE_ASPECT * box.height
 
 
 def _area_of(bright: np.ndarray) -> ScanArea:
     """The area whose bright part is given: a rectangle, a fan, or the convex hull."""
     box = box_of(bright)
-    hull = _convex_hull(bright)
+    hull = convex_hull(bright)
     if hull.sum() >= RECTANGLE * box.area:
         mask = np.zeros_like(bright)
         mask[box.slices] = True
@@ -125,7 +182,7 @@ def _area_of(bright: np.ndarray) -> ScanArea:
     return ScanArea(hull, box_of(hull), "hull")
 
 
-def _convex_hull(mask: np.ndarray) -> np.ndarray:
+def convex_hull(mask: np.ndarray) -> np.ndarray:
     """The smallest convex area that holds all true pixels."""
     rows = np.flatnonzero(mask.any(axis=1))
     left = mask.argmax(axis=1)[rows]
