@@ -75,13 +75,7 @@ def simulate_cohort(
     made = _checked_kind(kind, matrix, images, prevalences)
     plan = _planned(made, cases, seed, stages, prevalences)
     split_of = assign_splits(plan, seed=seed) if split is None else [split] * cases
-    try:
-        if output.exists() and (not output.is_dir() or any(output.iterdir())):
-            raise UserError(f"{output} exists and is not an empty folder: choose another output folder.")
-        output.parent.mkdir(parents=True, exist_ok=True)
-        working = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
-    except OSError as error:
-        raise UserError(f"Cannot write {output}: {error.strerror}. Choose another output folder.") from error
+    working = _working_folder(output)
     try:
         rows = []
         for row in _all_cases(made, _tasks(working, plan, split_of, seed, matrix, images), workers):
@@ -120,6 +114,17 @@ def assign_splits(plan: Sequence[float], *, seed: int) -> list[str]:
 def case_seed(seed: int, number: int) -> int:
     """Seed of case `number` of a cohort."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint32)[0])
+
+
+def _working_folder(output: Path) -> Path:
+    """A folder beside `output` that takes its place when it is complete."""
+    try:
+        if output.exists() and (not output.is_dir() or any(output.iterdir())):
+            raise UserError(f"{output} exists and is not an empty folder: choose another output folder.")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+    except OSError as error:
+        raise UserError(f"Cannot write {output}: {error.strerror}. Choose another output folder.") from error
 
 
 def _checked_kind(kind: str, matrix: int | None, images: int | None, prevalences: Sequence[float] | None) -> Kind:

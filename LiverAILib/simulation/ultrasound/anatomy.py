@@ -84,9 +84,9 @@ def paint_wall(scene: Scene, state: LiverState, rng: np.random.Generator, *, wal
         (2.5 + fat_mm + muscle_mm * rng.uniform(0.4, 0.6), 12),
         (wall_mm - 2.2, 17),
     ):
-        level = level + rng.uniform(-3, 3)
+        uneven_level = level + rng.uniform(-3, 3)
         broken = np.clip(0.7 + 0.5 * streaks, 0.1, 1.4)
-        scene.reflect(layers - np.float32(place), level, width_mm=0.9, directivity=6, region=near, within=broken)
+        scene.reflect(layers - np.float32(place), uneven_level, width_mm=0.9, directivity=6, region=near, within=broken)
     scene.reflect(below[near], 13, width_mm=0.8, directivity=8, region=near)
 
 

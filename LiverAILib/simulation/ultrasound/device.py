@@ -62,14 +62,14 @@ class _Kind:
 
 
 KINDS = (
-    _Kind("A", (3.0, 4.0), 60.0, 33.0, 3, 62.0, 1.00, (255, 255, 255), (768, 576), 0.07, 0.3),
-    _Kind("B", (2.5, 3.5), 50.0, 35.0, 2, 66.0, 1.10, (246, 250, 255), (800, 600), 0.10, 0.0),
-    _Kind("C", (3.5, 4.5), 60.0, 30.0, 4, 58.0, 0.95, (255, 252, 244), (720, 576), 0.06, 0.5),
-    _Kind("D", (2.5, 3.5), 45.0, 36.0, 2, 70.0, 1.15, (255, 255, 255), (640, 480), 0.08, 0.0),
+    _Kind("A", (3.0, 4.0), 60.0, 33.0, 4, 62.0, 1.00, (255, 255, 255), (768, 576), 0.07, 0.15),
+    _Kind("B", (2.5, 3.5), 50.0, 35.0, 3, 66.0, 1.10, (246, 250, 255), (800, 600), 0.10, 0.0),
+    _Kind("C", (3.5, 4.5), 60.0, 30.0, 5, 58.0, 0.95, (255, 252, 244), (720, 576), 0.06, 0.25),
+    _Kind("D", (2.5, 3.5), 45.0, 36.0, 3, 70.0, 1.15, (255, 255, 255), (640, 480), 0.08, 0.0),
 )
 """The devices of a multi-center cohort."""
 
-ELASTOGRAPHY = _Kind("E", (3.0, 3.6), 58.0, 34.0, 3, 62.0, 1.05, (255, 255, 255), (840, 630), 0.09, 0.2)
+ELASTOGRAPHY = _Kind("E", (3.0, 3.6), 58.0, 34.0, 4, 62.0, 1.05, (255, 255, 255), (840, 630), 0.09, 0.1)
 """The device of 2D shear-wave elastography: one, as in Xue 2020."""
 
 
@@ -83,8 +83,8 @@ def draw_device(rng: np.random.Generator, kinds: tuple[_Kind, ...] = KINDS) -> D
         frequency_mhz=frequency,
         radius_mm=kind.radius_mm,
         half_angle_deg=kind.half_angle_deg,
-        pulse_mm=0.80 * scale,
-        beam_mm=1.3 * scale,
+        pulse_mm=0.95 * scale,
+        beam_mm=1.6 * scale,
         spread=0.017 * scale,
         looks=kind.looks,
         dynamic_range_db=float(kind.dynamic_range_db + rng.uniform(-4, 4)),

@@ -53,10 +53,11 @@ class ColorBox:
 
 
 def place_box(section: Section, rng: np.random.Generator, *, capsule_mm: float, tries: int = 12) -> ColorBox:
-    """A box 10 to 20 mm below the capsule where it holds liver and few vessels, as the examiner would place it."""
+    """A box 10 to 20 mm below the capsule where it holds liver, few vessels and no shadow, as the examiner would place it."""
     height, half = float(rng.uniform(32, 40)), float(rng.uniform(10.5, 13.5))
     best, most = None, -1.0
-    good = ndimage.minimum_filter(section.parenchyma, 5)
+    bright = ndimage.gaussian_filter(section.gray, 4, truncate=2) > 0.5 * np.median(section.gray[section.parenchyma])
+    good = ndimage.minimum_filter(section.parenchyma & bright, 5)
     for _ in range(tries):
         first = capsule_mm + float(rng.uniform(10, 20))
         middle = float(rng.uniform(-0.45, 0.35)) * np.rad2deg(section.fan.half_angle)

@@ -83,7 +83,8 @@ def simulate_fat_views(pdff_percent: float, *, seed: int) -> UltrasoundExaminati
     person, device = draw_person(rng), draw_device(rng)
     build = replace(draw_build(rng), kidney_db=person.kidney_db)
     depth = float(rng.uniform(140, 165))
-    pictures, livers = {}, {}
+    pictures: dict[str, tuple[UltrasoundPicture, ...]] = {}
+    livers = {}
     for number, (role, paint) in enumerate(FAT_VIEWS.items()):
         liver = draw_fatty_liver(pdff_percent, person, np.random.default_rng([seed, 22, number]))
         section = simulate_section(

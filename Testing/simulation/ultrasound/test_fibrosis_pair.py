@@ -76,6 +76,14 @@ def test_colors_of_the_elastogram_tell_the_stated_stiffness(examinations):
     assert examinations[4].truth["stiffness_kpa"] > examinations[0].truth["stiffness_kpa"]
 
 
+def test_the_box_is_placed_in_the_liver(examinations):
+    for examination in examinations.values():
+        for picture in examination.pictures["elastogram"]:
+            colored = picture.evidence.array > 0
+            assert (picture.liver.array[colored] > 0).mean() > 0.97
+            assert colored.sum() * np.prod(picture.image.spacing) > 600  # mm^2
+
+
 def test_the_colored_part_is_gray_in_one_and_colored_in_the_other(examinations):
     gray, color = (examinations[0].pictures[role][0] for role in ("gray_scale", "elastogram"))
     shown = color.evidence.array[0] > 0
