@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -23,6 +24,8 @@ from LiverAILib.imaging.ultrasound import (
 from LiverAILib.methods.view import View
 from LiverAILib.methods.xue2020.settings import ELASTOGRAM, GRAY_SCALE
 
+EXPECTED: dict[str, Literal["b-mode", "elastogram"]] = {GRAY_SCALE: "b-mode", ELASTOGRAM: "elastogram"}
+"""What the images of each role have to show."""
 SMALLEST_SQUARE = 32
 """Rows of a square below which there is no texture to see; most likely what was found is no color box."""
 NO_ELASTOGRAM = CaseWarning(
@@ -113,19 +116,14 @@ def views_of(images: Mapping[str, Sequence[Image]], *, size: int, case_id: str =
             f"case {case_id}: {len(gray)} images '{GRAY_SCALE}' and {len(color)} '{ELASTOGRAM}'. Give each gray-scale image its "
             "elastogram, in the same order, or no elastogram at all."
         )
-    warnings: dict[CaseWarning, None] = {}
-    for role, expected in ((GRAY_SCALE, "b-mode"), (ELASTOGRAM, "elastogram")):
-        for number, image in enumerate(images.get(role, ())):
-            found = check_ultrasound(image, expected=expected, name=_name(image, case_id, role, number))
-            warnings |= dict.fromkeys(CaseWarning(code, text) for code, text in found)
+    warnings = check_images(images, case_id=case_id)
     if not color:
-        warnings[NO_ELASTOGRAM] = None
         boxes = [scan_square(one, _name(one, case_id, GRAY_SCALE, n)) for n, one in enumerate(gray)]
         views = tuple(
             SquareView.of(one, box, role=GRAY_SCALE, number=number, size=size)
             for number, (one, box) in enumerate(zip(gray, boxes, strict=True))
         )
-        return CaseViews(views, (), tuple(warnings))
+        return CaseViews(views, (), (*warnings, NO_ELASTOGRAM))
     pairs = [
         pair_squares(first, second, _name(second, case_id, ELASTOGRAM, number))
         for number, (first, second) in enumerate(zip(gray, color, strict=True))
@@ -138,8 +136,24 @@ def views_of(images: Mapping[str, Sequence[Image]], *, size: int, case_id: str =
             )
             for place, (role, given) in enumerate(((GRAY_SCALE, gray), (ELASTOGRAM, color)))
         ),
-        tuple(warnings),
+        warnings,
     )
+
+
+def check_images(images: Mapping[str, Sequence[Image]], *, case_id: str = "case") -> tuple[CaseWarning, ...]:
+    """Whether every image is what it is given for, and what cannot be trusted: what several images share is said once.
+
+    Raises:
+        UserError: See `check_ultrasound`.
+    """
+    texts: dict[str, list[str]] = {}
+    for role, expected in EXPECTED.items():
+        for number, image in enumerate(images.get(role, ())):
+            name = _name(image, case_id, role, number)
+            for code, text in check_ultrasound(image, expected=expected, name=name, dual_display=True):
+                texts.setdefault(code, []).append(text)
+    more = {code: f" The same of {len(own) - 1} more image{'s' * (len(own) > 2)}." for code, own in texts.items()}
+    return tuple(CaseWarning(code, own[0] + more[code] * (len(own) > 1)) for code, own in texts.items())
 
 
 def pair_squares(gray_scale: Image, elastogram: Image, name: str) -> tuple[Box, Box]:
