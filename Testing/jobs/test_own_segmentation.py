@@ -11,11 +11,16 @@ from safetensors.torch import save_file
 
 from LiverAILib.cli import main
 from LiverAILib.data.case import Case
+from LiverAILib.data.cohort import read_cohort
 from LiverAILib.data.model import load_model
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import read_image
 from LiverAILib.jobs.assess import assess
 from LiverAILib.jobs.train import train
+from LiverAILib.methods.nowak2021.recipe import Nowak2021Recipe
+from LiverAILib.methods.nowak2021.settings import CLASSES
+from LiverAILib.methods.nowak2021.slices import Preparation, load_slices
+from LiverAILib.methods.nowak2021.trainer import pipeline_slices
 from LiverAILib.segmentation.predict import Segmenter
 from Testing.models import with_settings
 from Testing.tiny_cohort import write_tiny_cohort
@@ -81,6 +86,23 @@ def test_the_card_names_the_network_and_says_what_departs_from_the_paper(study):
     assert [line.split(":")[0] for line in departed] == ["runs", "image sizes"]
     assert lines[0] == "published recipe, but:"
     assert not any("warning" in line for line in lines)
+
+
+def test_training_sees_given_masks_and_validation_those_of_the_network(study):
+    folder, _ = study
+    cohort = read_cohort(folder / "cohort" / "manifest.csv")
+    segmenter = Segmenter(load_model(folder / "masks" / "model"), device="cpu")
+    slices = pipeline_slices(cohort, CLASSES, segmenter, Nowak2021Recipe())
+    given, found = Preparation("segmented"), Preparation("segmented", segmenter)
+    ((trained,), (validated,)) = (
+        load_slices(cohort.split("train"), [given]),
+        load_slices(cohort.split("validation"), [found]),
+    )
+    assert torch.equal(slices["segmented"][0].slices, trained.slices)
+    assert torch.equal(slices["segmented"][1].slices, validated.slices)
+    (manual,) = load_slices(cohort.split("validation"), [given])
+    assert not torch.equal(validated.slices, manual.slices)
+    assert [one.slices.shape[-1] for one in slices["full"]] == [448, 448]
 
 
 def test_assess_takes_its_masks(study):
