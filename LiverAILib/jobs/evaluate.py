@@ -154,8 +154,11 @@ def card_of(model: Model) -> dict[str, Any]:
     card = {
         key: value for key, value in model.card.entries.items() if key not in (SEEN, "weights", "settings", "metrics")
     }
-    name = model.card.segmentation_model
-    segmentation = {} if name is None else {"segmentation_card": _stages_of(load_model(name))}
+    try:
+        named = named_segmentation(model)
+    except UserError:  # raised again where its masks are needed
+        named = None
+    segmentation = {} if named is None else {"segmentation_card": _stages_of(named)}
     return {**card, **segmentation, "checksum": model.checksum}
 
 

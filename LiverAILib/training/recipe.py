@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from fractions import Fraction
 from typing import Any
 
 from LiverAILib.training.options import TrainingOptions
@@ -48,6 +49,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, Stage):
         first = "frozen" if value.max_lr_first is None else f"{value.max_lr_first:g}"
         return f"{value.name}: {value.epochs} epochs at {first}..{value.max_lr_last:g}"
+    if isinstance(value, Fraction):
+        return f"image size x {value}"
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
     if isinstance(value, tuple):

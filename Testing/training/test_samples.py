@@ -73,6 +73,14 @@ def test_synthetic_contrast_keeps_the_tissues_apart_but_not_their_brightness():
     assert all(r[0][torch.from_numpy(labels == 1)].std() < 0.1 for r in results)
 
 
+def test_an_epoch_shows_one_slice_a_patient_once(cohort):
+    (data,) = load_slices(read_cohort(cohort).split("train"), [Preparation("full", size=64)])
+    assert data.cases.tolist() == [0, 1, 2, 3]
+    epoch, steps = batches(replace(data, labels=data.cases), batch_size=3, size=32)
+    assert steps == 2
+    assert sorted(torch.cat([cases for _, cases in epoch(0)]).tolist()) == [0, 1, 2, 3]
+
+
 def test_batches_hold_both_classes_equally_and_nothing_outside_the_mask(cohort):
     (data,) = load_slices(read_cohort(cohort).split("train"), [Preparation("segmented")], neighbors=1)
     assert len(data.labels) == 12

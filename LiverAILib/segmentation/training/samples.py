@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,8 @@ import torch.nn.functional as F
 
 from LiverAILib.data.cohort import CohortRow
 from LiverAILib.errors import UserError
-from LiverAILib.imaging.geometry import to_canonical
+from LiverAILib.imaging.geometry import AxisOrder, to_canonical
+from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import normalize
 from LiverAILib.networks.unet import ADJACENT_SLICES, SINGLE_SLICE
 from LiverAILib.segmentation.grid import SliceGrid
@@ -31,6 +32,8 @@ NEAR_INTENSITY = Intensity(
 ROLE_MODALITIES = {"t2": "MR", "ct": "CT"}
 """Roles that the segmentation network is trained on, with the modality of files that do not say theirs."""
 WEIGHT_COLUMN = "sampling_weight"
+SliceOf = Callable[[CohortRow, Image, AxisOrder, np.ndarray], int]
+"""Function of a case, its image, the axis order of that and labels in canonical order that gives a slice."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +77,17 @@ def sampling_weight(row: CohortRow) -> float:
     return weight
 
 
-def load_training_volume(row: CohortRow, organs: Sequence[str], *, synthetic: bool = True) -> TrainingVolume:
+def load_training_volume(
+    row: CohortRow, organs: Sequence[str], *, synthetic: bool = True, slice_of: SliceOf | None = None
+) -> TrainingVolume:
     """Read a case of the manifest (role t2 or ct, masks of `organs`) onto the network's pixel grid.
 
     Args:
         row: The case.
         organs: Their masks become the labels 1, 2, ...
         synthetic: Find the tissue classes of MR that synthetic contrast needs.
+        slice_of: Gives the canonical number of the only slice that is kept, from the case, its image, the axis order of that and
+            the labels in canonical order; None keeps all.
     """
     role = "t2" if "t2" in row.images else "ct"
     image = row.read_image(role, ROLE_MODALITIES[role], color=False)
@@ -89,13 +96,16 @@ def load_training_volume(row: CohortRow, organs: Sequence[str], *, synthetic: bo
         if organ in row.masks:
             labels[row.read_mask(organ, image)] = number
     modality = "CT" if image.modality == "CT" else "MR"
-    canonical, _ = to_canonical(image)
-    canonical_labels, _ = to_canonical(image.with_array(labels))
-    grid = SliceGrid.of(canonical.array.shape, canonical.spacing, slice_mm=0)
+    canonical, order = to_canonical(image)
+    found = order.apply(labels)
     scaled = normalize(canonical, modality)
+    if slice_of is not None:
+        position = slice_of(row, image, order, found)
+        scaled, found = scaled[position : position + 1], found[position : position + 1]
+    grid = SliceGrid.of(found.shape, canonical.spacing, slice_mm=0)
     images = grid.downsample(scaled, lambda part: part)
     size = grid.size
-    label_tensor = torch.from_numpy(canonical_labels.array.astype(np.float32))[:, None]
+    label_tensor = torch.from_numpy(found.astype(np.float32))[:, None]
     small_labels = F.interpolate(label_tensor, size=size, mode="nearest-exact")[:, 0].to(torch.uint8)
     tissues = None
     if modality == "MR" and synthetic:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 from LiverAILib.data.cohort import CohortRow
 from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
-from LiverAILib.segmentation.caudate_level import caudate_level
+from LiverAILib.imaging.geometry import AxisOrder
+from LiverAILib.imaging.image import Image
+from LiverAILib.segmentation.caudate_level import training_slice
 from LiverAILib.segmentation.grid import adjacent_slices
 from LiverAILib.segmentation.training.samples import Batch, TrainingVolume, load_training_volume
 from LiverAILib.training.augmentation import Geometry, Intensity, change_intensity, random_grid, warp
@@ -19,21 +21,23 @@ from LiverAILib.training.balance import epoch_batches
 
 
 def load_single_slice(row: CohortRow, organs: Sequence[str]) -> TrainingVolume:
-    """The slice of a case at the level of the caudate lobe (of a single-slice image, that one), on the network's pixel grid.
+    """The slice of a case that the classifier is trained on (see `training_slice`), on the network's pixel grid.
 
     Raises:
-        UserError: The case has no liver mask, or an empty one.
+        UserError: The case has no liver mask, or an empty one, or the slice that was picked by hand shows no liver.
     """
     if LIVER.name not in row.masks:
         raise UserError(
             f"case {row.case_id}: no mask:liver in the manifest. Add it, or use --schedule short or extended."
         )
-    volume = load_training_volume(row, organs, synthetic=False)
-    liver = volume.labels.numpy() == 1 + list(organs).index(LIVER.name)
-    if not liver.any():
-        raise UserError(f"case {row.case_id}: the liver mask is empty. Correct it or take the case out.")
-    level = caudate_level(liver)
-    return replace(volume, images=volume.images[level : level + 1], labels=volume.labels[level : level + 1])
+
+    def slice_of(row: CohortRow, image: Image, order: AxisOrder, labels: np.ndarray) -> int:
+        liver = labels == 1 + list(organs).index(LIVER.name)
+        if not liver.any():
+            raise UserError(f"case {row.case_id}: the liver mask is empty. Correct it or take the case out.")
+        return training_slice(row, image, order, liver)
+
+    return load_training_volume(row, organs, synthetic=False, slice_of=slice_of)
 
 
 class SingleSliceSampler:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from LiverAILib.data.model import read_model
+from LiverAILib.data.named_segmentation import named_segmentation
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.image import Image
@@ -20,6 +21,7 @@ from LiverAILib.methods.yin2021.settings import InputSettings, NetworkSettings, 
 from LiverAILib.methods.yin2021.view import prepare_stack
 from LiverAILib.training.fit import FitOptions
 from LiverAILib.training.schedule import YIN2021, Stage, one_cycle_optimizer, one_stage
+from Testing.models import untrained_segmentation
 
 TINY = NetworkSettings(channels=(4, 4, 8, 8), hidden=8, normalization="batch")
 INPUTS = InputSettings(image_size=16, slices=8)
@@ -195,6 +197,23 @@ def test_the_published_run_uses_the_published_network(cohort, tmp_path):
     assert model.settings["normalization"] == "none"
     assert model.settings["channels"] == [16, 32, 64, 128]
     assert model.settings["kernel"] == [1, 5, 5]
+
+
+def test_the_card_names_the_segmentation_model(cohort, tmp_path):
+    """An untrained network marks some of everything, and so gives the slice range of a liver."""
+    masks = untrained_segmentation(tmp_path / "masks")
+    tiny = {"image_size": 16, "epochs": 1, "batch_size": 2, "log": lambda line: None}
+    model = train("yin2021", cohort, tmp_path / "run", segmentation_model=str(masks.folder), **tiny)
+    assert model.settings["segmentation_model"] == "../../masks"
+    assert model.settings["segmentation_model_sha256"] == masks.checksum
+    assert named_segmentation(model).folder == masks.folder
+
+
+def test_classes_equally_often_is_not_ignored():
+    data = stack_set(count=12)
+    rare = training.StackSet(data.stacks, torch.tensor([0] * 11 + [4]))
+    draw, _ = training.batches(rare, slices=8, batch_size=6, balance="sampling")
+    assert all(labels.tolist().count(4) == 3 for _, labels in draw(0))
 
 
 def test_stacks_are_those_of_the_method_and_faults_are_named(cohort):

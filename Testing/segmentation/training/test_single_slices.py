@@ -36,6 +36,16 @@ def test_the_slice_lies_at_the_level_of_the_caudate_lobe(cohort):
     assert found.tissues is None
 
 
+def test_a_slice_that_was_picked_by_hand_is_taken(cohort):
+    row = read_cohort(cohort).split("train")[0]
+    liver = row.read_mask("liver", row.read_image("t2", "MR"))
+    found = load_single_slice(replace(row, slice_index=2), ("liver",))
+    assert np.array_equal(found.labels[0].numpy() > 0, liver[2])
+    assert not np.array_equal(liver[2], liver[caudate_level(liver)])
+    with pytest.raises(UserError, match="case c0: slice 0 shows no liver"):
+        load_single_slice(replace(row, slice_index=0), ("liver",))
+
+
 def test_every_slice_is_shown_once_an_epoch_and_fills_all_channels(cohort):
     slices = [load_single_slice(row, ("liver",)) for row in read_cohort(cohort)]
     sampler = SingleSliceSampler(slices, batch_size=4, size=(96, 64), **PLAIN)
