@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from LiverAILib.data.cohort import CohortRow
+from LiverAILib.errors import UserError
+from LiverAILib.imaging.geometry import AxisOrder
+from LiverAILib.imaging.image import Image
+
 VOLUME_SHARE_ABOVE = 0.55
 """Share of the liver's volume that lies above the middle of the caudate lobe.
 
@@ -30,3 +35,31 @@ def caudate_level(liver: np.ndarray) -> int:
     middle = from_above - area / area.sum() / 2
     inside = np.flatnonzero(area)
     return int(inside[np.argmin(np.abs(middle[inside] - VOLUME_SHARE_ABOVE))])
+
+
+def training_slice(row: CohortRow, image: Image, order: AxisOrder, liver: np.ndarray) -> int:
+    """Canonical number of the slice of a cohort's case: the one picked by hand, else that at the level of the caudate lobe.
+
+    Args:
+        row: The case.
+        image: Its image.
+        order: Axis order of the image.
+        liver: Boolean mask in canonical order, not empty.
+
+    Raises:
+        UserError: The slice that was picked does not exist, or shows no liver in the mask.
+    """
+    picked = row.slice_index
+    if picked is None:
+        return caudate_level(liver)
+    slices = len(liver)
+    if picked >= slices:
+        raise UserError(
+            f"case {row.case_id}: slice {picked} does not exist. Correct the column slice: 0 to {slices - 1}."
+        )
+    position = order.canonical_slice(picked, image)
+    if not liver[position].any():
+        raise UserError(
+            f"case {row.case_id}: slice {picked} shows no liver in mask:liver. Correct the column slice or the mask."
+        )
+    return position

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from LiverAILib.data.assessment import CaseWarning, ChosenSlice
-from LiverAILib.data.cohort import CohortRow
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import AxisOrder
 from LiverAILib.imaging.image import Image
@@ -59,31 +58,3 @@ def choose_slice(
     x, y, z = (float(v) for v in center[:3])
     index = order.canonical_slice(position, image)
     return ChosenSlice(index, order.slice_axis, (x, y, z), source), position, tuple(warnings)
-
-
-def training_slice(row: CohortRow, image: Image, order: AxisOrder, liver: np.ndarray) -> int:
-    """Canonical number of the slice of a cohort's case: the one picked by hand, else that at the level of the caudate lobe.
-
-    Args:
-        row: The case.
-        image: Its image.
-        order: Axis order of the image.
-        liver: Boolean mask in canonical order, not empty.
-
-    Raises:
-        UserError: The slice that was picked does not exist, or shows no liver in the mask.
-    """
-    picked = row.slice_index
-    if picked is None:
-        return caudate_level(liver)
-    slices = len(liver)
-    if picked >= slices:
-        raise UserError(
-            f"case {row.case_id}: slice {picked} does not exist. Correct the column slice: 0 to {slices - 1}."
-        )
-    position = order.canonical_slice(picked, image)
-    if not liver[position].any():
-        raise UserError(
-            f"case {row.case_id}: slice {picked} shows no liver in mask:liver. Correct the column slice or the mask."
-        )
-    return position

@@ -14,8 +14,8 @@ from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.methods.nowak2021 import SPEC
 from LiverAILib.methods.nowak2021.settings import CLASSES, IMAGE_SIZE
-from LiverAILib.methods.nowak2021.slice_choice import training_slice
 from LiverAILib.methods.nowak2021.view import SliceView, network_input
+from LiverAILib.segmentation.caudate_level import training_slice
 from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.training.augmentation import Geometry, Intensity, change_intensity, random_grid, warp
 from LiverAILib.training.balance import epoch_batches

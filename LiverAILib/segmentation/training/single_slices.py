@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from LiverAILib.data.cohort import CohortRow
 from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
-from LiverAILib.segmentation.caudate_level import caudate_level
+from LiverAILib.imaging.geometry import axis_order
+from LiverAILib.segmentation.caudate_level import training_slice
 from LiverAILib.segmentation.grid import adjacent_slices
 from LiverAILib.segmentation.training.samples import Batch, TrainingVolume, load_training_volume
 from LiverAILib.training.augmentation import Geometry, Intensity, change_intensity, random_grid, warp
@@ -19,10 +20,10 @@ from LiverAILib.training.balance import epoch_batches
 
 
 def load_single_slice(row: CohortRow, organs: Sequence[str]) -> TrainingVolume:
-    """The slice of a case at the level of the caudate lobe (of a single-slice image, that one), on the network's pixel grid.
+    """The slice of a case picked by hand, else at the level of the caudate lobe (or the only one), on the network's pixel grid.
 
     Raises:
-        UserError: The case has no liver mask, or an empty one.
+        UserError: The case has no liver mask, an empty one, or the slice that was picked shows no liver.
     """
     if LIVER.name not in row.masks:
         raise UserError(
@@ -32,7 +33,9 @@ def load_single_slice(row: CohortRow, organs: Sequence[str]) -> TrainingVolume:
     liver = volume.labels.numpy() == 1 + list(organs).index(LIVER.name)
     if not liver.any():
         raise UserError(f"case {row.case_id}: the liver mask is empty. Correct it or take the case out.")
-    level = caudate_level(liver)
+    # Only the axis order is needed of the image; its slices are those of the volume.
+    image = row.read_image("t2" if "t2" in row.images else "ct", color=False)
+    level = training_slice(row, image, axis_order(image), liver)
     return replace(volume, images=volume.images[level : level + 1], labels=volume.labels[level : level + 1])
 
 

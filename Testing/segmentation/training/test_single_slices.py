@@ -36,6 +36,13 @@ def test_the_slice_lies_at_the_level_of_the_caudate_lobe(cohort):
     assert found.tissues is None
 
 
+def test_a_slice_picked_by_hand_is_taken_instead(cohort):
+    row = replace(read_cohort(cohort).split("train")[0], slice_index=6)
+    found = load_single_slice(row, ("liver",))
+    image = row.read_image("t2", "MR")
+    assert np.array_equal(found.labels[0].numpy() > 0, row.read_mask("liver", image)[6])
+
+
 def test_every_slice_is_shown_once_an_epoch_and_fills_all_channels(cohort):
     slices = [load_single_slice(row, ("liver",)) for row in read_cohort(cohort)]
     sampler = SingleSliceSampler(slices, batch_size=4, size=(96, 64), **PLAIN)
