@@ -75,7 +75,21 @@ PART_STRUCTURES = {s.name: s for s in (CAUDATE, RIGHT_LOBE, LEFT_LOBE, PORTAL_VE
 """What measurements and explanations use beside the organs; no network marks them. The lobes and the vessels have no code in
 Slicer's terminology."""
 
-KNOWN_STRUCTURES = {**STRUCTURES, **PART_STRUCTURES}
+STOMACH = Structure("stomach", "Stomach", 0, (216, 132, 105), "69695003", "Stomach")
+JUNCTION = Structure(
+    "gastroesophageal_junction",
+    "Gastro-esophageal junction",
+    0,
+    (211, 171, 143),
+    "25271004",
+    "Esophagogastric junction",
+)
+SPINAL_MUSCLE = Structure("spinal_muscle", "Spinal muscles", 0, (192, 104, 88), "", "")
+
+REGION_STRUCTURES = {s.name: s for s in (STOMACH, JUNCTION, SPINAL_MUSCLE)}
+"""What heat maps are compared with beside the organs and their parts (Nowak 2021, table 3)."""
+
+KNOWN_STRUCTURES = {**STRUCTURES, **PART_STRUCTURES, **REGION_STRUCTURES}
 
 
 def structure_named(name: str) -> Structure:

@@ -75,9 +75,15 @@ def cavity(points: Points, muscles: np.ndarray) -> np.ndarray:
     x, y, z = points
     spine = ellipsoid((x, y, 0 * z), (*SPINE, 0), (25, 25, 1e3))
     side = np.abs(x)
-    back = ellipsoid((side, y, 0 * z), (34, 88, 0), (34, 24, 1e3))
+    back = back_muscles(points)
     psoas = ellipsoid((side, y, z), (36, 62, -135), (19, 22, 85))
     return difference(muscles + WALL_MM, union(union(spine, back, 8), psoas, 6), 10)
+
+
+def back_muscles(points: Points) -> np.ndarray:
+    """The muscles on both sides of the spine."""
+    x, y, z = points
+    return ellipsoid((np.abs(x), y, 0 * z), (34, 88, 0), (34, 24, 1e3))
 
 
 def under_diaphragm(points: Points, body: Body) -> np.ndarray:

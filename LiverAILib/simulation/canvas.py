@@ -8,6 +8,7 @@ import numpy as np
 
 from LiverAILib.simulation.grid import Grid, Region
 
+MOSTLY = 0.5
 FAT_TISSUES = frozenset({"subcutaneous_fat", "visceral_fat"})
 
 
@@ -34,7 +35,7 @@ class Canvas:
     """An image under construction: `signal` and the part of it that comes from fat, both float32 (k, j, i).
 
     The table gives the value of each tissue: relative signal for MR, HU for CT. `fat` is None where nothing has to know
-    what comes from fat.
+    what comes from fat. Which tissue was painted last into the greater part of a voxel is remembered (`shows`).
     """
 
     def __init__(
@@ -44,6 +45,8 @@ class Canvas:
         self.values = values
         self.signal = np.full(grid.shape, np.float32(background))
         self.fat = np.zeros(grid.shape, np.float32) if separate_fat else None
+        self._last = np.zeros(grid.shape, np.uint8)
+        self._numbers = {tissue: number for number, tissue in enumerate(values, 1)}
         k, j, i = (slice(0, n) for n in grid.shape)
         self.everywhere: Region = (k, j, i)
 
@@ -69,12 +72,17 @@ class Canvas:
         share = occupancy(shape_mm, self.grid.spacing[0])
         if opacity < 1:
             share *= np.float32(opacity)
+        self._last[region][share > MOSTLY] = self._numbers[tissue]
         value = self.value(tissue, np.asarray(texture, np.float32))
         signal = self.signal[region]
         signal += share * (value - signal)
         if self.fat is not None:
             fat = self.fat[region]
             fat += share * ((value if tissue in FAT_TISSUES else np.float32(0)) - fat)
+
+    def shows(self, *tissues: str) -> np.ndarray:
+        """Boolean mask (k, j, i) of the voxels whose greater part was last painted with one of `tissues`."""
+        return np.isin(self._last, [self._numbers[tissue] for tissue in tissues])
 
     def value(self, tissue: str, texture: np.ndarray) -> np.ndarray:
         """Value of a tissue where its texture is `texture`: for a signal, which has a true 0, a relative change."""

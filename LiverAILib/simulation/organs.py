@@ -16,6 +16,9 @@ from LiverAILib.simulation.texture import lumps, smooth_field
 
 SPLEEN_BOX = ((75.0, 25.0, 5.0), (75.0, 95.0, 130.0))
 SPLEEN_SIZES = (0.6, 2.1)
+STOMACH_BOX = ((48.0, -15.0, 15.0), (65.0, 75.0, 90.0))
+ESOPHAGUS_END = (34.0, 18.0, 50.0)
+"""Where the esophagus joins the stomach."""
 
 
 @dataclass(frozen=True)
@@ -116,12 +119,9 @@ def paint_kidney(canvas: Canvas, form: tuple[float, float, float, float], side: 
     return region, whole
 
 
-def paint_stomach(canvas: Canvas, form: OrganForm, rng: np.random.Generator) -> None:
-    """Fundus, body and antrum with folds, mixed content and gas in front."""
+def stomach(points: Points, form: OrganForm) -> tuple[np.ndarray, np.ndarray]:
+    """Stomach (fundus, body and antrum) and the end of the esophagus."""
     s = form.stomach_fill
-    grid = canvas.grid
-    region = grid.box((48, -15, 15), (65, 75, 90))
-    points = grid.at(region)
     joints = [
         ((50, 22, 52), 27 * s),
         ((58, -5, 26), 29 * s),
@@ -132,7 +132,15 @@ def paint_stomach(canvas: Canvas, form: OrganForm, rng: np.random.Generator) -> 
     shape = np.full(points[0].shape, np.float32(60))
     for (start, first), (end, last) in pairwise(joints):
         shape = union(shape, tube(points, start, end, (first, last)), 10)
-    esophagus = tube(points, (8, 20, 70), (34, 18, 50), (7, 9))
+    return shape, tube(points, (8, 20, 70), ESOPHAGUS_END, (7, 9))
+
+
+def paint_stomach(canvas: Canvas, form: OrganForm, rng: np.random.Generator) -> None:
+    """Stomach with folds, mixed content and gas in front, and the end of the esophagus."""
+    grid = canvas.grid
+    region = grid.box(*STOMACH_BOX)
+    points = grid.at(region)
+    shape, esophagus = stomach(points, form)
     folds = lumps(rng, shape.shape, grid.spacing, size_mm=13.0)
     fine = smooth_field(rng, shape.shape, grid.spacing, correlation_mm=3.0)
     canvas.paint("bowel_wall", np.minimum(shape, esophagus), region, texture=0.1 * fine)

@@ -17,6 +17,7 @@ from LiverAILib.simulation import organs
 from LiverAILib.simulation.canvas import Canvas
 from LiverAILib.simulation.fibrosis import Fibrosis, draw_fibrosis
 from LiverAILib.simulation.grid import Grid, Pose
+from LiverAILib.simulation.regions import region_labels
 from LiverAILib.simulation.shapes import intersection, tube
 from LiverAILib.simulation.texture import lumps, net, smooth_field
 from LiverAILib.simulation.vessels import draw_segments, grow_tree
@@ -44,6 +45,7 @@ class SimulatedCase:
             `fissures`: within 2 mm of the fissures and the porta hepatis, where fibrosis widened them by 1 mm or more;
             `ascites`, `varices`. A sign too small to be planted is absent. Atrophy of the right lobe and growth of the left
             are shape changes without a place of their own and have no component.
+        regions: uint8: 1 stomach, 2 gastro-esophageal junction, 3 spinal muscles; what no other organ covers.
         stage: Fibrosis stage 0 to 4.
         caudate_level: Slice index k with the largest cross-section of the caudate lobe (areas smoothed over 3 slices).
         parameters: Everything drawn and the volumes measured from the masks, JSON-able, units in the names.
@@ -55,6 +57,7 @@ class SimulatedCase:
     lobes: Image
     evidence: Image
     components: dict[str, Image]
+    regions: Image
     stage: int
     caudate_level: int
     parameters: dict
@@ -85,10 +88,11 @@ class Patient:
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """Labels and lobes uint8 and the boolean masks of the planted signs, all (k, j, i)."""
+    """Labels, lobes and regions uint8 and the boolean masks of the planted signs, all (k, j, i)."""
 
     labels: np.ndarray
     lobes: np.ndarray
+    regions: np.ndarray
     planted: Mapping[str, np.ndarray]
 
 
@@ -209,7 +213,7 @@ def paint_patient(canvas: Canvas, patient: Patient) -> Truth:
     for name in planted:
         if name in ("ascites", "varices"):
             planted[name] &= labels == 0
-    return Truth(labels, lobes, planted)
+    return Truth(labels, lobes, region_labels(canvas, organ), planted)
 
 
 def _paint_liver(
@@ -312,6 +316,7 @@ def simulated_case(image: Image, truth: Truth, patient: Patient, scanner: Mappin
         lobes=mask(truth.lobes),
         evidence=mask(_evidence(truth.planted, truth.labels.shape)),
         components={name: mask(m) for name, m in truth.planted.items()},
+        regions=mask(truth.regions),
         stage=patient.fibrosis.stage,
         caudate_level=_caudate_level(truth.lobes),
         parameters=_parameters(image, truth, patient, scanner),

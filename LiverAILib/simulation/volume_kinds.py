@@ -12,6 +12,7 @@ from LiverAILib.imaging.files import write_image
 from LiverAILib.simulation.ct import simulate_ct
 from LiverAILib.simulation.kind import Kind, Task
 from LiverAILib.simulation.patient import LEFT_KIDNEY, LIVER, RIGHT_KIDNEY, SPLEEN, SimulatedCase
+from LiverAILib.simulation.regions import REGIONS
 from LiverAILib.simulation.t2_mr import simulate_t2_mr
 
 ROLES = {"MR": "t2", "CT": "ct"}
@@ -27,6 +28,7 @@ COLUMNS = (
     "mask:right_lobe",
     "mask:left_lobe",
     "mask:caudate",
+    *(f"mask:{name}" for name in REGIONS),
     "mask:evidence",
     "caudate_level",
     "scanner",
@@ -42,10 +44,11 @@ def columns_of(role: str) -> tuple[str, ...]:
 
 
 def write_case(case: SimulatedCase, folder: Path) -> dict[str, str]:
-    """Writes `t2.nii.gz` or `ct.nii.gz`, `labels`, `lobes`, `evidence`, one mask a sign, and `parameters.json`."""
+    """Writes `t2.nii.gz` or `ct.nii.gz`, `labels`, `lobes`, `regions`, `evidence`, one mask a sign, and `parameters.json`."""
     folder.mkdir(parents=True)
     role = ROLES[str(case.image.modality)]
-    files = {role: case.image, "labels": case.labels, "lobes": case.lobes, "evidence": case.evidence}
+    files = {role: case.image, "labels": case.labels, "lobes": case.lobes, "regions": case.regions}
+    files["evidence"] = case.evidence
     files |= {f"evidence_{name}": mask for name, mask in case.components.items()}
     for name, image in files.items():
         write_image(image, folder / f"{name}.nii.gz")
@@ -98,6 +101,7 @@ def _simulate(
         "mask:right_lobe": f"{files['lobes']}#1",
         "mask:left_lobe": f"{files['lobes']}#2",
         "mask:caudate": f"{files['lobes']}#3",
+        **{f"mask:{name}": f"{files['regions']}#{label}" for name, label in REGIONS.items()},
         "mask:evidence": files["evidence"],
         "caudate_level": case.caudate_level,
         "scanner": case.parameters["scanner"],

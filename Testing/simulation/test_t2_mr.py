@@ -6,9 +6,12 @@ from scipy import ndimage
 
 from LiverAILib.errors import UserError
 from LiverAILib.simulation import simulate_t2_mr
+from LiverAILib.simulation.regions import REGIONS
 
 SIZE, SPACING = (128, 128, 32), (2.5, 2.5, 7.7)
 SEEDS = (3, 8, 21)
+EARLIER_SUM = 16490851
+EARLIER_VALUES = [257, 233, 22, 182, 848, 264, 295, 41, 292, 770, 262, 259, 237, 132, 737, 244, 293, 231, 66, 943]
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +164,30 @@ def test_refuses_what_cannot_be_simulated(wrong):
     given = {"stage": 1, "seed": 1, "size": SIZE, "spacing": SPACING} | wrong
     with pytest.raises(UserError):
         simulate_t2_mr(given.pop("stage"), **given)
+
+
+def test_stomach_junction_and_spinal_muscles_lie_where_they_are_seen(patients):
+    """Stomach left of the liver, the junction above the caudate level at its inner side, muscles behind the spine's cord."""
+    for (_, seed), case in patients.items():
+        regions = case.regions.array
+        assert case.regions.same_geometry(case.image)
+        assert not (regions > 0)[case.labels.array > 0].any()
+        center = {name: np.argwhere(regions == label).mean(0) for name, label in REGIONS.items()}
+        liver = np.argwhere(case.labels.array == 1).mean(0)
+        assert center["stomach"][2] > liver[2], seed
+        assert center["gastroesophageal_junction"][0] > case.caudate_level
+        assert center["gastroesophageal_junction"][2] < center["stomach"][2]
+        assert center["spinal_muscle"][1] > liver[1]
+        left = (np.argwhere(regions == REGIONS["spinal_muscle"])[:, 2] > center["spinal_muscle"][2]).mean()
+        assert 0.35 < left < 0.65
+        # Muscle is darker than the liver on T2, and the same tissue on both sides.
+        muscle = case.image.array[regions == REGIONS["spinal_muscle"]]
+        assert np.median(muscle) < 0.75 * np.median(case.image.array[case.labels.array == 1])
+        assert 60 < volume_ml(regions == REGIONS["stomach"]) < 600
+
+
+def test_the_masks_of_regions_left_the_images_of_earlier_versions_as_they_were():
+    """Values of version 0.1 before regions were recorded; a tolerance of 1 allows for other processors."""
+    image = simulate_t2_mr(4, seed=2, size=(96, 96, 24), spacing=(3.4, 3.4, 11.0)).image.array
+    assert image.astype(np.int64).sum() == pytest.approx(EARLIER_SUM, rel=1e-5)
+    assert image[16, 40:48:2, 30:70:8].ravel() == pytest.approx(EARLIER_VALUES, abs=1)

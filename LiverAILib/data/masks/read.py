@@ -7,13 +7,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from LiverAILib.data.masks.mask_file import MaskFile
 from LiverAILib.data.masks.open_file import read_mask_file
 from LiverAILib.data.masks.placement import check_coverage, check_placement
-from LiverAILib.data.masks.segment_choice import LISTED_SEGMENTS, SegmentChoice, SegmentName, choose_segment
+from LiverAILib.data.masks.segment_choice import (
+    LISTED_SEGMENTS,
+    SegmentChoice,
+    SegmentName,
+    choose_segment,
+    same_name,
+)
+from LiverAILib.data.masks.segment_union import files_of_folder, missing_parts, parts_of_file, wanted_together
 from LiverAILib.data.structures import Structure, structure_named
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import resample
@@ -26,6 +34,7 @@ MANY_FOR_ORGANS = 50
 
 LABEL = re.compile(r"[+-]?\d+")
 
+OUTSIDE = "outside of the image"
 MASK_SOURCE = "mask_source"
 """Key of `Image.meta`: which segment of the file the mask is and why, for the provenance."""
 
@@ -34,7 +43,8 @@ def read_mask(file: str | os.PathLike[str], structure: str, *, reference: Image,
     """The mask of a structure from a Slicer segmentation, a DICOM SEG, a label map, a mask or a probability map.
 
     Args:
-        file: `FILE`, `FILE#NAME` or `FILE#LABEL`.
+        file: `FILE`, `FILE#NAME` or `FILE#LABEL`, several joined by "+" (`FILE#5+6+7+8`); or a folder with a file a segment, as
+            TotalSegmentator writes it. Lobes of the liver are put together from Couinaud segments (`segment_union`).
         structure: Its name ("liver"). Without a choice the segment is found by its SNOMED CT code, else by its exact name; a file
             with one label and no names is the structure.
         reference: The image that the mask belongs to.
@@ -51,24 +61,77 @@ def read_mask(file: str | os.PathLike[str], structure: str, *, reference: Image,
     if wanted is not None and not wanted.strip():
         raise UserError(f"{file}: there is nothing behind the '#'. Give FILE, FILE#NAME or FILE#LABEL.")
     known = structure_named(structure)
+    files = files_of_folder(path, known) if path.is_dir() and wanted is None else {}
+    if len(files) == 1 and same_name(next(iter(files)), known.name):
+        path = next(iter(files.values()))
+    elif files:
+        found = [_part(read_mask_file(one), "only", known, reference) for one in files.values()]
+        return _united_parts(found, list(files), known, str(file), empty_allowed)
     opened = read_mask_file(path)
     if not opened.segments:
         return _empty(opened.name, known, reference, empty_allowed)
+    if together := wanted_together(opened, wanted):
+        return united(
+            [_placed(opened, _choose(opened, known, one), known, str(file), reference, True) for one in together]
+        )
+    if wanted is None and (parts := parts_of_file(opened, known)):
+        found = [_part(opened, part, known, reference) for part in parts]
+        return _united_parts(found, [part.name for part in parts], known, str(file), empty_allowed)
     if empty_allowed and _label_is_absent(opened, wanted):
         text = f"{file}: no voxel has the label {wanted}; the {known.title.lower()} counts as not there."
         return _empty(opened.name, known, reference, empty_allowed).with_read_warning("mask_label_absent", text)
-    choice = _choose(opened, known, wanted)
+    return _placed(opened, _choose(opened, known, wanted), known, str(file), reference, empty_allowed)
+
+
+def _part(opened: MaskFile, segment: SegmentName | Literal["only"], known: Structure, reference: Image) -> Image:
+    """The mask of a part of a structure, which may be empty or lie outside of the image."""
+    if segment == "only":
+        if not opened.segments:
+            return _empty(opened.name, known, reference, True)
+        segment = _choose(opened, known, None).segment
+    choice = SegmentChoice(segment, f"a part of the {known.title.lower()}")
+    return _placed(opened, choice, known, opened.name, reference, True, outside_allowed=True)
+
+
+def _united_parts(masks: Sequence[Image], names: Sequence[str], known: Structure, name: str, allowed: bool) -> Image:
+    """The union of the parts of a structure, with a warning where some of them are missing."""
+    whole = united(masks)
+    if not whole.array.any():
+        if any(mask.meta.get(MASK_SOURCE) == OUTSIDE for mask in masks):
+            raise UserError(
+                f"{name}: nothing of the {known.title.lower()} lies in the image. Check that mask and image belong together."
+            )
+        return _empty(name, known, whole, allowed)
+    missing = missing_parts(names, known)
+    if not missing:
+        return whole
+    text = f"{name}: the {known.title.lower()} was put together from {', '.join(names)}; {', '.join(missing)} is not there."
+    return whole.with_read_warning("mask_parts_missing", text)
+
+
+def _placed(
+    opened: MaskFile,
+    choice: SegmentChoice[SegmentName],
+    known: Structure,
+    name: str,
+    reference: Image,
+    empty_allowed: bool,
+    outside_allowed: bool = False,
+) -> Image:
+    """The mask of a segment on the grid of the image, checked; see `read_mask`."""
     mask = opened.mask(choice.segment)
     if choice.doubt:
         mask = mask.with_read_warning("segment_in_doubt", f"{opened.name}: {choice.doubt}")
-    name = str(file)
     if not mask.array.any():
         return _empty(name, known, reference, empty_allowed)
     found = tuple(
         (code, text if text.startswith(opened.name) else f"{opened.name}: {text}") for code, text in mask.read_warnings
     )
-    warnings = found + check_placement(mask, reference, name, known)
     placed = resample(mask, reference, nearest=True)
+    if outside_allowed and not placed.array.any():
+        nothing = _empty(name, known, reference, True)
+        return replace(nothing, meta={**nothing.meta, MASK_SOURCE: OUTSIDE})
+    warnings = found + check_placement(mask, reference, name, known)
     if not placed.array.any():
         raise UserError(
             f"{name}: nothing of the {known.title.lower()} lies in the image, between whose voxels the mask falls. Check that "
