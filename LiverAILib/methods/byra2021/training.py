@@ -163,6 +163,12 @@ def check_enough(views: Mapping[str, ViewData], fat_percent: np.ndarray, cutoffs
     """
     for view, data in views.items():
         values = fat_percent[data.participants]
+        # The Lasso's folds are stratified by quarters of the fat fraction.
+        if len(values) < 4 * (INNER_FOLDS + 1):
+            raise UserError(
+                f"view {view.replace('_', ' ')}: {len(values)} participants; the cross-validation needs at least "
+                f"{4 * (INNER_FOLDS + 1)}. Add cases."
+            )
         for cutoff in cutoffs:
             positive = int((values >= cutoff).sum())
             for count, side in ((positive, "from"), (len(values) - positive, "below")):
