@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from LiverAILib.data.case import Case
+from LiverAILib.data.regions import parse_regions
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.imaging.image import READ_WARNINGS, Image
 
@@ -62,6 +63,7 @@ def writeJob(job: Job, folder: Path) -> None:
         "covariates": dict(job.case.covariates),
         "images": images,
         "masks": list(job.case.masks),
+        "regions": {name: ";".join(map(str, some)) for name, some in job.case.regions.items()},
     }
     (unfinished / JOB).write_text(json.dumps(description), encoding="utf-8")
     unfinished.rename(folder)
@@ -79,7 +81,8 @@ def readJob(folder: Path) -> Job:
         name: first.with_array(np.load(folder / f"{name}.npy", allow_pickle=False), modality=None)
         for name in description["masks"]
     }
-    case = Case(images, description["caseId"], masks, description["covariates"])
+    regions = {name: parse_regions(text) for name, text in description["regions"].items()}
+    case = Case(images, description["caseId"], masks, description["covariates"], regions)
     return Job(case, description["model"], AssessmentRequest(**description["request"]), description["device"])
 
 

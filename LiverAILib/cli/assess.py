@@ -15,6 +15,7 @@ from LiverAILib.errors import UserError
 
 if TYPE_CHECKING:
     from LiverAILib.data.assessment import Assessment
+    from LiverAILib.data.regions import Region
     from LiverAILib.methods.spec import MethodSpec
 
 DEFAULT_MODEL = "nowak2021-simulated"
@@ -60,6 +61,14 @@ def add_assess(commands: argparse._SubParsersAction) -> None:
         help="age, body or laboratory value, repeatable: age_years=54, height_cm, weight_kg, ast_u_per_l, ast_uln_u_per_l, "
         "alt_u_per_l, platelets_1e9_per_l, contrast=yes|no",
     )
+    parser.add_argument(
+        "--roi",
+        action="append",
+        default=[],
+        metavar="NAME=LEFT,TOP,WIDTH,HEIGHT",
+        help="rectangle in whole pixels of a model that looks at a region, from 0 at the upper left corner: "
+        "--roi liver=304,140,28,28 --roi kidney=298,203,28,28; of several images one for all, or one for each separated by ';'",
+    )
     parser.add_argument("--series", metavar="NUMBER", help="which series of a DICOM folder: number, UID or description")
     output.add_modality(parser)
     output.add_request(parser)
@@ -93,6 +102,7 @@ def run_assess(args: argparse.Namespace) -> int:
         liver_mask=args.segmentation,
         masks=masks,
         covariates=parse_covariates(args.covariate),
+        regions=parse_roi(args.roi, spec, model.name),
     )
     from LiverAILib.jobs.assess import assess
 
@@ -118,10 +128,10 @@ def image_files(args: argparse.Namespace, spec: MethodSpec) -> dict[str, list[st
         UserError: A role is not the method's, or what was given does not fit the model.
     """
     roles = [role.name for role in spec.images]
-    if args.input and (args.image or not spec.single_image):
+    if args.input and (args.image or len(roles) > 1):
         example = " ".join(f"--image {role}=FILE" for role in roles)
         raise UserError(f"{args.input[0]}: '{args.model}' takes its images by role. Write {example}.")
-    if len(args.input) > 1:
+    if len(args.input) > 1 and spec.single_image:
         raise UserError(
             f"{args.model}: takes one image, {len(args.input)} were given. Use `liverai batch` for a folder of cases."
         )
@@ -137,6 +147,31 @@ def image_files(args: argparse.Namespace, spec: MethodSpec) -> dict[str, list[st
     if not given:
         raise UserError(f"{args.model}: no image was given. Name the {spec.images[0].title} to assess.")
     return given
+
+
+def parse_roi(assignments: list[str], spec: MethodSpec, model: str) -> dict[str, tuple[Region, ...]]:
+    """Regions by name from texts such as `liver=304,140,28,28`.
+
+    Raises:
+        UserError: A text is no region, is given twice, or the model does not look at such a region.
+    """
+    from LiverAILib.data.regions import FORM, parse_regions
+
+    known = [region.name for region in spec.regions]
+    found: dict[str, tuple[Region, ...]] = {}
+    for text in assignments:
+        name, equals, where = (part.strip() for part in text.partition("="))
+        if not known:
+            raise UserError(f"--roi {text}: '{model}' looks at whole images. Leave the option out.")
+        if not equals or name not in known:
+            raise UserError(f"--roi {text}: not NAME={FORM} with NAME one of {', '.join(known)}.")
+        if name in found:
+            raise UserError(f"--roi {text}: '{name}' is given twice. Separate the regions of several images by ';'.")
+        try:
+            found[name] = parse_regions(where)
+        except ValueError as error:
+            raise UserError(f"--roi {text}: {error}.") from None
+    return found
 
 
 def parse_masks(assignments: list[str]) -> dict[str, list[str]]:
@@ -198,7 +233,15 @@ def add_demo(commands: argparse._SubParsersAction) -> None:
     output.add_heatmap(parser)
     output.add_output(parser)
     parser.set_defaults(
-        run=run_demo, image=[], segmentation=None, mask=[], covariate=[], series=None, slice=None, target_class=None
+        run=run_demo,
+        image=[],
+        segmentation=None,
+        mask=[],
+        covariate=[],
+        roi=[],
+        series=None,
+        slice=None,
+        target_class=None,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from LiverAILib.data.regions import Region, Regions
 from LiverAILib.data.structures import PART_STRUCTURES, STRUCTURES
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image, with_modality
@@ -30,6 +31,8 @@ class Case:
         masks: Structure ("liver", "spleen", ...) to a mask image; nonzero is inside. A given mask replaces the
             segmentation network's.
         covariates: Age, laboratory values, ... with the unit in the name (`age_years`, `ast_u_per_l`).
+        regions: Rectangles that were drawn by hand: name ("liver", "kidney") to one on each image of the first role, or to one
+            for all of them; a single one may be given as it is.
 
     Example:
         >>> from LiverAILib import Case
@@ -44,6 +47,7 @@ class Case:
     case_id: str = "case"
     masks: Mapping[str, Image] = field(default_factory=dict)
     covariates: Mapping[str, float | str] = field(default_factory=dict)
+    regions: Regions = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         images = {role: (given,) if isinstance(given, Image) else tuple(given) for role, given in self.images.items()}
@@ -51,6 +55,8 @@ class Case:
         if empty:
             raise ValueError(f"case {self.case_id}: role '{empty[0]}' has no image; leave the role out")
         object.__setattr__(self, "images", images)
+        regions = {name: (one,) if isinstance(one, Region) else tuple(one) for name, one in self.regions.items()}
+        object.__setattr__(self, "regions", regions)
 
     def image(self, role: str, number: int = 0) -> Image:
         """The image of a role, the first one by default.
@@ -117,6 +123,7 @@ class Case:
         liver_mask: str | os.PathLike[str] | None = None,
         masks: Mapping[str, Sequence[str | os.PathLike[str]]] | None = None,
         covariates: Mapping[str, float | str] | None = None,
+        regions: Regions | None = None,
     ) -> Case:
         """A case of several files; arguments and errors as in `from_file`, and an error where they are of different patients.
 
@@ -129,6 +136,7 @@ class Case:
             liver_mask: See `from_file`.
             masks: See `from_file`.
             covariates: See `from_file`.
+            regions: Rectangles by name, see `Case`.
         """
         from LiverAILib.data.masks import read_mask, united
         from LiverAILib.imaging.dicom import check_one_patient
@@ -144,7 +152,7 @@ class Case:
         read = {}
         for name, files in (dict(masks or {}) | ({} if liver_mask is None else {"liver": [liver_mask]})).items():
             read[name] = united([read_mask(file, name, reference=first) for file in files])
-        return cls(given, case_id=case_id, masks=read, covariates=dict(covariates or {}))
+        return cls(given, case_id=case_id, masks=read, covariates=dict(covariates or {}), regions=regions or {})
 
     @classmethod
     def from_row(
@@ -170,4 +178,4 @@ class Case:
         check_one_patient((path for role in images for path in row.images[role]), where=f"case {row.case_id}")
         first = next(iter(images.values()))[0]
         given = {name: row.read_mask_image(name, first) for name in row.masks if name in masks}
-        return cls(images, row.case_id, given, row.covariates)
+        return cls(images, row.case_id, given, row.covariates, row.regions)

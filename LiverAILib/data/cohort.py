@@ -14,6 +14,7 @@ import numpy as np
 from LiverAILib.data.label_kinds import CIRRHOSIS, LABEL_KINDS, STAGES
 from LiverAILib.data.mask_columns import mask_columns, read_structure_mask
 from LiverAILib.data.masks import split_choice
+from LiverAILib.data.regions import Region, Regions, parse_regions
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.report.score_columns import STAGE
 from LiverAILib.imaging.files import read_image
@@ -39,6 +40,7 @@ class CohortRow:
         images: Role ("t2", "ct", ...) to files.
         masks: Structure ("liver", "spleen", ...) to `file`, `file#name` or `file#label`.
         role_masks: Role to structure to such a mask for each image of the role, where masks belong to single images.
+        regions: Rectangles that were drawn by hand, by name; see `Case`.
         covariates: The other columns.
         label_kind: What the label is, one of `LABEL_KINDS`; None where the manifest does not say.
         value: Reference value where the labels are those of a quantity; None where it is not known.
@@ -63,6 +65,7 @@ class CohortRow:
     slice_index: int | None = None
     group_id: str = ""
     fold: str = ""
+    regions: Regions = field(default_factory=dict)
 
     @property
     def group(self) -> str:
@@ -302,6 +305,7 @@ def _row(
 ) -> CohortRow:
     images: dict[str, tuple[Path, ...]] = {}
     covariates: dict[str, str] = {}
+    regions: dict[str, tuple[Region, ...]] = {}
     for column, cell in cells.items():
         cell = (cell or "").strip()
         if not column or not cell:
@@ -312,6 +316,11 @@ def _row(
             faults += [
                 f"line {line}, column {column}: {file} does not exist" for file in images[name] if not file.exists()
             ]
+        elif kind == "roi":
+            try:
+                regions[name] = parse_regions(cell)
+            except ValueError as error:
+                faults.append(f"line {line}, column {column}: {error}")
         elif kind != "mask" and column not in (*REQUIRED, "split", GROUP, FOLD, SLICE, label_column):
             covariates[column] = cell
     masks, role_masks = mask_columns(line, cells, folder, images, faults)
@@ -342,6 +351,7 @@ def _row(
         slice_index=_slice_index(line, (cells.get(SLICE) or "").strip(), faults),
         group_id=(cells.get(GROUP) or "").strip(),
         fold=(cells.get(FOLD) or "").strip(),
+        regions=regions,
     )
 
 

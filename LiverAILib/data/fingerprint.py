@@ -93,6 +93,10 @@ def case_fingerprint(
             "model": hash_model(model),
             "segmentation_model": None if segmentation_model is None else hash_model(segmentation_model),
             "bfloat16": bfloat16 and segmentation_model is not None,
+            # Absent without regions, as in the fingerprints of results that are already there.
+            **(
+                {"regions": {name: list(map(str, some)) for name, some in case.regions.items()}} if case.regions else {}
+            ),
         }
     )
 

@@ -29,7 +29,7 @@ from LiverAILib.imaging.modality import ModalityFinding, find_modality
 from LiverAILib.jobs.checked_case import checked_images, fingerprint_of, segmentation_model
 from LiverAILib.methods import method_of
 from LiverAILib.methods.base import Examination
-from LiverAILib.morphometry import measure, measure_covariates
+from LiverAILib.morphometry import Morphometry, hepatorenal_findings, measure, measure_covariates
 from LiverAILib.networks.device import choose_device
 from LiverAILib.segmentation.mask_plausibility import plausibility_warnings
 from LiverAILib.segmentation.predict import Segmenter
@@ -123,7 +123,9 @@ class Assessor:
         self.progress(0.7, "Classifying and explaining")
         examination = self.method.examine(replace(case, images=images), segmentation, request=request, clock=clock)
         if segmentation is None:
-            morphometry = measure_covariates(case.covariates)
+            drawn = images.get(self.spec.role, ()) if self.spec.regions else ()
+            by_regions = hepatorenal_findings(drawn, case.regions, case.case_id)
+            morphometry = Morphometry.joined((measure_covariates(case.covariates), by_regions))
         else:
             parts = {name: _on_grid(mask, image) for name, mask in case.masks.items() if name not in STRUCTURES}
             morphometry = measure(image, segmentation, parts=parts, covariates=case.covariates)

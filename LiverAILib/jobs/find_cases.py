@@ -157,7 +157,8 @@ def _check_rows(source: Path, rows: Sequence[CohortRow], roles: Sequence[str]) -
                 )
         masks = tuple(sorted((name, os.path.realpath(mask)) for name, mask in row.masks.items()))
         images = tuple((role, path.resolve()) for role, path in paths)
-        twin = same.setdefault((images, masks, tuple(sorted(row.covariates.items()))), row) if paths else row
+        others = tuple(sorted(row.covariates.items())), tuple(sorted(row.regions.items()))
+        twin = same.setdefault((images, masks, *others), row) if paths else row
         if twin is not row:
             raise UserError(
                 f"{source}: cases {twin.case_id} and {row.case_id} have the same images, masks and covariates "

@@ -11,15 +11,25 @@ from importlib import import_module
 
 from LiverAILib.data.model import Model
 from LiverAILib.errors import UserError
-from LiverAILib.methods.spec import Answer, ImageRole, MethodSpec
+from LiverAILib.methods.spec import Answer, DrawnRegion, ImageRole, MethodSpec
 
-__all__ = ["Answer", "ImageRole", "MethodSpec", "list_methods", "list_papers", "method_named", "method_of"]
+__all__ = [
+    "Answer",
+    "DrawnRegion",
+    "ImageRole",
+    "MethodSpec",
+    "list_methods",
+    "list_papers",
+    "method_named",
+    "method_of",
+]
 
 PACKAGES = (
     "LiverAILib.methods.nowak2021",
     "LiverAILib.methods.yin2021",
     "LiverAILib.methods.xue2020",
     "LiverAILib.methods.byra2021",
+    "LiverAILib.methods.byra2021.region",
 )
 """Packages with a `SPEC`: one line registers a method."""
 

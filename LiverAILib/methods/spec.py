@@ -39,6 +39,23 @@ class ImageRole:
 
 
 @dataclass(frozen=True)
+class DrawnRegion:
+    """A rectangle that the user draws on the images of a method's first role.
+
+    Attributes:
+        name: Name in cases and manifests ("liver"): column `roi:<name>`.
+        title: As shown to a person ("Region in the liver").
+        required: Whether the method cannot do without.
+        purpose: What it is for, as shown to a person.
+    """
+
+    name: str
+    title: str
+    required: bool
+    purpose: str
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a method answers.
 
@@ -76,6 +93,7 @@ class MethodSpec:
         answer: What it answers.
         segmentation: Whether it needs a liver segmentation.
         slices: Whether a slice of the volume can be chosen.
+        regions: Rectangles that the user draws on the images of the first role.
         covariates: Names of covariates that its networks use, beside those of the measurements.
         heatmaps: Kinds of heat map that it makes, the published one first.
         implementation: "module:Class" of its `Method`; "" where only the paper's evaluation is here.
@@ -96,6 +114,7 @@ class MethodSpec:
     implementation: str
     segmentation: bool = True
     slices: bool = False
+    regions: tuple[DrawnRegion, ...] = ()
     covariates: tuple[str, ...] = ()
     heatmaps: tuple[str, ...] = (GRAD_CAM, HIRES_CAM)
     trainer: str = ""

@@ -12,6 +12,14 @@ from dataclasses import replace
 
 from LiverAILib.data.measurement import Condition, Cutoff
 
+WEBB = "Webb M et al., AJR 2009;192:909-914"
+WEBB_POPULATION = "111 patients with chronic liver disease, biopsy, one center and its scanner"
+HEPATORENAL_INDEX = (
+    Cutoff(">=", 1.49, "steatosis above 5 % likely", WEBB, WEBB_POPULATION, "sensitivity 100 %, specificity 91 %"),
+    Cutoff(">=", 1.86, "steatosis of 25 % or more likely", WEBB, WEBB_POPULATION, "sensitivity 90 %, specificity 90 %"),
+    Cutoff(">=", 2.23, "steatosis of 60 % or more likely", WEBB, WEBB_POPULATION, "sensitivity 90 %, specificity 93 %"),
+)
+
 WAI = "Wai CT et al., Hepatology 2003;38:518-526"
 WAI_POPULATION = "270 untreated patients with chronic hepatitis C (training 192, validation 78), biopsy, Ishak stages"
 STERLING = "Sterling RK et al., Hepatology 2006;43:1317-1325"

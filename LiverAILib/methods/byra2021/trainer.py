@@ -55,10 +55,10 @@ def train_byra2021(
         UserError: An option means nothing here, weights are missing, a participant has several cases, an image belongs to two
             participants, or there are too few participants.
     """
-    _check_options(options)
+    check_options(options)
     rows = cohort.split("train", "validation")
     _check_rows(cohort, rows)
-    backbone, named = _backbone(options)
+    backbone, named = chosen_backbone(options)
     inputs = InputSettings(options.image_size or backbone.image_size, backbone.mean, backbone.std)
     store = FeatureStore(
         backbone, inputs, output / FEATURES, device=torch.device(options.device), checksum=named.sha256
@@ -84,11 +84,12 @@ def train_byra2021(
     return _card(cohort, rows, views, found, fat, inputs, named), state
 
 
-def _check_options(options: TrainingOptions) -> None:
+def check_options(options: TrainingOptions, method: str = SPEC.name) -> None:
+    """Raise a `UserError` where an option means nothing to heads that are fitted exactly."""
     for name in WITHOUT_MEANING:
         if getattr(options, name) is not None:
             raise UserError(
-                f"{flag(name)}: means nothing to byra2021, whose backbone is frozen and whose heads are fitted exactly. Leave it "
+                f"{flag(name)}: means nothing to {method}, whose backbone is frozen and whose heads are fitted exactly. Leave it "
                 "out."
             )
 
@@ -103,9 +104,9 @@ def _check_rows(cohort: Cohort, rows: Sequence[CohortRow]) -> None:
         )
 
 
-def _backbone(options: TrainingOptions) -> tuple[Backbone, BackboneSettings]:
+def chosen_backbone(options: TrainingOptions, default: str = BACKBONE) -> tuple[Backbone, BackboneSettings]:
     """The frozen backbone, and how the card names it."""
-    name = options.backbone or BACKBONE
+    name = options.backbone or default
     weights = options.encoder_weights or (BUNDLED if name in bundled_backbones() else None)
     if weights is None:
         raise UserError(
@@ -210,17 +211,17 @@ def _metrics(found: Fitted, fat: np.ndarray) -> dict[str, Any]:
     for owner, outputs in found.outputs.items():
         there = np.isfinite(outputs[QUANTITY])
         own = {
-            kind: _with_interval(correlation(outputs[QUANTITY][there], fat[there], kind=kind))
+            kind: rounded(correlation(outputs[QUANTITY][there], fat[there], kind=kind))
             for kind in ("spearman", "pearson")
         }
         for cutoff in SPEC.answer.cutoffs:
             name = classifier_name(cutoff)
-            own[f"auc_{name}"] = _with_interval(auc(fat[there] >= cutoff, outputs[name][there]))
+            own[f"auc_{name}"] = rounded(auc(fat[there] >= cutoff, outputs[name][there]))
         metrics[owner] = {"participants": int(there.sum()), **own}
     return metrics
 
 
-def _with_interval(estimate: Estimate) -> list[float] | None:
+def rounded(estimate: Estimate) -> list[float] | None:
     """Value and bounds, rounded; None where it is undefined."""
     interval = estimate.interval
     values = [estimate.value] + ([] if interval is None else [interval.low, interval.high])
