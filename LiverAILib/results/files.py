@@ -24,6 +24,7 @@ from LiverAILib.data.structures import STRUCTURES
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import read_image, write_image
 from LiverAILib.imaging.image import READ_WARNINGS, Image
+from LiverAILib.imaging.ultrasound import without_burned_in
 from LiverAILib.output_paths import check_keeps_inputs, check_output_folder
 
 RECORD, SEGMENTATION, HEATMAP = "assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd"
@@ -100,8 +101,13 @@ def _write_volumes(assessment: Assessment, folder: Path, *, images: bool) -> dic
     for role, number, image in _all_images(assessment) if images else ():
         if not image.meta.get("path"):
             names[f"image {role} {number + 1}"] = f"image_{role}_{number + 1}.nrrd"
-            write_image(image, folder / names[f"image {role} {number + 1}"])
+            write_image(_stored(image), folder / names[f"image {role} {number + 1}"])
     return names
+
+
+def _stored(image: Image) -> Image:
+    """An image as it is kept beside the result: an ultrasound picture without what is burned in beside its tissue."""
+    return without_burned_in(image) if image.modality == "US" else image
 
 
 def _write_pictures(assessment: Assessment, folder: Path) -> dict[str, str]:
@@ -138,6 +144,7 @@ def _record(assessment: Assessment, output: Path, names: Mapping[str, str]) -> d
                 "file": where,
                 "modality": image.modality,
                 "meta": {key: value for key, value in image.meta.items() if key != "path"},
+                **({} if path or where is None else {"file_sha256": hash_image(_stored(image))}),
             }
         )
     return record
@@ -291,7 +298,7 @@ def _image(given: Mapping[str, Any], about: Mapping[str, Any], folder: Path) -> 
             image = read_image(os.path.normpath(folder / file), series=meta.get("series_uid"), constant_allowed=True)
         except UserError:
             image = None
-        if image is not None and hash_image(image) == given["sha256"]:
+        if image is not None and hash_image(image) == about.get("file_sha256", given["sha256"]):
             path = {"path": str(image.meta["path"])} if image.meta.get("path") and not file.startswith("image_") else {}
             return replace(image, modality=modality, meta={**meta, **path})
     columns, rows, slices = given["size"]

@@ -15,7 +15,10 @@ from LiverAILib.data.assessment import Assessment
 from LiverAILib.data.outcome import Classification, HeatMap
 from LiverAILib.data.structures import LIVER
 from LiverAILib.imaging.geometry import axis_order
+from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import CT_WINDOW_HU, modality_of
+from LiverAILib.imaging.ultrasound import tissue_mask, without_burned_in
+from LiverAILib.imaging.ultrasound.box import box_of
 from LiverAILib.results.shown_slice import shown_slice
 
 HEATMAP_OPACITY = 0.6
@@ -83,17 +86,31 @@ def assessment_figure(assessment: Assessment, *, title: bool = True) -> Figure:
 
 
 def _section(assessment: Assessment, role: str, number: int) -> tuple[np.ndarray, tuple[float, float, float, float]]:
-    """The shown slice of an image for the eye, and its extent in mm."""
+    """The shown slice of an image for the eye, and its extent in mm; of an ultrasound picture its scan area alone."""
     image = assessment.images[role][number]
     order = axis_order(image)
     shown = shown_slice(assessment, role, number)
-    section = order.apply(image.array)[shown.position]
+    visible = without_burned_in(image) if _is_picture(image) else image
+    section = order.apply(visible.array)[shown.position][_window(image, shown.position)]
     if not image.color:
         section = display_gray(section, modality=modality_of(image))
     elif section.dtype == np.uint8:
         section = section / 255
     spacing = [image.spacing[axis] for axis in order.axes]
     return section, (0, section.shape[1] * spacing[0], section.shape[0] * spacing[1], 0)
+
+
+def _is_picture(image: Image) -> bool:
+    """Whether an image is an ultrasound picture, beside whose tissue names may be burned in."""
+    return image.modality == "US" and len(image.array) == 1
+
+
+def _window(image: Image, position: int) -> tuple[slice, slice]:
+    """Rows and columns of a section that are shown: those with tissue of an ultrasound picture, else all."""
+    if not _is_picture(image) or not (mask := tissue_mask(image)).any():
+        return slice(None), slice(None)
+    section = axis_order(image).apply(mask[None])[position]
+    return box_of(section).slices if section.any() else (slice(None), slice(None))
 
 
 def _draw_image(axis: Axes, assessment: Assessment, role: str, number: int) -> None:
@@ -104,6 +121,7 @@ def _draw_image(axis: Axes, assessment: Assessment, role: str, number: int) -> N
     title = f"Slice {shown.index}" if len(image.array) > 1 else role.replace("_", " ")
     if assessment.segmentation is not None and image is assessment.image:
         liver = axis_order(image).apply(assessment.segmentation.image.array)[shown.position] == LIVER.label
+        liver = liver[_window(image, shown.position)]
         if liver.any():
             axis.contour(liver, [0.5], colors=["#e6a08c"], linewidths=1.2, extent=extent, origin="upper")
         title = f"Slice {shown.index}, liver outline"
@@ -113,7 +131,9 @@ def _draw_image(axis: Axes, assessment: Assessment, role: str, number: int) -> N
 def _draw_heatmap(axis: Axes, assessment: Assessment, heatmap: HeatMap, role: str, number: int) -> None:
     section, extent = _section(assessment, role, number)
     volume = heatmap.image.array
-    heat = axis_order(heatmap.image).apply(volume)[shown_slice(assessment, role, number).position]
+    position = shown_slice(assessment, role, number).position
+    heat = axis_order(heatmap.image).apply(volume)[position]
+    heat = heat[_window(assessment.images[role][number], position)]
     blend = fuse_signed if heatmap.signed else fuse
     axis.imshow(blend(section, heat, maximum=float(np.abs(volume).max())), extent=extent)
     outcome = assessment.outcomes[heatmap.pipeline]

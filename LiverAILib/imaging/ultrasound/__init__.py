@@ -7,6 +7,7 @@ from LiverAILib.imaging.ultrasound.kinds import UltrasoundKind, check_ultrasound
 from LiverAILib.imaging.ultrasound.scan_area import ScanArea, crop, find_panes, find_scan_area
 from LiverAILib.imaging.ultrasound.stiffness import stiffness_kpa
 from LiverAILib.imaging.ultrasound.text import TextBoxes, find_text
+from LiverAILib.imaging.ultrasound.tissue import tissue_mask, without_burned_in
 
 __all__ = [
     "Box",
@@ -26,5 +27,7 @@ __all__ = [
     "largest_square",
     "mirrored",
     "stiffness_kpa",
+    "tissue_mask",
     "ultrasound_kind",
+    "without_burned_in",
 ]
