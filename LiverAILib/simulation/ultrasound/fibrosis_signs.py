@@ -10,8 +10,8 @@ from LiverAILib.errors import UserError
 from LiverAILib.simulation.fibrosis import STAGES
 from LiverAILib.simulation.ultrasound.liver_state import LiverState
 
-SEVERITY_MEAN = (0.0, 0.10, 0.34, 0.60, 1.0)
-SEVERITY_SD = 0.22
+SEVERITY_MEAN = (0.0, 0.10, 0.44, 0.72, 1.08)
+SEVERITY_SD = 0.25
 """Position of the stages on the scale of the gray-scale signs, and the scatter between patients of one stage."""
 STIFFNESS_KPA = (5.4, 5.9, 7.6, 9.8, 15.0)
 STIFFNESS_LOG_SD = 0.28
