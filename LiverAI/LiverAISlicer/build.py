@@ -132,6 +132,7 @@ def _outcomeRows(name: str, outcome: Outcome, *, isHeadline: bool) -> list[tuple
         return [
             ("Result", f"{name}: predicted class", outcome.predicted, "", where),
             *(("Probability", f"{name}: {label}", f"{value:.4f}", "", where) for label, value in probabilities),
+            *(("Score", f"{name}: {asked}", f"{score:.4f}", "", where) for asked, score in outcome.cumulative.items()),
         ]
     interval = "" if outcome.interval is None else " [{:.6g}, {:.6g}]".format(*outcome.interval)
     how = f"{where}; {outcome.interval_meaning}" if interval else where

@@ -220,6 +220,8 @@ def summary_row(record: Mapping[str, Any], case: FoundCase) -> dict[str, object]
     for name, outcome in record["outcomes"].items():
         for label, value in outcome.get("probabilities", {}).items():
             row[f"probability {name}: {label}"] = round(value, 6)
+        for question, score in outcome.get("cumulative", {}).items():
+            row[f"score {name}: {question}"] = round(score, 6)
         if outcome["kind"] == "quantity":
             row[f"{name} [{outcome['unit']}]"] = outcome["value"]
     if record["slice"] is not None:

@@ -31,6 +31,7 @@ def html_report(assessment: Assessment, *, overlay: bytes | None = None, measure
         overlay=overlay and data_uri(overlay),
         caption=_caption(assessment),
         probabilities=_probabilities(assessment),
+        binary_scores=_binary_scores(assessment),
         quantities=list(_quantities(assessment)),
         measurements=[(m.name, value_text(m), m.unit, m.how) for m in assessment.measurements],
         measurement_picture=measurements and data_uri(measurements),
@@ -76,6 +77,16 @@ def _probabilities(assessment: Assessment) -> dict[str, Any] | None:
         for name, one in found.items()
     ]
     return {"head": ("Outcome", *classes, "Predicted"), "rows": rows, "numbers": range(1, len(classes) + 1)}
+
+
+def _binary_scores(assessment: Assessment) -> dict[str, Any] | None:
+    """The same of the scores of binary models between ordered classes; None where there are none."""
+    found = {name: one.cumulative for name, one in assessment.outcomes.items() if getattr(one, "cumulative", {})}
+    if not found:
+        return None
+    questions = list(dict.fromkeys(question for one in found.values() for question in one))
+    rows = [(name, *(f"{one[q]:.3f}" if q in one else "" for q in questions)) for name, one in found.items()]
+    return {"head": ("Outcome", *questions), "rows": rows, "numbers": range(1, len(questions) + 1)}
 
 
 def _quantities(assessment: Assessment) -> Iterator[tuple[str, ...]]:

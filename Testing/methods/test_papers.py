@@ -20,7 +20,7 @@ SCORES = np.linspace(0.9, 0.1, 40) + 0.2 * np.sin(np.arange(40))
 ROC = {"A": curve(TRUTH, SCORES, replicates=0)}
 
 
-def test_all_four_papers_can_be_evaluated_and_only_implemented_methods_assess():
+def test_all_four_papers_assess_cases_and_have_their_own_evaluation():
     sections = {name: spec.load_paper_section() for name, spec in list_papers().items()}
     assert {name: section.tasks for name, section in sections.items()} == {
         "nowak2021": ("binary",),
@@ -30,9 +30,9 @@ def test_all_four_papers_can_be_evaluated_and_only_implemented_methods_assess():
     }
     assert [name for name, section in sections.items() if section.name != name] == []
     assert sections["byra2021"].cutoffs == (5.0, 10.0)
-    assert list(list_methods()) == ["nowak2021", "yin2021"]
-    with pytest.raises(UserError, match=r"byra2021: no such method\. Use one of nowak2021, yin2021"):
-        method_named("byra2021")
+    assert list(list_methods()) == ["nowak2021", "yin2021", "xue2020", "byra2021"]
+    with pytest.raises(UserError, match=r"choi2018: no such method\. Use one of nowak2021, yin2021, xue2020, byra2021"):
+        method_named("choi2018")
 
 
 def test_nowaks_figure_3_has_both_curves():

@@ -28,17 +28,17 @@ def characteristics_addition(cohort: Cohort, tested: Sequence[CohortRow], labels
     own = {row.patient_id for row in tested}
     training = [row for row in cohort.split("train", "validation") if row.patient_id not in own]
     groups = {"tested": _patients(tested)} | ({"training": _patients(training)} if training else {})
-    names = list(dict.fromkeys(name for rows in groups.values() for row in rows for name in row.covariates))
+    given = dict.fromkeys(name for own in groups.values() for row in own for name in row.covariates)
+    names = [name for name in given if not name.startswith(DESCRIPTIVE_PREFIXES)]
+    if not names:
+        return None
     rows: list[tuple[str, ...]] = []
     for name in names:
-        if not name.startswith(DESCRIPTIVE_PREFIXES):
-            cells = [[row.covariates.get(name, UNKNOWN).strip() for row in own] for own in groups.values()]
-            rows += _rows(name.replace("_", " "), cells)
+        cells = [[row.covariates.get(name, UNKNOWN).strip() for row in own] for own in groups.values()]
+        rows += _rows(name.replace("_", " "), cells)
     if labels.task != "values":
         known = [[labels.of_row(row) for row in own if row.label is not None] for own in groups.values()]
         rows += _categories("label", known)
-    if not names:
-        return None
     counts = ("patients", *(str(len(own)) for own in groups.values()), "")
     note = "Median (quartiles) and number of values, or count (%). p: Mann-Whitney U, chi-squared or Fisher's test."
     table = Table("characteristics", "Characteristics", ("", *groups, "p"), (counts, *rows), note)

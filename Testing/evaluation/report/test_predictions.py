@@ -187,3 +187,46 @@ def test_patients_keep_their_probabilities_readers_and_groups(write):
     rows[1] = (*rows[1][:8], 3, "y")
     with pytest.raises(UserError, match="'score:reader': the calls differ between images of patient 'a'"):
         read_predictions(write(header, rows)).per_patient("mean")
+
+
+def binary_models(write, *, patients=("p1", "p2", "p3", "p4")):
+    """Two methods with the scores of three binary models beside probabilities of S0-S1, S2, S3 and S4."""
+    names = ("S0-S1", "S2", "S3", "S4", ">=S2", ">=S3", ">=S4")
+    header = ["case_id", "patient_id", "label", *(f"score:{n}" for n in names), *(f"score:GM:{n}" for n in names)]
+    scores = [(0.1, 0.3, 0.05), (0.4, 0.3, 0.2), (0.9, 0.6, 0.3), (0.95, 0.9, 0.7)]
+    rows = []
+    for number, (patient, label, own) in enumerate(zip(patients, ("S0", "S1", "S3", "S4"), scores, strict=True)):
+        table = [0.1, 0.2, 0.3, 0.4]
+        rows.append((f"c{number}", patient, label, *table, *own, *table, *(1 - one for one in own)))
+    return write(header, rows)
+
+
+def test_a_range_of_stages_is_one_class(write):
+    found = read_predictions(binary_models(write))
+    assert found.task == "stages"
+    assert found.stages == (0, 2, 3, 4)
+    assert found.stage_names == ("S0-S1", "S2", "S3", "S4")
+    assert found.truth.tolist() == [0, 0, 3, 4]
+    assert found.probabilities.shape == (4, 4)
+    assert list(found.scores) == ["method", "GM"]
+
+
+def test_binary_models_are_judged_by_their_own_scores(write):
+    found = read_predictions(binary_models(write))
+    at_least = found.at_least(3)
+    assert at_least["method"].tolist() == [0.3, 0.3, 0.6, 0.9]  # not the .3 + .4 of the probabilities
+    np.testing.assert_allclose(at_least["GM"], [0.7, 0.7, 0.4, 0.1])
+
+
+def test_their_scores_are_averaged_over_the_images_of_a_patient(write):
+    path = binary_models(write, patients=("a", "a", "b", "c"))
+    found = read_predictions(path).per_patient("mean")
+    assert found.n == 3
+    np.testing.assert_allclose(found.at_least(2)["method"], [0.25, 0.9, 0.95])
+    np.testing.assert_allclose(found.at_least(4)["GM"], [0.875, 0.7, 0.3])
+
+
+def test_sums_of_probabilities_are_judged_where_there_is_no_binary_model(write):
+    header = ["case_id", "patient_id", "label", "score:S0-S1", "score:S2", "score:S3", "score:S4"]
+    found = read_predictions(write(header, [("a", "a", "S1", 0.1, 0.2, 0.3, 0.4), ("b", "b", "S4", 0, 0.1, 0.2, 0.7)]))
+    np.testing.assert_allclose(found.at_least(3)["method"], [0.7, 0.9])

@@ -13,6 +13,7 @@ from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult
 from LiverAILib.jobs.cohort_evaluation.labels import ClassLabels
 from LiverAILib.jobs.cohort_evaluation.predictions_csv import (
     age_group,
+    compared_outcomes,
     readers_of,
     subgroups_of,
     write_predictions,
@@ -137,3 +138,36 @@ def test_age_bands():
     assert [age_group(row(0, 0, age_years=age)) for age in ("18", "50", "64", "65", "")] == [
         "below 50", "50 to 64", "50 to 64", "65 and above", "",
     ]  # fmt: skip
+
+
+def test_outcomes_that_some_case_lacks_are_never_mixed_with_others(tmp_path):
+    """GM + EM is the first case's answer, GM the second's, which has no elastogram: both are compared by GM."""
+    classes = ("S0-S1", "S2", "S3", "S4")
+    scores = dict(zip(classes, (0.4, 0.3, 0.2, 0.1), strict=True))
+
+    def case(number, primary, *names):
+        record = {
+            "pipelines": dict.fromkeys(names, scores),
+            "cumulative": {name: {">=S2": 0.55, ">=S3": 0.3, ">=S4": 0.1 + 0.1 * number} for name in names},
+            "primary": primary,
+            "baselines": {},
+        }
+        return CaseResult(Assignment(row(number, 4 * number, "stage"), SimpleNamespace()), record, None)
+
+    results = [case(0, "both", "both", "gray", "color"), case(1, "gray", "gray")]
+    assert compared_outcomes(results) == (["gray"], ["both", "color"])
+    assert compared_outcomes(results[:1]) == (["both", "gray", "color"], [])
+    own = cohort(0, 4)
+    write_predictions(tmp_path / "predictions.csv", results, ClassLabels.of(classes, own))
+    read = read_predictions(tmp_path / "predictions.csv", method_name="gray")
+    assert list(read.scores) == ["gray"]
+    assert read.at_least(4)["gray"].tolist() == [0.1, 0.2]
+    assert read.at_least(2)["gray"].tolist() == [0.55, 0.55]
+
+
+def test_a_class_may_hold_several_stages():
+    labels = ClassLabels.of(("S0-S1", "S2", "S3", "S4"), cohort(0, 4))
+    assert labels.stages
+    assert [labels.of_row(row(n, n, "stage")) for n in range(5)] == ["S0-S1", "S0-S1", "S2", "S3", "S4"]
+    assert "not tell apart are one class: S0-S1" in labels.text
+    assert [labels.reader_cell(row(n, n, "stage", **{"reader:a": f"F{n}"}), "a") for n in range(3)] == ["0", "0", "2"]

@@ -112,6 +112,9 @@ def test_a_case_gets_four_outcomes_and_maps_of_its_images(run, cohort, tmp_path)
         # Within the color box, which is a small part of the picture.
         assert 0 < np.ptp(rows) < 0.5 * image.size[1]
         assert 0 < np.ptp(columns) < 0.5 * image.size[0]
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "Scores of the binary models" in report
+    assert f'<td class="number">{record["outcomes"]["elastogram"]["cumulative"][">=S4"]:.3f}</td>' in report
     measured = {one["key"]: one["value"] for one in record["measurements"]}
     assert measured["stiffness"] == float(row.covariates["stiffness_kpa"])
     assert measured["apri"] == pytest.approx(
