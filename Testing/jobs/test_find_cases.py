@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import SimpleITK as sitk
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -18,6 +19,8 @@ from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.find_cases import FoundCases, _Candidate, _unique_names, find_cases, find_mask
 from LiverAILib.methods import method_named
+from LiverAILib.methods.spec import Answer, ImageRole, MethodSpec
+from Testing.imaging.dicom_files import save, ultrasound
 from Testing.toy_method import SPEC as TOY
 
 SHAPE = (4, 12, 16)
@@ -487,3 +490,45 @@ def test_a_folder_does_not_tell_several_images_of_a_case_apart(tmp_path):
     write(tmp_path / "a.nii.gz")
     with pytest.raises(UserError, match=f"{TOY.name} takes several images per case.* a cohort manifest"):
         find_cases(tmp_path, TOY)
+
+
+# --- ultrasound -----------------------------------------------------------------------------------------------------
+
+ONE_VIEW = MethodSpec(
+    "view",
+    "A single ultrasound image",
+    "No paper.",
+    (ImageRole("view", "Ultrasound view", "US", dimensions=2, color=True),),
+    Answer("classes", "Cirrhosis"),
+    "",
+)
+
+
+def test_pictures_and_dicom_stills_are_cases_of_a_model_of_one_ultrasound_image(tmp_path):
+    colors = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    PIL.Image.fromarray(colors).save(tmp_path / "a.png")
+    for name in ("b", "c"):
+        save(ultrasound(colors[:: 1 if name == "b" else -1]), tmp_path / f"scans/{name}.dcm")
+    write_series(tmp_path / "mr")
+    found = find_cases(tmp_path, ONE_VIEW)
+    images = [case.read().image("view") for case in found.cases]
+    assert len(images) == 3
+    assert all(image.color and image.modality == "US" and image.size == (30, 20, 1) for image in images)
+    assert len({case.folder for case in found.cases}) == 3
+    assert any("the model needs US" in one.reason for one in found.set_aside)
+
+
+def test_pictures_are_no_cases_of_a_model_of_volumes(tmp_path):
+    write(tmp_path / "a.nii.gz")
+    PIL.Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(tmp_path / "notes.png")
+    save(ultrasound(np.full((20, 30, 3), 9, np.uint8)), tmp_path / "us/a.dcm")
+    found = find_cases(tmp_path, method_named("nowak2021"))
+    assert [case.case_id for case in found.cases] == ["a"]
+
+
+def test_a_folder_does_not_tell_the_roles_of_several_images(tmp_path):
+    PIL.Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(
+        UserError, match=r"Give a cohort manifest \(CSV\) with the columns image:gray_scale, image:elastogram"
+    ):
+        find_cases(tmp_path, method_named("xue2020"))

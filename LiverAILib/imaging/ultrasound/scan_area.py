@@ -205,10 +205,10 @@ def convex_hull(mask: np.ndarray) -> np.ndarray:
 def _chains(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The left and the right side of a convex polygon of (row, column), each from top to bottom."""
     top, bottom = corners[:, 0].min(), corners[:, 0].max()
-    sides = []
-    for pick in (np.min, np.max):
-        ends = [(row, pick(corners[corners[:, 0] == row, 1])) for row in (top, bottom)]
-        sides.append(np.array(ends, dtype=float))
+    sides = [
+        np.array([(row, pick(corners[corners[:, 0] == row, 1])) for row in (top, bottom)], dtype=float)
+        for pick in (np.min, np.max)
+    ]
     chains = []
     for sign, ends in zip((-1, 1), sides, strict=True):
         line = np.interp(corners[:, 0], ends[:, 0], ends[:, 1])
