@@ -38,7 +38,7 @@ from LiverAILib.methods.xue2020.training import NetworkOptions, Part
 from LiverAILib.networks.backbones import BUNDLED, build_backbone
 from LiverAILib.training import schedule as schedules
 from LiverAILib.training.initial_weights import initial_model
-from LiverAILib.training.options import TrainingOptions
+from LiverAILib.training.options import TrainingOptions, flag
 from LiverAILib.training.run_settings import choose_precision, fit_options
 
 RANDOM = "random"
@@ -105,6 +105,11 @@ def build_networks(options: TrainingOptions, start: Model | None) -> Networks:
         UserError: Backbone, weights and layer groups do not fit.
     """
     if start is not None:
+        for option in ("backbone", "backbone_groups", "encoder_weights", "frozen_groups", "image_size"):
+            if getattr(options, option) is not None:
+                raise UserError(
+                    f"{flag(option)}: the model {start.name} says it, which training starts from. Leave it out."
+                )
         return load_networks(start)
     name = options.backbone or DEFAULT_BACKBONE
     if options.published and options.encoder_weights is None:

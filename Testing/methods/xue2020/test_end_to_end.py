@@ -207,6 +207,38 @@ def test_images_and_values_that_do_not_suit_the_method_are_refused(run, cohort, 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_model_is_trained_further(run, cohort, tmp_path, capsys):
+    common = (
+        "train",
+        "xue2020",
+        "--cohort",
+        str(cohort),
+        "--output",
+        str(tmp_path / "run"),
+        "--device",
+        "cpu",
+        "--quiet",
+    )
+    start = (*common, "--initial-weights", str(run / "model"))
+    assert "--backbone: the model run says it" in refused(capsys, *start, "--backbone", "resnet50")
+    further = (
+        "--frozen-views",
+        "1",
+        "--freeze-batch-norm",
+        "--epochs",
+        "1",
+        "--max-lr",
+        "1e-9",
+        "--precision",
+        "float32",
+    )
+    assert main([*start, *further]) == 0
+    before, after = load_model(run / "model"), load_model(tmp_path / "run" / "model")
+    assert after.settings["backbone"] == before.settings["backbone"]
+    weights = "gray_scale.models.4.output.weight"
+    np.testing.assert_allclose(after.state()[weights], before.state()[weights], atol=1e-3)
+
+
 def test_training_options_that_freeze_noise_are_refused(cohort, tmp_path, capsys):
     def message(*options):
         return refused(
