@@ -74,7 +74,10 @@ def train_xue2020(
         )
     log(f"reading {len(rows)} + {len(validation)} cases")
     shared, size = SharedImages(), networks.settings.image_size
-    sets = tuple(load_images(part, size, shared=shared, log=log) for part in (rows, validation))
+    sets = (
+        load_images(rows, size, shared=shared, log=log),
+        load_images(validation, size, shared=shared, log=log),
+    )
     how = NetworkOptions(
         stages_of(options),
         batch_size=options.batch_size or 32,
@@ -150,7 +153,7 @@ def stages_of(options: TrainingOptions) -> tuple[schedules.Stage, ...]:
 
 def _train_networks(
     networks: Networks,
-    sets: tuple[ImageSet, ...],
+    sets: tuple[ImageSet, ImageSet],
     outcomes: list[str],
     output: Path,
     how: NetworkOptions,
@@ -163,11 +166,11 @@ def _train_networks(
         if modality not in outcomes:
             continue
         log(f"training {modality}")
-        parts = [Part.of(one, modality) for one in sets]
         history = training.train_binary_models(
             models[modality],
             trunk,
-            *parts,
+            Part.of(sets[0], modality),
+            Part.of(sets[1], modality),
             output / modality,
             options=how,
             auxiliary=auxiliary_of(networks, models[modality]),
@@ -180,7 +183,8 @@ def _train_networks(
             networks.fusion,
             trunk,
             (models[GRAY_SCALE], models[ELASTOGRAM]),
-            *(Part.of(one, None) for one in sets),
+            Part.of(sets[0], None),
+            Part.of(sets[1], None),
             output / GRAY_SCALE_ELASTOGRAM,
             options=replace(how, stages=_longer(how.stages)) if how.fixed_views else how,
             log=log,
@@ -214,7 +218,7 @@ def best_of(history: list[dict[str, Any]], outcome: str) -> dict[str, float]:
 
 
 def _join_stiffness(
-    networks: Networks, sets: tuple[ImageSet, ...], how: NetworkOptions, log: Callable[[str], None]
+    networks: Networks, sets: tuple[ImageSet, ImageSet], how: NetworkOptions, log: Callable[[str], None]
 ) -> tuple[dict[int, StiffnessSettings], dict[str, float]]:
     """GM + LSM for each cut-off, fitted on the training patients that have a stiffness; empty where they are too few."""
     models, trunk = networks.models[GRAY_SCALE], networks.trunk.to(how.precision.device)
