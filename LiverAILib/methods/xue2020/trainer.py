@@ -78,6 +78,10 @@ def train_xue2020(
         load_images(rows, size, shared=shared, log=log),
         load_images(validation, size, shared=shared, log=log),
     )
+    for row in cohort.split("test", ""):  # held out: only that no training patient has their images
+        for role in MODALITIES:
+            if role in row.images:
+                shared.watch(row).read_images(role)
     how = NetworkOptions(
         stages_of(options),
         batch_size=options.batch_size or 32,

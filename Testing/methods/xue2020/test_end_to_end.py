@@ -169,12 +169,13 @@ def test_an_evaluation_has_the_papers_table(run, cohort, tmp_path):
     assert (tmp_path / "out" / "report" / "report.html").read_text().count("Characteristics") >= 1
 
 
-def test_a_mirrored_image_of_another_patient_is_refused_before_training(cohort, tmp_path, capsys):
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_mirrored_image_of_another_patient_is_refused_before_training(cohort, tmp_path, capsys, split):
     folder = tmp_path / "cohort"
     shutil.copytree(cohort.parent, folder)
-    train, validation = (read_cohort(folder / "manifest.csv").split(split)[0] for split in ("train", "validation"))
+    train, other = (read_cohort(folder / "manifest.csv").split(name)[0] for name in ("train", split))
     with Picture.open(train.images["gray_scale"][0]) as picture:
-        picture.transpose(Picture.Transpose.FLIP_LEFT_RIGHT).save(validation.images["gray_scale"][0])
+        picture.transpose(Picture.Transpose.FLIP_LEFT_RIGHT).save(other.images["gray_scale"][0])
     message = refused(
         capsys,
         "train",
@@ -186,7 +187,7 @@ def test_a_mirrored_image_of_another_patient_is_refused_before_training(cohort, 
         *TRAINING,
         "--quiet",
     )
-    assert f"the image of patient {validation.patient_id} is the same (or mirrored)" in message
+    assert f"the image of patient {other.patient_id} is the same (or mirrored)" in message
     assert not list((tmp_path / "run").glob("gray_scale"))
 
 
