@@ -28,6 +28,9 @@ class Trunk(nn.Module):
         early: How many of all groups, its own and those that follow, HiResCAM looks behind.
     """
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self, groups: Sequence[nn.Module], backbone: Backbone) -> None:
         super().__init__()
         self.groups = nn.ModuleList(groups)

@@ -38,7 +38,7 @@ from LiverAILib.methods.xue2020.training import NetworkOptions, Part
 from LiverAILib.networks.backbones import BUNDLED, build_backbone
 from LiverAILib.training import schedule as schedules
 from LiverAILib.training.initial_weights import initial_model
-from LiverAILib.training.options import TrainingOptions
+from LiverAILib.training.options import TrainingOptions, flag
 from LiverAILib.training.run_settings import choose_precision, fit_options
 
 RANDOM = "random"
@@ -74,7 +74,14 @@ def train_xue2020(
         )
     log(f"reading {len(rows)} + {len(validation)} cases")
     shared, size = SharedImages(), networks.settings.image_size
-    sets = tuple(load_images(part, size, shared=shared, log=log) for part in (rows, validation))
+    sets = (
+        load_images(rows, size, shared=shared, log=log),
+        load_images(validation, size, shared=shared, log=log),
+    )
+    for row in cohort.split("test", ""):  # held out: only that no training patient has their images
+        for role in MODALITIES:
+            if role in row.images:
+                shared.watch(row).read_images(role)
     how = NetworkOptions(
         stages_of(options),
         batch_size=options.batch_size or 32,
@@ -105,6 +112,11 @@ def build_networks(options: TrainingOptions, start: Model | None) -> Networks:
         UserError: Backbone, weights and layer groups do not fit.
     """
     if start is not None:
+        for option in ("backbone", "backbone_groups", "encoder_weights", "frozen_groups", "image_size"):
+            if getattr(options, option) is not None:
+                raise UserError(
+                    f"{flag(option)}: the model {start.name} says it, which training starts from. Leave it out."
+                )
         return load_networks(start)
     name = options.backbone or DEFAULT_BACKBONE
     if options.published and options.encoder_weights is None:
@@ -145,7 +157,7 @@ def stages_of(options: TrainingOptions) -> tuple[schedules.Stage, ...]:
 
 def _train_networks(
     networks: Networks,
-    sets: tuple[ImageSet, ...],
+    sets: tuple[ImageSet, ImageSet],
     outcomes: list[str],
     output: Path,
     how: NetworkOptions,
@@ -158,11 +170,11 @@ def _train_networks(
         if modality not in outcomes:
             continue
         log(f"training {modality}")
-        parts = [Part.of(one, modality) for one in sets]
         history = training.train_binary_models(
             models[modality],
             trunk,
-            *parts,
+            Part.of(sets[0], modality),
+            Part.of(sets[1], modality),
             output / modality,
             options=how,
             auxiliary=auxiliary_of(networks, models[modality]),
@@ -175,7 +187,8 @@ def _train_networks(
             networks.fusion,
             trunk,
             (models[GRAY_SCALE], models[ELASTOGRAM]),
-            *(Part.of(one, None) for one in sets),
+            Part.of(sets[0], None),
+            Part.of(sets[1], None),
             output / GRAY_SCALE_ELASTOGRAM,
             options=replace(how, stages=_longer(how.stages)) if how.fixed_views else how,
             log=log,
@@ -209,7 +222,7 @@ def best_of(history: list[dict[str, Any]], outcome: str) -> dict[str, float]:
 
 
 def _join_stiffness(
-    networks: Networks, sets: tuple[ImageSet, ...], how: NetworkOptions, log: Callable[[str], None]
+    networks: Networks, sets: tuple[ImageSet, ImageSet], how: NetworkOptions, log: Callable[[str], None]
 ) -> tuple[dict[int, StiffnessSettings], dict[str, float]]:
     """GM + LSM for each cut-off, fitted on the training patients that have a stiffness; empty where they are too few."""
     models, trunk = networks.models[GRAY_SCALE], networks.trunk.to(how.precision.device)

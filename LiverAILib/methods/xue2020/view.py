@@ -118,26 +118,22 @@ def views_of(images: Mapping[str, Sequence[Image]], *, size: int, case_id: str =
         )
     warnings = check_images(images, case_id=case_id)
     if not color:
-        boxes = [scan_square(one, _name(one, case_id, GRAY_SCALE, n)) for n, one in enumerate(gray)]
-        views = tuple(
-            SquareView.of(one, box, role=GRAY_SCALE, number=number, size=size)
-            for number, (one, box) in enumerate(zip(gray, boxes, strict=True))
-        )
-        return CaseViews(views, (), (*warnings, NO_ELASTOGRAM))
+        squares = [scan_square(one, _name(one, case_id, GRAY_SCALE, n)) for n, one in enumerate(gray)]
+        return CaseViews(_views(gray, squares, GRAY_SCALE, size), (), (*warnings, NO_ELASTOGRAM))
     pairs = [
         pair_squares(first, second, _name(second, case_id, ELASTOGRAM, number))
         for number, (first, second) in enumerate(zip(gray, color, strict=True))
     ]
     return CaseViews(
-        *(
-            tuple(
-                SquareView.of(one, pair[place], role=role, number=number, size=size)
-                for number, (one, pair) in enumerate(zip(given, pairs, strict=True))
-            )
-            for place, (role, given) in enumerate(((GRAY_SCALE, gray), (ELASTOGRAM, color)))
-        ),
+        _views(gray, [first for first, _ in pairs], GRAY_SCALE, size),
+        _views(color, [second for _, second in pairs], ELASTOGRAM, size),
         warnings,
     )
+
+
+def _views(images: Sequence[Image], squares: Sequence[Box], role: str, size: int) -> tuple[SquareView, ...]:
+    pairs = enumerate(zip(images, squares, strict=True))
+    return tuple(SquareView.of(image, box, role=role, number=number, size=size) for number, (image, box) in pairs)
 
 
 def check_images(images: Mapping[str, Sequence[Image]], *, case_id: str = "case") -> tuple[CaseWarning, ...]:

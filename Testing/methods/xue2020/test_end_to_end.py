@@ -169,12 +169,13 @@ def test_an_evaluation_has_the_papers_table(run, cohort, tmp_path):
     assert (tmp_path / "out" / "report" / "report.html").read_text().count("Characteristics") >= 1
 
 
-def test_a_mirrored_image_of_another_patient_is_refused_before_training(cohort, tmp_path, capsys):
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_mirrored_image_of_another_patient_is_refused_before_training(cohort, tmp_path, capsys, split):
     folder = tmp_path / "cohort"
     shutil.copytree(cohort.parent, folder)
-    train, validation = (read_cohort(folder / "manifest.csv").split(split)[0] for split in ("train", "validation"))
+    train, other = (read_cohort(folder / "manifest.csv").split(name)[0] for name in ("train", split))
     with Picture.open(train.images["gray_scale"][0]) as picture:
-        picture.transpose(Picture.Transpose.FLIP_LEFT_RIGHT).save(validation.images["gray_scale"][0])
+        picture.transpose(Picture.Transpose.FLIP_LEFT_RIGHT).save(other.images["gray_scale"][0])
     message = refused(
         capsys,
         "train",
@@ -186,7 +187,7 @@ def test_a_mirrored_image_of_another_patient_is_refused_before_training(cohort, 
         *TRAINING,
         "--quiet",
     )
-    assert f"the image of patient {validation.patient_id} is the same (or mirrored)" in message
+    assert f"the image of patient {other.patient_id} is the same (or mirrored)" in message
     assert not list((tmp_path / "run").glob("gray_scale"))
 
 
@@ -205,6 +206,38 @@ def test_images_and_values_that_do_not_suit_the_method_are_refused(run, cohort, 
     pascal = refused(capsys, "assess", *files_of(row), "--covariate", "stiffness_kpa=8600", *common)
     assert "Give the liver stiffness in kPa" in pascal
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_is_trained_further(run, cohort, tmp_path, capsys):
+    common = (
+        "train",
+        "xue2020",
+        "--cohort",
+        str(cohort),
+        "--output",
+        str(tmp_path / "run"),
+        "--device",
+        "cpu",
+        "--quiet",
+    )
+    start = (*common, "--initial-weights", str(run / "model"))
+    assert "--backbone: the model run says it" in refused(capsys, *start, "--backbone", "resnet50")
+    further = (
+        "--frozen-views",
+        "1",
+        "--freeze-batch-norm",
+        "--epochs",
+        "1",
+        "--max-lr",
+        "1e-9",
+        "--precision",
+        "float32",
+    )
+    assert main([*start, *further]) == 0
+    before, after = load_model(run / "model"), load_model(tmp_path / "run" / "model")
+    assert after.settings["backbone"] == before.settings["backbone"]
+    weights = "gray_scale.models.4.output.weight"
+    np.testing.assert_allclose(after.state()[weights], before.state()[weights], atol=1e-3)
 
 
 def test_training_options_that_freeze_noise_are_refused(cohort, tmp_path, capsys):
