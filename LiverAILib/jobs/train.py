@@ -19,6 +19,7 @@ from LiverAILib.data.model import Model, read_model, save_model
 from LiverAILib.data.model_card import SEEN
 from LiverAILib.data.seen_cases import ImageHashes, joined, seen_cases
 from LiverAILib.errors import UserError
+from LiverAILib.jobs.refused_run import nothing_left_where_refused
 from LiverAILib.methods import Answer, list_methods, method_named
 from LiverAILib.networks.device import choose_device
 from LiverAILib.output_paths import check_keeps_inputs, check_output_folder
@@ -114,7 +115,7 @@ def train(
     read, more = _read_cohorts(method, cohort, also_train, labels=labels, used=used)
     hashes = ImageHashes()
     output = Path(output)
-    with distributed.process_group(choose_device(chosen.device)) as device:
+    with distributed.process_group(choose_device(chosen.device)) as device, nothing_left_where_refused(output):
         log = log if distributed.is_main_process() else (lambda line: None)
         chosen = replace(chosen, precision=Precision.choose(device, chosen.precision).name)
         if distributed.is_main_process():
