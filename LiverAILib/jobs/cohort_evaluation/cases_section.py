@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
-from LiverAILib.data.cohort import Cohort
+from LiverAILib.data.cohort import Cohort, CohortRow
 from LiverAILib.data.seen_cases import Seen
 from LiverAILib.evaluation.report.content import Addition, Section, Table
 from LiverAILib.jobs.cohort_evaluation.case_results import CaseResult
@@ -61,6 +61,21 @@ def _primary(one: CaseResult) -> Mapping[str, float]:
     return one.record["pipelines"][one.record["primary"]]
 
 
+def _group_warning(who: Subject, rows: Sequence[CohortRow]) -> list[str]:
+    """A sentence where several patients of the statistics are one person, by the column group_id."""
+    patients: dict[str, set[str]] = {}
+    for row in rows:
+        patients.setdefault(row.group, set()).add(row.patient_id)
+    several = sum(len(own) > 1 for own in patients.values())
+    if not several:
+        return []
+    folds = "Folds keep them together" if who.cross_validated else "Folds that the report draws do not know of it"
+    return [
+        f"{several} persons (group_id) are counted as several patients, as Yin 2021 counts two livers of one person; intervals "
+        f"treat them as independent. {folds}."
+    ]
+
+
 def cohort_warnings(who: Subject, cohort: Cohort, results: Sequence[CaseResult], settings: CohortSettings) -> list[str]:
     """Warnings to read before the numbers."""
     found = []
@@ -85,6 +100,7 @@ def cohort_warnings(who: Subject, cohort: Cohort, results: Sequence[CaseResult],
         )
     if who.cross_validated and len(who.fold_of) < len(cohort):
         found.append(f"{len(cohort) - len(who.fold_of)} cases of the manifest are in no fold and were not tested.")
+    found += _group_warning(who, [one.test.row for one in results])
     if settings.limit:
         found.append(f"Only the first {settings.limit} cases were tested (--limit).")
     outcomes, partial = compared_outcomes([one for one in results if not one.error])
