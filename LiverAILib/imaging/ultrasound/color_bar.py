@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -66,14 +67,25 @@ class ColorBar:
         return bool(((blue > red + VIVID) & (blue > green - VIVID)).any())
 
 
+_found: WeakKeyDictionary[Image, ColorBar | None] = WeakKeyDictionary()
+
+
 def find_color_bar(image: Image) -> ColorBar | None:
     """The color bar of a picture: the longest slender, even strip of colors outside of the scan area; None without one.
+
+    Searched once for each `Image`.
 
     Raises:
         UserError: There is no scan area.
     """
     if not image.color:
         return None
+    if image not in _found:
+        _found[image] = _search(image)
+    return _found[image]
+
+
+def _search(image: Image) -> ColorBar | None:
     colors = color_picture(image)
     outside = np.ones(colors.shape[:2], bool)
     for pane in find_panes(image):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -49,17 +50,24 @@ class ColorBox:
     pane: ScanArea
 
 
+_found: WeakKeyDictionary[Image, ColorBox | None] = WeakKeyDictionary()
+
+
 def find_colors(image: Image) -> ColorBox | None:
     """The part of the scan area that shows anything in color, a stiffness map or flow; None where all is gray.
+
+    Searched once for each `Image`.
 
     Raises:
         UserError: There is no scan area.
     """
     if not image.color:
         return None
-    colors = color_picture(image)
-    found = (_colors_in(colors, pane) for pane in find_panes(image))
-    return max((one for one in found if one is not None), key=lambda one: one.mask.sum(), default=None)
+    if image not in _found:
+        colors = color_picture(image)
+        parts = (_colors_in(colors, pane) for pane in find_panes(image))
+        _found[image] = max((one for one in parts if one is not None), key=lambda one: one.mask.sum(), default=None)
+    return _found[image]
 
 
 def find_color_box(image: Image) -> ColorBox | None:
