@@ -8,13 +8,18 @@ from LiverAILib.errors import UserError
 from LiverAILib.jobs.refused_run import nothing_left_where_refused
 
 
-def refuse(output, *files):
-    """A run that writes some files and is refused."""
-    with pytest.raises(UserError, match="no"), nothing_left_where_refused(output):
+def run(output, *files, error):
+    """A run that writes some files and ends with an error."""
+    with nothing_left_where_refused(output):
         for name in files:
             (output / name).parent.mkdir(parents=True, exist_ok=True)
             (output / name).write_text("{}")
-        raise UserError("no")
+        raise error
+
+
+def refuse(output, *files):
+    with pytest.raises(UserError, match="no"):
+        run(output, *files, error=UserError("no"))
 
 
 def left(output):
@@ -42,7 +47,6 @@ def test_an_earlier_run_stays(tmp_path):
 
 
 def test_other_errors_leave_what_is_needed_to_resume(tmp_path):
-    with pytest.raises(KeyboardInterrupt), nothing_left_where_refused(tmp_path):
-        (tmp_path / "run.json").write_text("{}")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, "run.json", error=KeyboardInterrupt())
     assert left(tmp_path) == ["run.json"]
