@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from LiverAILib.data.cohort import Cohort, read_cohort
+from LiverAILib.data.cohort import Cohort, CohortRow, read_cohort
 from LiverAILib.data.fingerprint import hash_image
 from LiverAILib.data.model_card import SEEN, ModelCard
 from LiverAILib.data.seen_cases import ImageHashes, Seen, joined, patient_checksum, seen_cases
@@ -77,3 +77,15 @@ def test_what_training_reads_is_not_read_again_for_its_checksum(rows, monkeypatc
     assert seen_cases(rows[:2], rows[2:3], hashes=hashes) == seen_cases(rows[:2], rows[2:3])
     files = [row.images["t2"][0] for row in rows[:3]]
     assert read == files + files  # once for the checksums that were noted, once for those that were not
+
+
+def test_the_other_liver_of_a_person_that_was_trained_on_is_refused():
+    native = CohortRow("c1", "p1-native", group_id="person 1")
+    graft = CohortRow("c2", "p1-graft", group_id="person 1")
+    other = CohortRow("c3", "p2")
+    seen = Seen(patients={"train": frozenset(seen_cases([native], [], images=False)["train"]["patients"])}, known=True)
+    seen.refuse_patients([other], "model", splits=("train",))
+    with pytest.raises(UserError, match="was trained on patient p1-graft"):
+        seen.refuse_patients([other, graft], "model", splits=("train",))
+    with pytest.raises(UserError, match="was trained on patient person 1"):
+        seen.refuse_patients([CohortRow("c4", "person 1")], "model", splits=("train",))

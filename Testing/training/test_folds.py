@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from LiverAILib.data.cohort import CohortRow, read_cohort
+from LiverAILib.data.cohort import Cohort, CohortRow, read_cohort
 from LiverAILib.data.seen_cases import Seen
 from LiverAILib.errors import UserError
 from LiverAILib.jobs.train import train
@@ -122,3 +122,18 @@ def test_low_middle_and_high_values_of_a_quantity_stand_in_every_fold():
 def test_few_values_of_a_quantity_can_be_split_too():
     rows = [CohortRow(f"c{n}", f"p{n}", label_kind="pdff_percent", value=1.0 * n) for n in range(4)]
     assert sorted(patient_folds(rows, 4)) == [1, 2, 3, 4]
+
+
+def test_two_livers_of_one_person_are_in_one_fold_and_stay_two_patients(tmp_path):
+    rows = [
+        CohortRow(f"c{n}", f"p{n}", label=4 * (n % 2), label_kind="stage", group_id="person" if n in (3, 8) else "")
+        for n in range(20)
+    ]
+    for seed in range(5):
+        numbers = patient_folds(rows, 5, seed=seed)
+        assert numbers[3] == numbers[8]
+    for _, part in split_by_folds(Cohort(tmp_path / "m.csv", tuple(rows), "stage"), 5, tmp_path / "folds.csv"):
+        splits = {row.split for row in part if row.group == "person"}
+        assert len(splits) == 1
+    with (tmp_path / "folds.csv").open() as stream:
+        assert len({line["patient_id"] for line in csv.DictReader(stream)}) == 20
