@@ -287,10 +287,30 @@ def test_an_evaluation_compares_the_values(model, cohort, tmp_path):
     assert counts == {"tp": above, "fp": 0, "fn": 0, "tn": len(tested) - above}
     assert min(above, len(tested) - above) >= 2
     assert record["run"]["threshold"] == "cut-off"
-    assert {"explanation", "recalibration", "conformal", "baselines"}.isdisjoint(record)
+    assert {"recalibration", "conformal", "baselines"}.isdisjoint(record)
+    assert record["explanation"]["evidence"] == []
     report = (output / "report" / "report.html").read_text()
     assert "Labels: Brightness in %, column brightness_percent." in report
-    assert "The heat maps were not evaluated: toy has no liver segmentation" in report
+    assert "Mass on known evidence: not assessed" in report
+    assert (output / "report" / "figures" / "explanation_maps_1.svg").is_file()
+
+
+def test_the_mass_of_the_maps_on_planted_evidence_is_reported(model, tmp_path):
+    """The positive part of a map lies evenly on the left half, so that a quarter of the image at the left holds half of it."""
+    numbers = range(20, 24)
+    manifest = write_cohort(tmp_path / "cohort", numbers, ("test",) * 4)
+    quarter = np.zeros((1, ROWS, COLUMNS), np.uint8)
+    quarter[..., : COLUMNS // 4] = 1
+    write_image(Image(quarter, **GEOMETRY), manifest.parent / "quarter.nrrd")
+    head, *lines = manifest.read_text().splitlines()
+    lines = [f"{line},quarter.nrrd;quarter.nrrd,quarter.nrrd" for line in lines]
+    manifest.write_text("\n".join([f"{head},mask:evidence:view,mask:evidence:reference", *lines]) + "\n")
+    assert evaluate(model, manifest, tmp_path / "out") == 0
+    rows = metrics_of(tmp_path / "out")["explanation"]["evidence"]
+    assert [(row["role"], row["cases"]) for row in rows] == [("view", 4), ("reference", 4)]
+    for row in rows:
+        assert row["chance"] == pytest.approx(0.25)
+        assert row["times_chance"] == pytest.approx(2, abs=0.01)
 
 
 def test_every_fold_of_a_cross_validation_is_tested_on_its_own_cases(cohort, tmp_path):

@@ -132,7 +132,7 @@ def evaluate_cohort(
     additions = [cases_addition(results, labels)]
     described = characteristics_addition(manifest, [one.test.row for one in good], labels)
     additions += [] if described is None else [described]
-    if isinstance(labels, ClassLabels) and settings.explain:
+    if settings.explain:
         additions += _explanation(good, labels, output, case_settings.inputs_of, settings, chosen, progress)
     progress(0.97, "statistics and report")
     warnings = [*replaced, *warnings, *cohort_warnings(who, manifest, results, settings), *not_explained]
@@ -177,9 +177,7 @@ def _settings_of(who: Subject, settings: CohortSettings) -> tuple[CohortSettings
     heatmap = settings.heatmap or spec.heatmaps[0]
     check_request(who.first, AssessmentRequest(target_class=settings.target_class, heatmap=heatmap))
     reason = ""
-    if not spec.segmentation:
-        reason = "has no liver segmentation that they could be compared with"
-    elif spec.answer.quantity_column:
+    if spec.segmentation and spec.answer.quantity_column:
         reason = "answers with a value, and the tables compare classes"
     explained = settings.explain and not reason
     left_out = settings.explain and not explained
@@ -284,7 +282,7 @@ def _refuse_met(one: CaseResult, settings: CohortSettings, splits: tuple[str, ..
 
 def _case_settings(tests: Sequence[Assignment], labels: Labels, settings: CohortSettings) -> CaseSettings:
     how = CaseSettings(settings.masks, settings.explain, settings.heatmap, settings.target_class)
-    if not settings.explain:
+    if not settings.explain or not all(method_of(test.model).segmentation for test in tests):
         return how
     from LiverAILib.jobs.cohort_evaluation.faithfulness_checks import cases_to_check
 
@@ -352,7 +350,7 @@ def _evaluated(results: Sequence[CaseResult], name: str, who: Subject) -> str:
 
 def _explanation(
     results: Sequence[CaseResult],
-    labels: ClassLabels,
+    labels: Labels,
     output: Path,
     checked: frozenset[str],
     settings: CohortSettings,
@@ -361,7 +359,11 @@ def _explanation(
 ) -> list[Addition]:
     from LiverAILib.jobs.cohort_evaluation.explanation_section import explanation_addition
     from LiverAILib.jobs.cohort_evaluation.faithfulness_checks import check_maps
+    from LiverAILib.jobs.cohort_evaluation.picture_maps import picture_maps_addition
 
+    if not isinstance(labels, ClassLabels) or any("maps" in one.record for one in results):
+        addition = picture_maps_addition(results, labels)
+        return [] if addition is None else [addition]
     checks = []
     if checked:
         first = [one for one in results if one.test.row.case_id in checked]

@@ -24,6 +24,7 @@ from LiverAILib.explain.explained_case import ExplainedCase
 from LiverAILib.jobs.assess import Assessor
 from LiverAILib.jobs.checked_case import fingerprint_of, request_for_row
 from LiverAILib.jobs.cohort_evaluation.explained_arrays import explained_arrays, explained_cases
+from LiverAILib.jobs.cohort_evaluation.picture_maps import evidence_masks, picture_maps
 from LiverAILib.jobs.cohort_evaluation.subject import Assignment
 from LiverAILib.methods import method_of
 from LiverAILib.morphometry import baseline_scores
@@ -182,7 +183,9 @@ def _assess(
         "seconds": dict(assessment.seconds),
     }
     made: dict[str, np.ndarray] = {}
-    if settings.explain:
+    if settings.explain and assessment.segmentation is None:
+        made, record["maps"] = picture_maps(examination, assessment, case, test.row)
+    elif settings.explain:
         made, spacing = explained_arrays(examination, assessment, test.row, inputs=record["inputs"])
         record["spacing"] = spacing
     return record, made
@@ -212,7 +215,9 @@ def _keeps_inputs(test: Assignment, settings: CaseSettings) -> bool:
 def _fingerprint(assessed: Fingerprint, test: Assignment, case: Case, settings: CaseSettings) -> Fingerprint:
     """That of the assessment, and the manifest's masks, which agreement and explanations are measured with."""
     image = next(iter(case.images.values()))[0]
-    # Without a segmentation nothing is measured with the manifest's masks.
+    # Without a segmentation nothing is measured with the manifest's masks but the maps on known evidence.
     used = test.row.masks if method_of(test.model).segmentation else ()
     masks = {name: hash_mask(image.with_array(test.row.read_mask(name, image).astype(np.uint8))) for name in used}
+    for role, number, mask in evidence_masks(case, test.row) if settings.explain else ():
+        masks[f"evidence:{role}:{number}"] = hash_mask(case.image(role, number).with_array(mask.astype(np.uint8)))
     return assessed.with_parts(evaluation=FORMAT, masks_of=settings.masks, manifest_masks=masks)
