@@ -94,11 +94,13 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._nodes = None
         self._modelList = None
         self._imageSelectors = None
+        self._regionSelectors = None
         self._updating = False
 
     def setup(self) -> None:
         """Build the panel."""
         from LiverAISlicer.imageselectors import ImageSelectors  # needs Qt
+        from LiverAISlicer.regionselectors import RegionSelectors
 
         ScriptedLoadableModuleWidget.setup(self)
         panel = slicer.util.loadUI(self.resourcePath("UI/LiverAI.ui"))
@@ -108,6 +110,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = LiverAILogic()
         self._modelList = ModelList(self.ui)
         self._imageSelectors = ImageSelectors(self.ui.imagesCollapsibleButton.layout())
+        self._regionSelectors = RegionSelectors(self.ui.regionsCollapsibleButton.layout(), self._firstImage)
         self.ui.applyButton.connect("clicked(bool)", self.onApply)
         self.ui.cancelButton.connect("clicked(bool)", self.onCancel)
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self.onModelChanged)
@@ -172,7 +175,8 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
             self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersChanged)
         self._parameterNode = parameterNode
-        self._imageSelectors.setParameterNode(parameterNode.parameterNode if parameterNode else None)
+        for selectors in (self._imageSelectors, self._regionSelectors):
+            selectors.setParameterNode(parameterNode.parameterNode if parameterNode else None)
         if self._parameterNode:
             self._parameterNodeGuiTag = self._parameterNode.connectGui(self.ui)
             self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersChanged)
@@ -189,6 +193,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             if self._modelList.model is not None:
                 parameters.model = self._modelList.model.name
             self._imageSelectors.show(self._modelList.spec)
+            self._regionSelectors.show(self._modelList.spec)
             self.ui.contrastComboBox.currentIndex = CONTRAST.index(parameters.contrast)
             self._updateSliceRange()
             self._updateResult()
@@ -256,6 +261,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             images=images,
             heatMap=HIRES_CAM if parameters.fineHeatMap and HIRES_CAM in spec.heatmaps else None,
             covariates=patientValues(parameters),
+            regions=self._regionSelectors.regions,
         )
         if self._background is None:
             self._background = BackgroundAssessor(QtWorker, slicer.util.startupEnvironment())
@@ -317,6 +323,10 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if spec.single_image:
             return {spec.role: [parameters.inputVolume]} if parameters.inputVolume is not None else {}
         return self._imageSelectors.images if self._imageSelectors.isComplete else {}
+
+    def _firstImage(self):
+        """The first chosen image; None where there is none."""
+        return next((nodes[0] for nodes in self._images().values() if nodes), None)
 
     def _updateSliceRange(self) -> None:
         """A slice number that the input has; which axis it counts along is only asked once a person sets it."""

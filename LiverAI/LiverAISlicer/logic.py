@@ -30,6 +30,7 @@ from LiverAISlicer.nodes import (  # noqa: E402
     otherMasksFromSegmentationNode,
     segmentFor,
 )
+from LiverAISlicer.regions import regionFromROINode  # noqa: E402
 from LiverAISlicer.resultnodes import SLICE, AssessmentNodes  # noqa: E402
 from LiverAISlicer.results import writeAssessment  # noqa: E402
 from LiverAISlicer.transaction import SceneTransaction  # noqa: E402
@@ -65,6 +66,7 @@ class AssessmentLogic:
         heatMap: str | None = None,
         device: str = "auto",
         covariates: Mapping[str, float | str] | None = None,
+        regions: Mapping[str, Any] | None = None,
     ) -> AssessmentNodes:
         """Assess a volume, or the images of a case, and write the result beside them.
 
@@ -84,6 +86,7 @@ class AssessmentLogic:
                 the model's method where None.
             device: "auto", "cpu", "cuda" or "mps".
             covariates: Age, laboratory values, ... for the measurements, with the unit in the name: {"age_years": 54}.
+            regions: Name to the vtkMRMLMarkupsROINode of a model that looks at a region: {"liver": node, "kidney": node}.
 
         Raises:
             UserError: The input or the model cannot be used. The scene is then as it was.
@@ -100,6 +103,7 @@ class AssessmentLogic:
             heatMap=heatMap,
             device=device,
             covariates=covariates,
+            regions=regions,
         )
         self._progress = progress
         try:
@@ -121,6 +125,7 @@ class AssessmentLogic:
         heatMap: str | None = None,
         device: str = "auto",
         covariates: Mapping[str, float | str] | None = None,
+        regions: Mapping[str, Any] | None = None,
     ) -> Job:
         """The input of an assessment, out of the scene; arguments and errors as in `assess`."""
         spec = method_of(load_model(model))
@@ -136,8 +141,12 @@ class AssessmentLogic:
             segmentId = segmentId or segmentFor(segmentationNode)
             masks = {LIVER.name: maskFromSegmentationNode(segmentationNode, segmentId, volumeNode)}
             masks |= otherMasksFromSegmentationNode(segmentationNode, volumeNode, without=segmentId)
+        drawn = {
+            name: tuple(regionFromROINode(node, one) for one in nodes[spec.role])
+            for name, node in (regions or {}).items()
+        }
         return Job(
-            Case(given, volumeNode.GetName(), masks, covariates or {}),
+            Case(given, volumeNode.GetName(), masks, covariates or {}, drawn),
             str(model),
             AssessmentRequest(sliceIndex, targetClass, heatMap or spec.heatmaps[0]),
             device,

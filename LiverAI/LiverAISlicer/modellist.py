@@ -68,6 +68,7 @@ class ModelList:
         shown = {
             (ui.inputLabel, ui.inputSelector): spec.single_image,
             (ui.imagesCollapsibleButton,): not spec.single_image,
+            (ui.regionsCollapsibleButton,): bool(spec.regions),
             (ui.segmentationTitle, ui.segmentationSelector): spec.segmentation,
             (ui.sliceTitle, ui.automaticSliceCheckBox, ui.sliceSpinBox): spec.slices,
             (ui.targetClassTitle, ui.targetClassComboBox): spec.answer.kind == "classes",

@@ -47,7 +47,7 @@ def hepatorenal_findings(
         missing = LIVER_REGION if liver is None else KIDNEY_REGION
         reason = f"No region '{missing}' was drawn. Draw one in the liver and one in the cortex of the kidney at the same depth."
         return Morphometry(not_assessed=(NotAssessed(NAME, reason, KEY),))
-    ratios = [_ratio(*one, case_id) for one in zip(images, liver, kidney, strict=True)]
+    ratios = [gray_ratio(*one, case_id=case_id) for one in zip(images, liver, kidney, strict=True)]
     how = "Mean gray value of the liver region divided by that of the kidney region, without undoing the scanner's compression"
     how += f"; mean of {len(ratios)} images." if len(ratios) > 1 else "."
     measured = Measurement(NAME, float(np.mean(ratios)), "", how, key=KEY, cutoffs=HEPATORENAL_INDEX)
@@ -55,7 +55,8 @@ def hepatorenal_findings(
     return Morphometry(measurements=(measured,), warnings=warnings)
 
 
-def _ratio(image: Image, liver: Region, kidney: Region, case_id: str) -> float:
+def gray_ratio(image: Image, liver: Region, kidney: Region, *, case_id: str) -> float:
+    """Mean gray value of the liver region divided by that of the kidney region; UserError where they cannot be compared."""
     where = image.meta.get("path") or case_id
     if liver.overlaps(kidney):
         raise UserError(f"{where}: the regions 'liver' and 'kidney' overlap. Draw each in its organ.")

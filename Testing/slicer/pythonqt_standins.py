@@ -83,6 +83,7 @@ class NodeComboBox(QtWidgets.QWidget):
     addEnabled = _property("addEnabled", bool, True)
     removeEnabled = _property("removeEnabled", bool, True)
     renameEnabled = _property("renameEnabled", bool, False)
+    baseName = _property("baseName", str, "")
 
     def setMRMLScene(self, scene) -> None:
         self.scene = scene

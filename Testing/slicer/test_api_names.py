@@ -202,9 +202,10 @@ def test_members_of_the_panels_widgets_exist(api):
     assert not missing, missing
 
 
-def test_members_of_the_image_selectors_exist(api):
+@pytest.mark.parametrize(("file", "adds"), [("imageselectors.py", "insertRow"), ("regionselectors.py", "addRow")])
+def test_members_of_the_selectors_exist(api, file, adds):
     """The rows that the panel makes itself: a qMRMLNodeComboBox each, in a QFormLayout."""
-    tree = ast.parse((ROOT / "LiverAI" / "LiverAISlicer" / "imageselectors.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "LiverAI" / "LiverAISlicer" / file).read_text(encoding="utf-8"))
     used = {name.split(".")[1] for name in chains(tree) if name.startswith("selector.")}
     used |= {
         node.args[0].value.split("(")[0]
@@ -214,7 +215,7 @@ def test_members_of_the_image_selectors_exist(api):
     assert {"nodeTypes", "noneEnabled", "setMRMLScene", "currentNodeChanged"} <= used
     assert used | {"currentNode", "setCurrentNode"} <= members(api, "qMRMLNodeComboBox")
     layout = {name.split(".")[2] for name in chains(tree) if name.startswith("self._layout.")}
-    assert {"insertRow"} <= layout <= members(api, "QFormLayout")
+    assert {adds} <= layout <= members(api, "QFormLayout")
 
 
 def test_panel_parameters_are_parameters_of_the_node():

@@ -36,9 +36,9 @@ ACCEPTED = 1e-5
 """The same where rounding ends the descent before."""
 NEWTON_STEPS = 500
 ROUNDS = 500
-MANY = 200
+MANY = 500
 """Working features from which on the Lasso starts with coordinate descent."""
-DESCENT_ROUNDS = 1000
+DESCENT_ROUNDS = 300
 HALVINGS = 40
 SUFFICIENT = 1e-4
 """Share of the predicted decrease that a step has to reach (Armijo)."""

@@ -18,7 +18,7 @@ from LiverAILib.methods.byra2021.features import load_backbone
 from LiverAILib.methods.byra2021.heads import QUANTITY, LinearHead, classifier_name, head_names, read_heads
 from LiverAILib.methods.byra2021.region import OUTCOME, ROLE, SPEC
 from LiverAILib.methods.byra2021.region.settings import RegionSettings
-from LiverAILib.methods.byra2021.region.view import RegionView, liver_regions, unstacked
+from LiverAILib.methods.byra2021.region.view import RegionView, Tissue, tissues, unstacked
 from LiverAILib.networks.backbones import Backbone
 
 BATCH = 16
@@ -65,11 +65,10 @@ class Byra2021Region(Method):
         Raises:
             UserError: A region is missing or does not fit its image.
         """
-        images = case.images[ROLE]
-        regions = liver_regions(case, images, self.settings)
+        found = tissues(case, self.settings)
         views = tuple(
-            RegionView.of(image, region, self.settings, number=number)
-            for number, (image, region) in enumerate(zip(images, regions, strict=True))
+            RegionView.of(image, tissue, self.settings, number=number)
+            for number, (image, tissue) in enumerate(zip(case.images[ROLE], found, strict=True))
         )
         clock("prepare")
         features = [self._features(view) for view in views]
@@ -91,7 +90,7 @@ class Byra2021Region(Method):
         by_outcome: Mapping[str, tuple[RegionView, ...]] = {
             cutoff_outcome(OUTCOME, cutoff): views for cutoff in self.settings.cutoffs
         }
-        return Examination(outcomes, OUTCOME, by_outcome, warnings=self._warnings(views))
+        return Examination(outcomes, OUTCOME, by_outcome, warnings=self._warnings(views, found))
 
     def _features(self, view: RegionView) -> torch.Tensor:
         """Feature maps (squares, channels, h, w) of a view."""
@@ -120,8 +119,14 @@ class Byra2021Region(Method):
             signed=True,
         )
 
-    def _warnings(self, views: tuple[RegionView, ...]) -> tuple[CaseWarning, ...]:
+    def _warnings(self, views: tuple[RegionView, ...], seen: tuple[Tissue, ...]) -> tuple[CaseWarning, ...]:
         found = [CaseWarning("limited_training_data", self.settings.caution)] if self.settings.caution else []
+        if not all(tissue.calibrated for tissue in seen):
+            text = (
+                "No region in the kidney was drawn, so the liver is taken to be as bright as the renal cortex: fat is "
+                "underestimated in a bright liver. Draw a region in the renal cortex at the same depth."
+            )
+            found.append(CaseWarning("no_kidney_region", text))
         black = max(float(np.mean(view.region.cut(gray_picture(view.image)) == 0)) for view in views)
         if black > BLACK_SHARE:
             text = f"{100 * black:.0f} % of the region in the liver is black. Draw it in tissue, away from vessels and shadows."

@@ -18,12 +18,11 @@ from LiverAILib.data.shared_images import SharedImages
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.correlations import correlation
 from LiverAILib.evaluation.delong import auc, compare_paired
-from LiverAILib.imaging.ultrasound.picture import gray_picture
 from LiverAILib.methods.byra2021.heads import QUANTITY, LinearHead, classifier_name
 from LiverAILib.methods.byra2021.nested import GRID, INNER_FOLDS, LinearFit, final_fit, nested_leave_one_out
 from LiverAILib.methods.byra2021.region import OUTCOME, ROLE, SPEC
-from LiverAILib.methods.byra2021.region.settings import PATCH_PIXELS, RegionSettings
-from LiverAILib.methods.byra2021.region.view import liver_regions, prepare, tiles
+from LiverAILib.methods.byra2021.region.settings import RegionSettings
+from LiverAILib.methods.byra2021.region.view import RegionView, tissues, unstacked
 from LiverAILib.methods.byra2021.settings import CLASSES, InputSettings
 from LiverAILib.methods.byra2021.sparse_fit import Kind
 from LiverAILib.methods.byra2021.trainer import check_options, chosen_backbone, rounded
@@ -37,22 +36,19 @@ OUT_OF_PARTICIPANT = "out_of_participant.csv"
 INDEX = "hepatorenal_index"
 """Manifest column of the index that the model is compared with, measured elsewhere."""
 BATCH = 32
-MEAN_GRAY = 0.4
 
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """Features of all patches of all patients, each as it is and mirrored.
+    """Features of all patches of all patients.
 
     Attributes:
         features: float64 (n, channels).
         patients: int (n,) row of the cohort.
-        originals: bool (n,) False for mirrored copies, which only train.
     """
 
     features: np.ndarray
     patients: np.ndarray
-    originals: np.ndarray
 
 
 def train_byra2021_region(
@@ -77,7 +73,7 @@ def train_byra2021_region(
         )
     backbone, named = chosen_backbone(options, BACKBONE)
     inputs = InputSettings(options.image_size or backbone.image_size, backbone.mean, backbone.std)
-    settings = RegionSettings(inputs, named, PATCH_PIXELS, MEAN_GRAY)
+    settings = RegionSettings(inputs, named)
     patches = _patches(rows, backbone.to(options.device), settings, log)
     fat = np.array([row.value for row in rows], dtype=float)
     fitted, outputs = cross_validate(patches, fat, seed=options.seed, log=log)
@@ -98,7 +94,7 @@ def train_byra2021_region(
             **{key: list(value) if isinstance(value, tuple) else value for key, value in asdict(inputs).items()},
             "backbone": asdict(named),
             "patch_pixels": settings.patch_pixels,
-            "mean_gray": settings.mean_gray,
+            "gray_factor": settings.gray_factor,
             "residuals": None if residuals is None else asdict(residuals),
             "grid": list(GRID),
             "inner_folds": INNER_FOLDS,
@@ -117,25 +113,21 @@ def _patches(
 ) -> Patches:
     """Features of the squares of every patient's regions."""
     shared = SharedImages()
-    features, patients, originals = [], [], []
+    features, patients = [], []
     device = next(backbone.parameters()).device
     for number, row in enumerate(rows):
         case = Case.from_row(shared.watch(row), SPEC.modalities)
-        images = case.images[ROLE]
-        found = [
-            (gray_picture(image), tiles(region, settings.patch_pixels))
-            for image, region in zip(images, liver_regions(case, images, settings), strict=True)
+        views = [
+            RegionView.of(image, tissue, settings)
+            for image, tissue in zip(case.images[ROLE], tissues(case, settings), strict=True)
         ]
-        for mirrored in (False, True):
-            inputs = torch.cat([prepare(gray, squares, settings, mirrored=mirrored) for gray, squares in found])
-            with torch.inference_mode():
-                pooled = [backbone(part.to(device)).double().cpu().numpy() for part in inputs.split(BATCH)]
-            features += pooled
-            patients += [number] * len(inputs)
-            originals += [not mirrored] * len(inputs)
+        inputs = torch.cat([unstacked(view.tensor[None]) for view in views])
+        with torch.inference_mode():
+            features += [backbone(part.to(device)).double().cpu().numpy() for part in inputs.split(BATCH)]
+        patients += [number] * len(inputs)
         if (number + 1) % 10 == 0 or number + 1 == len(rows):
             log(f"features: {number + 1} of {len(rows)} patients")
-    return Patches(np.concatenate(features), np.array(patients), np.array(originals))
+    return Patches(np.concatenate(features), np.array(patients))
 
 
 def questions(fat: np.ndarray) -> dict[str, tuple[Kind, np.ndarray, Callable[[np.ndarray], np.ndarray]]]:
@@ -155,9 +147,9 @@ def cross_validate(
     kept: dict[str, LinearFit] = {}
     outputs: dict[str, np.ndarray] = {}
     for name, (kind, targets, weights) in questions(fat).items():
-        rows, asked = (patches.features, targets[patches.patients], patches.patients), patches.originals
-        nested = nested_leave_one_out(*rows, kind=kind, seed=seed, weights=weights, tested=asked)
-        kept[name] = final_fit(*rows, kind=kind, seed=seed, weights=weights, tested=asked)
+        rows = (patches.features, targets[patches.patients], patches.patients)
+        nested = nested_leave_one_out(*rows, kind=kind, seed=seed, weights=weights)
+        kept[name] = final_fit(*rows, kind=kind, seed=seed, weights=weights)
         outputs[name] = nested.outputs
         log(f"{name}: {np.count_nonzero(kept[name].weight)} features, grid value {kept[name].chosen:.3g}")
     return kept, outputs

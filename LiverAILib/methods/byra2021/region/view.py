@@ -10,25 +10,59 @@ import torch
 import torch.nn.functional as F
 
 from LiverAILib.data.case import Case
-from LiverAILib.data.regions import FORM, LIVER_REGION, Region, region_of_each
+from LiverAILib.data.regions import FORM, KIDNEY_REGION, LIVER_REGION, Region, region_of_each
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.ultrasound.picture import gray_picture
 from LiverAILib.methods.byra2021.region import ROLE
 from LiverAILib.methods.byra2021.region.settings import RegionSettings
 from LiverAILib.methods.view import View
+from LiverAILib.morphometry.hepatorenal import gray_ratio
 
 
-def liver_regions(case: Case, images: Sequence[Image], settings: RegionSettings) -> tuple[Region, ...]:
-    """The region in the liver on each image. An image that is smaller than two patches is itself the region.
+@dataclass(frozen=True)
+class Tissue:
+    """The region in the liver of an image, and what makes its gray values those of the squares that the model was trained on.
+
+    Attributes:
+        region: Where the model looks.
+        gain: Multiplies the gray values.
+        calibrated: False where a whole image has no region in the kidney, so that the gain had to be guessed.
+    """
+
+    region: Region
+    gain: float = 1.0
+    calibrated: bool = True
+
+
+def tissues(case: Case, settings: RegionSettings) -> tuple[Tissue, ...]:
+    """The region in the liver on each image of a case.
+
+    An image that is smaller than two squares is itself the region and keeps its gray values. On a whole image the gray values
+    are multiplied by the hepatorenal index of the two regions; without one in the kidney, by 1, the index of a liver without fat.
 
     Raises:
         UserError: A region is missing, lies outside of its image or is too small.
     """
+    images = case.images[ROLE]
+    if LIVER_REGION not in case.regions:
+        return tuple(Tissue(region) for region in _whole_images(case, images, settings))
+    smallest = settings.patch_pixels
+    liver = region_of_each(case.regions, LIVER_REGION, images, case_id=case.case_id, smallest=smallest)
+    kidney = region_of_each(case.regions, KIDNEY_REGION, images, case_id=case.case_id)
+    found = []
+    for number, (image, region) in enumerate(zip(images, liver or (), strict=True)):
+        if max(image.size[:2]) < 2 * settings.patch_pixels:
+            found.append(Tissue(region))
+            continue
+        index = 1.0 if kidney is None else gray_ratio(image, region, kidney[number], case_id=case.case_id)
+        found.append(Tissue(region, settings.gray_factor * index, kidney is not None))
+    return tuple(found)
+
+
+def _whole_images(case: Case, images: Sequence[Image], settings: RegionSettings) -> tuple[Region, ...]:
+    """All of each image, where they are no larger than what the model looks at."""
     size = settings.patch_pixels
-    drawn = region_of_each(case.regions, LIVER_REGION, images, case_id=case.case_id, smallest=size)
-    if drawn is not None:
-        return drawn
     for image in images:
         where = f"{image.meta.get('path') or case.case_id}"
         columns, rows = image.size[:2]
@@ -59,23 +93,21 @@ def _starts(first: int, length: int, size: int) -> list[int]:
 
 
 def prepare(
-    gray: np.ndarray, squares: Sequence[Region], settings: RegionSettings, *, mirrored: bool = False
+    gray: np.ndarray, squares: Sequence[Region], settings: RegionSettings, *, gain: float = 1.0
 ) -> torch.Tensor:
     """The backbone's inputs (squares, 3, size, size), float32, of squares of an image.
 
     Args:
         gray: uint8 (rows, columns).
         squares: All of one size, within the image.
-        settings: Size, brightness and normalization.
-        mirrored: Whether left and right of each are exchanged.
+        settings: Size and normalization.
+        gain: Multiplies the gray values, which end at 255.
     """
     parts = torch.from_numpy(np.stack([square.cut(gray) for square in squares]).astype(np.float32))[:, None] / 255
-    if settings.mean_gray is not None:
-        means = parts.mean(dim=(1, 2, 3), keepdim=True).clamp(min=1 / 255)
-        parts = (parts * (settings.mean_gray / means)).clamp(0, 1)
+    parts = (parts * gain).clamp(0, 1)
     size = (settings.inputs.image_size, settings.inputs.image_size)
     large = F.interpolate(parts, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
-    large = (large.flip(-1) if mirrored else large).expand(-1, 3, -1, -1)
+    large = large.expand(-1, 3, -1, -1)
     mean, std = torch.tensor(settings.inputs.mean), torch.tensor(settings.inputs.std)
     return (large - mean[:, None, None]) / std[:, None, None]
 
@@ -101,11 +133,11 @@ class RegionView(View):
     number: int = 0
 
     @classmethod
-    def of(cls, image: Image, region: Region, settings: RegionSettings, *, number: int = 0) -> RegionView:
-        """The view of a region of a single image, whose colors count as gray values."""
-        squares = tiles(region, settings.patch_pixels)
-        inputs = prepare(gray_picture(image), squares, settings)
-        return cls(image, region, squares, stacked(inputs), number=number)
+    def of(cls, image: Image, tissue: Tissue, settings: RegionSettings, *, number: int = 0) -> RegionView:
+        """The view of the liver in a single image, whose colors count as gray values."""
+        squares = tiles(tissue.region, settings.patch_pixels)
+        inputs = prepare(gray_picture(image), squares, settings, gain=tissue.gain)
+        return cls(image, tissue.region, squares, stacked(inputs), number=number)
 
     def restore(self, map_: torch.Tensor) -> np.ndarray:
         """A map (squares * h, w) of the feature positions on the image, bilinear in each square; 0 beyond them."""
