@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -148,7 +149,7 @@ def cross_validate(
     outputs: dict[str, np.ndarray] = {}
     for name, (kind, targets, weights) in questions(fat).items():
         rows = (patches.features, targets[patches.patients], patches.patients)
-        nested = nested_leave_one_out(*rows, kind=kind, seed=seed, weights=weights)
+        nested = nested_leave_one_out(*rows, kind=kind, seed=seed, weights=weights, workers=os.cpu_count() or 1)
         kept[name] = final_fit(*rows, kind=kind, seed=seed, weights=weights)
         outputs[name] = nested.outputs
         log(f"{name}: {np.count_nonzero(kept[name].weight)} features, grid value {kept[name].chosen:.3g}")

@@ -80,7 +80,11 @@ def test_a_published_square_is_the_region_and_keeps_its_gray_values():
 @pytest.mark.parametrize(
     ("image", "regions", "message"),
     [
-        (picture(), {}, "no region in the liver was drawn, and the model looks at nothing else. Draw one: --roi liver="),
+        (
+            picture(),
+            {},
+            "no region in the liver was drawn, and the model looks at nothing else. Draw one: --roi liver=",
+        ),
         (picture(), {"kidney": KIDNEY}, "no region in the liver was drawn"),
         (picture(), {"liver": Region(10, 20, 20, 30)}, "has 20x30 pixels; the model looks at 28x28"),
         (picture(), {"liver": Region(100, 20, 30, 30)}, "outside of image 1"),
