@@ -43,6 +43,6 @@ def load_segmenter(cohort: Cohort, options: TrainingOptions, *, log: Callable[[s
             f"warning: {model.name} was trained on patient {shared['validation'][0]} of split validation "
             f"({len(set(shared['validation']))} in all): its masks of them are better than those of new patients"
         )
-    if seen.known and not shared["train"]:
+    if options.published and seen.known and not shared["train"]:
         log(f"note: {model.name} was not trained on the training cases of this cohort, as the paper's own network was")
     return segmenter

@@ -180,19 +180,3 @@ def test_the_published_run_stops_before_it_starts_without_a_segmentation_network
         train("nowak2021", folder / "cohort" / "manifest.csv", tmp_path / "run", **options)
     # The corrected command may use the same folder.
     assert not (tmp_path / "run").exists()
-
-
-def test_a_network_that_was_trained_on_the_validation_patients_is_said(study, tmp_path):
-    """The patients of training and validation change places."""
-    folder, _ = study
-    text = (folder / "cohort" / "manifest.csv").read_text()
-    text = text.replace(",train,", ",x,").replace(",validation,", ",train,").replace(",x,", ",validation,")
-    manifest = folder / "cohort" / "swapped.csv"
-    manifest.write_text(text)
-    lines = []
-    train(
-        "nowak2021", manifest, tmp_path / "run", segmentation_model=str(folder / "masks" / "model"), epochs=2, steps=1,
-        image_size=32, batch_size=2, device="cpu", log=lines.append,
-    )  # fmt: skip
-    assert any("was trained on patient p0 of split validation (4 in all)" in line for line in lines)
-    assert any("was not trained on the training cases of this cohort" in line for line in lines)
