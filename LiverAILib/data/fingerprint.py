@@ -22,7 +22,7 @@ FORMAT = 1
 NAMES_ONLY = ("path", "name", "series_uid", "series_description")
 """Entries of `Image.meta` that only name the image. Whatever else the file says may decide a warning or a measurement."""
 
-DESCRIPTIVE_COLUMNS = ("scanner", "site", "notes", "comment", "comments")
+DESCRIPTIVE_COLUMNS = ("scanner", "site", "source", "year", "notes", "comment", "comments")
 DESCRIPTIVE_PREFIXES = ("reader:", "score:")
 """Columns of a cohort manifest that describe a case for the statistics and take no part in its assessment."""
 

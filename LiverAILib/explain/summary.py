@@ -140,16 +140,21 @@ def explanation_report(
         evidence=evidence_table(scores, confidence=confidence),
         faithfulness=list(faithfulness),
         locations=location_table(located, confidence=confidence),
-        settings={
-            "highlighted": str(rule),
-            "caudate border": f"within {border_mm:g} mm of the surface between the caudate lobe and what is not liver",
-            "parenchyma": "liver mask without vessels and lesions where masks of those are given",
-            "raw/mean": "over the mean of the map in all that the network sees",
-            "location maps": f"liver surface within {SURFACE_MM:g} mm, liver center deeper than {CENTER_MM:g} mm, spleen center "
-            f"deeper than {SPLEEN_CENTER_MM:g} mm; each highlighted by the rule of the regions",
-            "confidence": f"{100 * confidence:g} %",
-        },
+        settings=_settings(rule, border_mm, confidence),
     )
+
+
+def _settings(rule: HighlightRule, border_mm: float, confidence: float) -> dict[str, str]:
+    """The rules of the tables in words."""
+    return {
+        "highlighted": str(rule),
+        "caudate border": f"within {border_mm:g} mm of the surface between the caudate lobe and what is not liver",
+        "parenchyma": "liver mask without vessels and lesions where masks of those are given",
+        "raw/mean": "over the mean of the map in all that the network sees",
+        "location maps": f"liver surface within {SURFACE_MM:g} mm, liver center deeper than {CENTER_MM:g} mm, spleen center "
+        f"deeper than {SPLEEN_CENTER_MM:g} mm; each highlighted by the rule of the regions",
+        "confidence": f"{100 * confidence:g} %",
+    }
 
 
 def verdict_rows(family: Faithfulness) -> list[Row]:

@@ -99,8 +99,7 @@ def evaluate_cohort(
     who, output = read_subject(subject), Path(output)
     settings, not_explained = _settings_of(who, settings or CohortSettings())
     who, replaced = replaced_segmentation(who, settings)
-    quantity = method_of(who.first).answer.quantity_column
-    manifest = read_cohort(cohort, labels=settings.labels, quantity=quantity)
+    manifest = read_cohort(cohort, labels=settings.labels, quantity=method_of(who.first).answer.quantity_column)
     labels = labels_of(who.first, manifest)
     chosen = options(who, labels)
     tests = who.tests(manifest, settings.split, other_patients=settings.other_patients)
@@ -108,20 +107,12 @@ def evaluate_cohort(
     validation = _validation_tests(who, manifest, tests, labels, settings, chosen)
     _check_before(tests, validation, labels, chosen)
     check_reader_columns([test.row for test in tests], settings.reader)
-    check_output_folder(output)
-    written = [output / name for name in (CASES, CALIBRATION, PREDICTIONS, CALIBRATION_PREDICTIONS, FAILED, "report")]
-    check_keeps_inputs(written, [*manifest.files(), *(model.folder for model in who.models.values())])
+    _check_output(output, who, manifest)
     warnings = _refuse_segmentation(who, tests, settings)
     case_settings = _case_settings(tests, labels, settings)
-    total = len(tests) + len(validation)
+    total, plain = len(tests) + len(validation), replace(case_settings, explain=False, inputs_of=frozenset())
     results = _assess(tests, output / CASES, case_settings, settings, _part(progress, 0, total))
-    further = _assess(
-        validation,
-        output / CALIBRATION,
-        replace(case_settings, explain=False, inputs_of=frozenset()),
-        settings,
-        _part(progress, len(tests), total),
-    )
+    further = _assess(validation, output / CALIBRATION, plain, settings, _part(progress, len(tests), total))
     failed = {one.test.row.case_id: one.error for one in (*results, *further) if one.error}
     _write_failed(output / FAILED, failed)
     good = [one for one in results if not one.error]
@@ -129,21 +120,14 @@ def evaluate_cohort(
     predictions = _predictions(output / PREDICTIONS, good, labels, chosen)
     validation_cases = _validation_predictions(output / CALIBRATION_PREDICTIONS, further, labels, chosen)
     fitted_on = _fitted_on([one.test for one in further if not one.error], settings)
-    additions = [cases_addition(results, labels)]
     described = characteristics_addition(manifest, [one.test.row for one in good], labels)
-    additions += [] if described is None else [described]
+    additions = [cases_addition(results, labels), *([] if described is None else [described])]
     if settings.explain:
         additions += _explanation(good, labels, output, case_settings.inputs_of, settings, chosen, progress)
     progress(0.97, "statistics and report")
     warnings = [*replaced, *warnings, *cohort_warnings(who, manifest, results, settings), *not_explained]
-    evaluation = evaluate(
-        predictions,
-        chosen,
-        calibration_cases=validation_cases if fitted_on else None,
-        validation_cases=validation_cases,
-        additions=additions,
-        warnings=warnings,
-    )
+    cases = {"calibration_cases": validation_cases if fitted_on else None, "validation_cases": validation_cases}
+    evaluation = evaluate(predictions, chosen, **cases, additions=additions, warnings=warnings)
     report = write_report(evaluation, output / REPORT, options=chosen, overwrite=True)
     progress(1.0, "Done")
     return CohortEvaluation(evaluation, report, failed)
@@ -183,6 +167,13 @@ def _settings_of(who: Subject, settings: CohortSettings) -> tuple[CohortSettings
     left_out = settings.explain and not explained
     said = (f"The heat maps were not evaluated: {spec.name} {reason}.",) if left_out else ()
     return replace(settings, heatmap=heatmap, explain=explained), said
+
+
+def _check_output(output: Path, who: Subject, manifest: Cohort) -> None:
+    """Refuse a folder that cannot be written, or would overwrite an input."""
+    check_output_folder(output)
+    written = [output / name for name in (CASES, CALIBRATION, PREDICTIONS, CALIBRATION_PREDICTIONS, FAILED, "report")]
+    check_keeps_inputs(written, [*manifest.files(), *(model.folder for model in who.models.values())])
 
 
 def _validation_tests(

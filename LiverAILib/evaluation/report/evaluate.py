@@ -60,10 +60,8 @@ def evaluate(
             both a calibration case and a tested one.
     """
     predictions = _rows_of_analysis(predictions, options)
-    if calibration_cases is not None:
-        calibration_cases = _rows_of_analysis(calibration_cases, options)
-    if validation_cases is not None:
-        validation_cases = _rows_of_analysis(validation_cases, options)
+    calibration_cases = calibration_cases and _rows_of_analysis(calibration_cases, options)
+    validation_cases = validation_cases and _rows_of_analysis(validation_cases, options)
     result = replace(run_task(predictions, options), validation=validation_cases or calibration_cases)
     sections = list(result.sections)
     record: dict[str, Any] = {

@@ -17,6 +17,7 @@ from LiverAILib.evaluation.report.content import Addition, Picture, Section, Tab
 from LiverAILib.explain.intervals import mean
 from LiverAILib.explain.region_scores import region_score
 from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.ultrasound import without_burned_in
 from LiverAILib.jobs.cohort_evaluation.labels import Labels
 from LiverAILib.methods.base import Examination
 from LiverAILib.methods.view import View
@@ -86,7 +87,8 @@ def _cut(view: View, heatmap: HeatMap) -> tuple[np.ndarray, np.ndarray]:
     seen = view.seen()[0]
     rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
     box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    return _gray(view.image)[box].astype(np.float32), heatmap.image.array[0][box].astype(np.float32)
+    # Names that are burned in beside the tissue belong into no report.
+    return _gray(without_burned_in(view.image))[box].astype(np.float32), heatmap.image.array[0][box].astype(np.float32)
 
 
 def _gray(image: Image) -> np.ndarray:

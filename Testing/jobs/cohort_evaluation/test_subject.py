@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -91,8 +92,10 @@ def test_a_model_is_tested_on_its_split_and_fitted_on_validation(tmp_path):
     assert [test.row.case_id for test in who.calibration(cohort, tests)] == ["c1"]
     with pytest.raises(UserError, match="was trained on patient p0"):
         who.tests(cohort, "train")
+    assert [test.row.case_id for test in who.tests(cohort, "validation")] == ["c1"]  # which the report says
+    as_test = replace(cohort, rows=tuple(replace(row, split="test") for row in cohort.split("validation")))
     with pytest.raises(UserError, match=r"was chosen on \(validation\) patient p1"):
-        who.tests(cohort, "validation")
+        who.tests(as_test, "test")
     with pytest.raises(UserError, match="was trained on patient p0"):
         who.tests(cohort, "")
     everyone = who.tests(cohort, "", other_patients=True)
