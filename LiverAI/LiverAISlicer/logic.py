@@ -248,6 +248,6 @@ def imagesByRole(spec: MethodSpec, volumeNode, images: ImageNodes | None) -> dic
 
 
 def _imageOfRole(volumeNode, role: ImageRole, spec: MethodSpec) -> Image:
-    """The image of a node; its modality is the role's where neither the scene nor, for a single image, the values say it."""
+    """The image of a node; where the scene does not say its modality, the one that the method presumes."""
     image = imageFromVolumeNode(volumeNode, color=role.color)
-    return image if image.modality or spec.single_image else replace(image, modality=role.modality)
+    return replace(image, modality=image.modality or spec.default_modalities.get(role.name))
