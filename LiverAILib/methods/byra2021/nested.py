@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.special import expit
@@ -77,6 +78,7 @@ def nested_leave_one_out(
     seed: int = 0,
     weights: Weights | None = None,
     tested: np.ndarray | None = None,
+    patience: int | None = None,
     workers: int = 1,
 ) -> Nested:
     """Out-of-participant outputs; every fit and every choice is made without the participant.
@@ -91,13 +93,15 @@ def nested_leave_one_out(
         seed: Of the folds.
         weights: Of the rows in the loss, called with the targets of a fit's training rows; all 1 where None.
         tested: bool (n,) rows that are answered for; the others, augmented copies, only train. All where None.
+        patience: End a grid search, which begins with the strongest penalty, where the loss has risen at so many values in a
+            row: weak penalties take most of the time. None tries all values.
         workers: Processes.
 
     Raises:
         UserError: Features or targets are not finite, a participant's rows disagree or none of them is scored, or there are too
             few participants of a class.
     """
-    search = _Search(features, targets, participants, kind, grid, inner_folds, seed, weights, tested)
+    search = _Search(features, targets, participants, kind, grid, inner_folds, seed, weights, tested, patience)
     count = len(search.names)
     parts = np.array_split(np.arange(count), min(count, 4 * workers) if workers > 1 else 1)
     found = Parallel(n_jobs=workers)(delayed(search.held_out)(part) for part in parts)
@@ -116,9 +120,10 @@ def final_fit(
     seed: int = 0,
     weights: Weights | None = None,
     tested: np.ndarray | None = None,
+    patience: int | None = None,
 ) -> LinearFit:
     """The head that is kept: grid search and fit on all participants; arguments and errors as in `nested_leave_one_out`."""
-    return _Search(features, targets, participants, kind, grid, inner_folds, seed, weights, tested).final()
+    return _Search(features, targets, participants, kind, grid, inner_folds, seed, weights, tested, patience).final()
 
 
 class _Search:
@@ -135,8 +140,9 @@ class _Search:
         seed: int,
         weights: Weights | None,
         tested: np.ndarray | None,
+        patience: int | None,
     ) -> None:
-        self.kind, self.weights = kind, weights
+        self.kind, self.weights, self.patience = kind, weights, patience
         self.grid = np.sort(np.asarray(grid, float))[:: 1 if kind == "logistic" else -1]  # strongest penalty first
         self.names, self.owner = np.unique(np.asarray(participants), return_inverse=True)
         self.targets = np.asarray(targets, float)
@@ -147,8 +153,8 @@ class _Search:
         self.folds = _stratified(answers > 0 if kind == "logistic" else _quarters(answers), inner_folds, seed)
         self.table = _FeatureTable(features, self.owner)
         everybody = np.ones(len(self.names), bool)
-        self.inner = [self._path(everybody & (self.folds != fold)) for fold in range(inner_folds)]
-        self.whole = self._path(everybody)
+        self.inner = [_Path(self, everybody & (self.folds != fold)) for fold in range(inner_folds)]
+        self.whole = _Path(self, everybody)
 
     def held_out(self, participants: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Output and chosen grid value (participants,) of participants who took no part in either."""
@@ -158,12 +164,12 @@ class _Search:
             paths = [
                 shared  # does not know the participant
                 if self.folds[participant] == fold
-                else self._path(others & (self.folds != fold), shared[1])
+                else _Path(self, others & (self.folds != fold), shared)
                 for fold, shared in enumerate(self.inner)
             ]
             best = _best(self._losses(paths, others))
             problem = self._problem(others)
-            solution = self._fit(problem, best, self.whole[1][best])
+            solution = self._fit(problem, best, self.whole.at(best))
             own = np.flatnonzero(self.tested & (self.owner == participant))
             outputs[place] = _answer(solution.output(problem.features, own), self.kind).mean()
             chosen[place] = self.grid[best]
@@ -173,26 +179,36 @@ class _Search:
         """Grid search and fit on everybody."""
         losses = self._losses(self.inner, np.ones(len(self.names), bool))
         best = _best(losses)
-        problem, solutions = self.whole
-        solution, features = solutions[best], problem.features
+        solution, features = self.whole.at(best), self.whole.problem.features
         weight = np.zeros(features.mean.size)
         weight[solution.support] = solution.values / features.scale[solution.support]
         bias = solution.intercept - float(weight @ (features.mean + self.table.center))
-        by_value = dict(zip(self.grid.tolist(), losses.tolist(), strict=True))
+        by_value = dict(zip(self.grid[: losses.size].tolist(), losses.tolist(), strict=True))
         return LinearFit(weight, bias, float(self.grid[best]), by_value)
 
-    def _losses(self, paths: Sequence[tuple[Problem, list[SparseLinear]]], allowed: np.ndarray) -> np.ndarray:
-        """(grid,) weighted mean loss of the tested rows of the allowed participants (p,), each by the fit of its fold."""
+    def _losses(self, paths: Sequence[_Path], allowed: np.ndarray) -> np.ndarray:
+        """Weighted mean loss by grid value of the tested rows of the allowed participants (p,), each by the fit of its fold.
+
+        As long as the grid, or shorter where patience ended the search.
+        """
         rows = np.flatnonzero(allowed[self.owner])
         weights = np.zeros(self.owner.size)
         weights[rows] = 1.0 if self.weights is None else self.weights(self.targets[rows])
-        total, used = np.zeros(self.grid.size), 0.0
-        for fold, (problem, solutions) in enumerate(paths):
-            held = np.flatnonzero(self.tested & allowed[self.owner] & (self.folds[self.owner] == fold))
-            outputs = [solution.output(problem.features, held) for solution in solutions]
-            total += _loss(np.stack(outputs), self.targets[held], self.kind) @ weights[held]
-            used += weights[held].sum()
-        return total / used
+        held = [
+            np.flatnonzero(self.tested & allowed[self.owner] & (self.folds[self.owner] == fold))
+            for fold in range(len(paths))
+        ]
+        used = sum(weights[own].sum() for own in held)
+        losses: list[float] = []
+        for place in range(self.grid.size):
+            total = 0.0
+            for path, own in zip(paths, held, strict=True):
+                outputs = path.at(place).output(path.problem.features, own)
+                total += _loss(outputs, self.targets[own], self.kind) @ weights[own]
+            losses.append(total / used)
+            if self.patience is not None and _has_risen(losses, self.patience):
+                break
+        return np.array(losses)
 
     def _problem(self, training: np.ndarray) -> Problem:
         """The fit to the participants that `training` (p,) marks."""
@@ -208,20 +224,27 @@ class _Search:
         value = self.grid[place]
         return fit(problem, 1.0 / value if self.kind == "logistic" else value * problem.weights.sum(), start=start)
 
-    def _path(
-        self, training: np.ndarray, starts: Sequence[SparseLinear] | None = None
-    ) -> tuple[Problem, list[SparseLinear]]:
-        """The minima at all grid values, each from the one before, or from the minimum of nearly the same rows.
 
-        The Lasso goes along the path: where alpha is small it nearly interpolates, and another row means other features.
-        """
-        problem = self._problem(training)
-        solutions: list[SparseLinear] = []
-        near = starts if self.kind == "logistic" else None
-        for place in range(self.grid.size):
-            start = near[place] if near else (solutions[-1] if solutions else None)
-            solutions.append(self._fit(problem, place, start))
-        return problem, solutions
+class _Path:
+    """The minima of one training set along the grid, computed as far as they are asked for.
+
+    Each fit starts from the minimum before it, or from that of nearly the same rows. The Lasso always goes along the path: where
+    alpha is small it nearly interpolates, and another row means other features.
+    """
+
+    def __init__(self, search: _Search, training: np.ndarray, near: _Path | None = None) -> None:
+        """Of the participants that `training` (p,) marks; `near` is the path of nearly the same ones."""
+        self.search, self.problem = search, search._problem(training)
+        self.near = near if search.kind == "logistic" else None
+        self._solutions: list[SparseLinear] = []
+
+    def at(self, place: int) -> SparseLinear:
+        """The minimum at a place of the grid."""
+        for next_place in range(len(self._solutions), place + 1):
+            before = self._solutions[-1] if self._solutions else None
+            start = before if self.near is None else self.near.at(next_place)
+            self._solutions.append(self.search._fit(self.problem, next_place, start))
+        return self._solutions[place]
 
 
 class _FeatureTable:
@@ -254,10 +277,16 @@ def _answer(outputs: np.ndarray, kind: Kind) -> np.ndarray:
 
 
 def _loss(outputs: np.ndarray, targets: np.ndarray, kind: Kind) -> np.ndarray:
-    """Loss of linear outputs (grid, n): log loss, or squared error."""
+    """Loss of linear outputs (n,): log loss, or squared error."""
     if kind == "lasso":
         return (outputs - targets) ** 2
     return np.logaddexp(0.0, np.where(targets > 0, -outputs, outputs))
+
+
+def _has_risen(losses: Sequence[float], times: int) -> bool:
+    """Whether each of the last so many losses is larger than the one before it."""
+    last = losses[-times - 1 :]
+    return len(last) > times and all(later > before * (1 + EQUAL) for before, later in pairwise(last))
 
 
 def _best(losses: np.ndarray) -> int:

@@ -24,6 +24,7 @@ from LiverAILib.methods.byra2021.heads import QUANTITY, classifier_name
 from LiverAILib.methods.byra2021.nested import GRID, INNER_FOLDS
 from LiverAILib.methods.byra2021.settings import CLASSES, BackboneSettings, InputSettings
 from LiverAILib.methods.byra2021.training import (
+    PATIENCE,
     Fitted,
     ViewData,
     cross_validate,
@@ -197,6 +198,7 @@ def _card(
             "shifts": list(SHIFTS),
             "grid": list(GRID),
             "inner_folds": INNER_FOLDS,
+            "patience": PATIENCE,
             "chosen": found.chosen,
         },
         "training_data": f"{len(rows)} participants of {cohort.path.name}",

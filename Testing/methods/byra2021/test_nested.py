@@ -176,3 +176,17 @@ def test_copies_without_their_original_are_refused():
     rows, pdff = cohort()
     with pytest.raises(UserError, match="participant 2: only augmented copies"):
         final_fit(rows, pdff, np.arange(24), kind="lasso", grid=GRID, tested=np.arange(24) != 2)
+
+
+def test_patience_ends_the_search_behind_the_minimum():
+    """Where the loss has one minimum the outputs are the same, and the weakest penalties are not tried."""
+    rows, pdff = cohort(28)
+    how = {"kind": "lasso", "grid": np.logspace(-4, 2, 10), "weights": by_bin}
+    whole = nested_leave_one_out(rows, pdff, np.arange(28), **how)
+    ended = nested_leave_one_out(rows, pdff, np.arange(28), **how, patience=2)
+    np.testing.assert_allclose(ended.outputs, whole.outputs, rtol=1e-6)
+    np.testing.assert_array_equal(ended.chosen, whole.chosen)
+    tried = final_fit(rows, pdff, np.arange(28), **how, patience=2).losses
+    every = final_fit(rows, pdff, np.arange(28), **how).losses
+    assert min(every) < min(tried) < max(tried) == max(every)
+    assert {value: every[value] for value in tried} == pytest.approx(tried)
