@@ -7,7 +7,6 @@ from LiverAILib.errors import UserError
 from LiverAILib.evaluation.agreement import bland_altman
 from LiverAILib.evaluation.curves import curve
 from LiverAILib.evaluation.figures.curves import Reader
-from LiverAILib.evaluation.figures.explanation import Panel
 from LiverAILib.evaluation.metrics import Counts, metrics_from_counts
 from LiverAILib.methods import list_methods, list_papers, method_named
 from LiverAILib.methods.byra2021 import paper_section as byra
@@ -53,12 +52,3 @@ def test_xues_and_byras_figures_have_a_panel_a_question():
     assert len(byra.figure3({">=5 %": ROC, ">=10 %": ROC}).axes) == 2
     values = ([1.0, 2, 3], [1.5, 2, 2.5], bland_altman([1, 2, 3], [1.5, 2, 2.5]))
     assert len(byra.figure4({"multiview": values, "composite": values}).axes) == 4
-
-
-def test_byras_figure_5_has_a_signed_map_a_view():
-    heat = np.zeros((8, 12))
-    heat[2:4, 3:6] = -1
-    views = {name: Panel(np.arange(96.0).reshape(8, 12), heat, name) for name in ("hepatic veins", "right portal vein")}
-    images, maps = np.reshape(byra.figure5(views).axes[:4], (2, 2))
-    assert [axes.get_title() for axes in images] == ["hepatic veins", "right portal vein"]
-    assert [(axes.images[-1].norm.vmin, axes.images[-1].norm.vmax) for axes in maps] == [(-1, 1)] * 2

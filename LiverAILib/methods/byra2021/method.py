@@ -31,7 +31,7 @@ from LiverAILib.methods.byra2021.heads import (
     read_heads,
 )
 from LiverAILib.methods.byra2021.settings import Byra2021Settings
-from LiverAILib.methods.byra2021.view import UltrasoundView
+from LiverAILib.methods.byra2021.view import UltrasoundView, ultrasound_warnings
 
 EXPLAINED_CUTOFF = 5.0
 """The diagnosis that the maps explain (Byra 2021, figure 5)."""
@@ -74,25 +74,23 @@ class Byra2021(Method):
         """Measure and diagnose on every view that is there, average, and explain the diagnosis of each view.
 
         Raises:
-            UserError: None of the model's views is there.
+            UserError: None of the model's views is there, or one is no gray-scale ultrasound picture.
         """
-        views = [
-            UltrasoundView.of(case.image(role), role, self.settings.inputs)
-            for role in self.settings.views
-            if role in case.images
-        ]
-        if not views:
+        given = [role for role in self.settings.views if role in case.images]
+        if not given:
             raise UserError(
                 f"case {case.case_id}: none of the views that the model '{self.model.name}' knows "
                 f"({', '.join(self.settings.views)}) is there. Give at least one of them."
             )
+        found = [warning for role in given for warning in ultrasound_warnings(case.image(role), role)]
+        views = [UltrasoundView.of(case.image(role), role, self.settings.inputs) for role in given]
         clock("prepare")
         seen = [self._look(view) for view in views]
         clock("compute_features")
         outcomes = self._outcomes(seen)
         clock("measure_and_explain")
         by_outcome = {cutoff_outcome(one.view.role, EXPLAINED_CUTOFF): (one.view,) for one in seen}
-        warnings = (*view_warnings(case, self.settings.views), *same_picture_warnings(views))
+        warnings = (*view_warnings(case, self.settings.views), *same_picture_warnings(views), *found)
         return Examination(outcomes, MULTIVIEW, by_outcome, warnings=warnings)
 
     def _look(self, view: UltrasoundView) -> _Seen:

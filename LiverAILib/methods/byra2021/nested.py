@@ -204,7 +204,7 @@ class _Search:
             total = 0.0
             for path, own in zip(paths, held, strict=True):
                 outputs = path.at(place).output(path.problem.features, own)
-                total += _loss(outputs, self.targets[own], self.kind) @ weights[own]
+                total += float(_loss(outputs, self.targets[own], self.kind) @ weights[own])
             losses.append(total / used)
             if self.patience is not None and _has_risen(losses, self.patience):
                 break

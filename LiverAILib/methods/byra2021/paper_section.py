@@ -15,7 +15,6 @@ from LiverAILib.evaluation.curves import Curve
 from LiverAILib.evaluation.delong import auc_value, compare_paired
 from LiverAILib.evaluation.estimate import Comparison, Estimate
 from LiverAILib.evaluation.figures.curves import roc_panels
-from LiverAILib.evaluation.figures.explanation import Panel, explanation_figure
 from LiverAILib.evaluation.figures.style import TWO_COLUMNS, new_figure, styled
 from LiverAILib.evaluation.figures.values import draw_bland_altman, draw_scatter
 from LiverAILib.evaluation.paper_tests import welch_bonferroni
@@ -32,7 +31,10 @@ if TYPE_CHECKING:
 
 
 def byra_section(predictions: Predictions, options: Options, result: Result) -> tuple[Section, dict[str, Any]]:
-    """Bootstrap AUC with SD, nearest corner, Welch-Bonferroni with DeLong beside it, figures 3 and 4."""
+    """Bootstrap AUC with SD, nearest corner, Welch-Bonferroni with DeLong beside it, figures 3 and 4.
+
+    Figure 5, the signed maps of the views, is in the section on explanations.
+    """
     found, panels, labels = {}, {}, {}
     tests: list[Comparison] = []
     what: list[str] = []
@@ -112,13 +114,6 @@ def figure4(
         draw_scatter(grid[i][0], predicted, reference, quantity=quantity, unit=unit, title=title)
         draw_bland_altman(grid[i][1], result, quantity=quantity, unit=unit, title="")
     return figure
-
-
-def figure5(views: Mapping[str, Panel]) -> Figure:
-    """Byra 2021, figure 5: signed class activation maps (red positive, blue negative), one view a column."""
-    return explanation_figure(
-        [("", list(views.values()))], signed=True, label="CAM: red positive, blue negative, 0 none", shared_scale=False
-    )
 
 
 SECTION = PaperSection("byra2021", ("values", "binary"), byra_section, SPEC.answer.cutoffs)

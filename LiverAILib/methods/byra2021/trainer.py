@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -30,7 +31,7 @@ from LiverAILib.methods.byra2021.training import (
     cross_validate,
     out_of_participant_residuals,
 )
-from LiverAILib.methods.byra2021.view import SHIFTS
+from LiverAILib.methods.byra2021.view import SHIFTS, ultrasound_warnings
 from LiverAILib.networks.backbones import BUNDLED, Backbone, backbone_checksum, build_backbone, bundled_backbones
 from LiverAILib.training.options import TrainingOptions, flag
 
@@ -125,8 +126,9 @@ def _features(rows: Sequence[CohortRow], store: FeatureStore, log: Callable[[str
     shared = SharedImages()
     there = [(number, row, view) for number, row in enumerate(rows) for view in VIEWS if view in row.images]
     log(f"reading {len(there)} images of {len(rows)} participants")
-    for row in rows:
-        _check_pictures(shared.watch(row))
+    warned = Counter(code for row in rows for code in _check_pictures(shared.watch(row)))
+    for code, count in warned.items():
+        log(f"warning {code}: {count} images")
     found: dict[str, tuple[list[int], list[np.ndarray]]] = {view: ([], []) for view in VIEWS}
     for done, (number, row, view) in enumerate(there, 1):
         found[view][0].append(number)
@@ -138,21 +140,26 @@ def _features(rows: Sequence[CohortRow], store: FeatureStore, log: Callable[[str
     }
 
 
-def _check_pictures(row: CohortRow) -> None:
-    """Refuse a picture of another participant, which `row` watches for, and one that is there as two views.
+def _check_pictures(row: CohortRow) -> list[str]:
+    """Codes of the warnings about the pictures of a participant.
 
     Raises:
-        UserError: Names the images.
+        UserError: A picture is that of another participant, which `row` watches for, is there as two views, or is no gray-scale
+            ultrasound picture.
     """
     seen: dict[str, str] = {}
+    codes: list[str] = []
     for view in VIEWS:
         if view in row.images:
-            other = seen.setdefault(pixel_checksum(row.read_image(view, "US").array), view)
+            image = row.read_image(view, "US")
+            codes += [warning.code for warning in ultrasound_warnings(image, view)]
+            other = seen.setdefault(pixel_checksum(image.array), view)
             if other != view:
                 raise UserError(
                     f"case {row.case_id}: image:{other} and image:{view} are the same picture, as it is or mirrored. Correct the "
                     "manifest."
                 )
+    return codes
 
 
 def _write_out_of_participant(path: Path, rows: Sequence[CohortRow], found: Fitted) -> None:

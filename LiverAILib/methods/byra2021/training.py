@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +53,7 @@ class ViewData:
     participants: np.ndarray
     features: np.ndarray
 
-    def rows(self, targets: np.ndarray) -> dict[str, np.ndarray]:
+    def rows(self, targets: np.ndarray) -> dict[str, Any]:
         """The copies as rows for the fits: features, targets, participants, and which rows are tested."""
         count, copies, channels = self.features.shape
         tested = np.zeros((count, copies), bool)
@@ -119,7 +120,7 @@ def cross_validate(
     found = Fitted()
     for owner, data in owners.items():
         for name, kind, targets, weights in _questions(fat_percent, cutoffs):
-            how = {"kind": kind, "seed": seed, "patience": PATIENCE, "weights": weights}
+            how: dict[str, Any] = {"kind": kind, "seed": seed, "patience": PATIENCE, "weights": weights}
             rows = data.rows(targets)
             nested = nested_leave_one_out(**rows, **how)
             outputs = np.full(len(fat_percent), np.nan)

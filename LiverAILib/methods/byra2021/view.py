@@ -7,13 +7,15 @@ shifted in the lateral direction before they are cropped, and mirrored (Byra 202
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from LiverAILib.data.assessment import CaseWarning
 from LiverAILib.imaging.image import Image
-from LiverAILib.imaging.ultrasound import Box, find_scan_area
+from LiverAILib.imaging.ultrasound import Box, check_ultrasound, find_scan_area
 from LiverAILib.imaging.ultrasound.picture import color_picture
 from LiverAILib.methods.byra2021.settings import InputSettings
 from LiverAILib.methods.view import View
@@ -79,6 +81,17 @@ def prepare(
         small = small.flip(-1)
     mean, std = torch.tensor(settings.mean), torch.tensor(settings.std)
     return (small - mean[:, None, None]) / std[:, None, None]
+
+
+def ultrasound_warnings(image: Image, role: str) -> tuple[CaseWarning, ...]:
+    """What a person has to know of an image that is given as a view.
+
+    Raises:
+        UserError: It is no single gray-scale ultrasound picture: an elastogram, a Doppler or M-mode image, two panes, ...
+    """
+    place = str(image.meta.get("path") or image.meta.get("name") or "")
+    name = f"the image '{role}'" + (f" ({Path(place).name})" if place else "")
+    return tuple(CaseWarning(code, text) for code, text in check_ultrasound(image, expected="b-mode", name=name))
 
 
 def copies(image: Image, settings: InputSettings) -> torch.Tensor:

@@ -18,9 +18,11 @@ from LiverAILib.data.case import Case
 from LiverAILib.data.model import load_model
 from LiverAILib.data.outcome import Classification, Quantity
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.assess import Assessor
 from LiverAILib.methods.byra2021 import VIEWS
 from Testing.conftest import ROOT
+from Testing.imaging.ultrasound import pictures
 from Testing.methods.byra2021.cohort import BACKBONE, COLUMNS, ROWS, picture, write_backbone, write_cohort
 
 FAT = [1, 2, 3, 4, 4.5, 4.8, 5.5, 6, 7, 8, 8.5, 9, 11, 12, 13, 15, 17, 19, 22, 25, 28, 31]
@@ -177,6 +179,13 @@ def test_one_picture_as_two_views_is_warned_of(model):
     assert "same_picture_twice" in codes
 
 
+def test_other_ultrasound_pictures_are_refused(model):
+    doppler = Image(pictures.doppler().colors[None], modality="US")
+    case = case_of(20)
+    with pytest.raises(UserError, match=r"the image 'liver_kidney': a Doppler image"):
+        assess(replace(case, images={**case.images, "liver_kidney": (doppler,)}), model, device="cpu")
+
+
 def test_the_command_line_takes_views_by_role_and_writes_signed_maps(model, test_cohort, tmp_path):
     folder = test_cohort.parent
     images = [part for view in VIEWS for part in ("--image", f"{view}={folder / f'2_9_{view}.nrrd'}")]
@@ -218,7 +227,7 @@ def test_a_held_out_cohort_is_evaluated_with_the_probabilities_of_the_classifier
     positive = np.array(TESTED) >= 5
     assert cut["counts"]["tp"] == (called & positive).sum()
     assert cut["counts"]["fp"] == (called & ~positive).sum()
-    for name in ("paper_figure3", "paper_figure4", "paper_figure5"):
+    for name in ("paper_figure3", "paper_figure4", "explanation_maps_1"):
         assert (out / "report" / "figures" / f"{name}.svg").is_file(), name
     assert record["as_in_the_paper"]["paper"] == "byra2021"
 
