@@ -81,7 +81,8 @@ def _probabilities(assessment: Assessment) -> dict[str, Any] | None:
 
 def _binary_scores(assessment: Assessment) -> dict[str, Any] | None:
     """The same of the scores of binary models between ordered classes; None where there are none."""
-    found = {name: one.cumulative for name, one in assessment.outcomes.items() if getattr(one, "cumulative", {})}
+    classified = {name: one for name, one in assessment.outcomes.items() if isinstance(one, Classification)}
+    found = {name: one.cumulative for name, one in classified.items() if one.cumulative}
     if not found:
         return None
     questions = list(dict.fromkeys(question for one in found.values() for question in one))
