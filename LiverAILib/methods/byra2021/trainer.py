@@ -126,40 +126,39 @@ def _features(rows: Sequence[CohortRow], store: FeatureStore, log: Callable[[str
     shared = SharedImages()
     there = [(number, row, view) for number, row in enumerate(rows) for view in VIEWS if view in row.images]
     log(f"reading {len(there)} images of {len(rows)} participants")
-    warned = Counter(code for row in rows for code in _check_pictures(shared.watch(row)))
-    for code, count in warned.items():
-        log(f"warning {code}: {count} images")
+    for row in rows:
+        _check_pictures(shared.watch(row))
+    warned: Counter[str] = Counter()
     found: dict[str, tuple[list[int], list[np.ndarray]]] = {view: ([], []) for view in VIEWS}
     for done, (number, row, view) in enumerate(there, 1):
+        image = row.read_image(view, "US")
+        warned.update(warning.code for warning in ultrasound_warnings(image, view))
         found[view][0].append(number)
-        found[view][1].append(store.of(row.read_image(view, "US")))
+        found[view][1].append(store.of(image))
         if done % 100 == 0 or done == len(there):
             log(f"features: {done} of {len(there)} images ({store.computed} computed, the others kept from before)")
+    for code, count in warned.items():
+        log(f"warning {code}: {count} images")
     return {
         view: ViewData(np.array(numbers), np.stack(features)) for view, (numbers, features) in found.items() if numbers
     }
 
 
-def _check_pictures(row: CohortRow) -> list[str]:
-    """Codes of the warnings about the pictures of a participant.
+def _check_pictures(row: CohortRow) -> None:
+    """Read the pictures of a participant before any is used.
 
     Raises:
-        UserError: A picture is that of another participant, which `row` watches for, is there as two views, or is no gray-scale
-            ultrasound picture.
+        UserError: One is that of another participant, which `row` watches for, or is there as two views.
     """
     seen: dict[str, str] = {}
-    codes: list[str] = []
     for view in VIEWS:
         if view in row.images:
-            image = row.read_image(view, "US")
-            codes += [warning.code for warning in ultrasound_warnings(image, view)]
-            other = seen.setdefault(pixel_checksum(image.array), view)
+            other = seen.setdefault(pixel_checksum(row.read_image(view, "US").array), view)
             if other != view:
                 raise UserError(
                     f"case {row.case_id}: image:{other} and image:{view} are the same picture, as it is or mirrored. Correct the "
                     "manifest."
                 )
-    return codes
 
 
 def _write_out_of_participant(path: Path, rows: Sequence[CohortRow], found: Fitted) -> None:

@@ -7,6 +7,7 @@ penalty by a stratified 4-fold grid search among them. What the views say is ave
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,8 @@ from LiverAILib.methods.byra2021.settings import Residuals
 
 PATIENCE = 2
 """A grid search ends where the loss has risen at so many weaker penalties in a row, which saves most of the time."""
+LARGE = 1_000_000
+"""Numbers of the features from which on several processes share the participants."""
 BIN_PERCENT = 5.0
 """Width of the bins in which the frequency of fat fractions is counted, a default where the paper is silent."""
 LEVEL = 0.95
@@ -122,7 +125,8 @@ def cross_validate(
         for name, kind, targets, weights in _questions(fat_percent, cutoffs):
             how: dict[str, Any] = {"kind": kind, "seed": seed, "patience": PATIENCE, "weights": weights}
             rows = data.rows(targets)
-            nested = nested_leave_one_out(**rows, **how)
+            workers = (os.cpu_count() or 1) if data.features.size >= LARGE else 1
+            nested = nested_leave_one_out(**rows, **how, workers=workers)
             outputs = np.full(len(fat_percent), np.nan)
             outputs[nested.participants] = nested.outputs
             kept = final_fit(**rows, **how)

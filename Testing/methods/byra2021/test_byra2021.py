@@ -270,7 +270,7 @@ def test_runs_that_make_no_sense_are_refused(cohort, weights, tmp_path, capsys):
         return capsys.readouterr().err
 
     assert "needs a pretrained backbone. Give imagenet" in refused()
-    assert "--epochs: means nothing to byra2021" in refused("--epochs", "3", "--encoder-weights", str(weights))
+    assert "--steps: means nothing to byra2021" in refused("--steps", "3", "--encoder-weights", str(weights))
     assert "neither torchvision nor timm" in refused("--backbone", "nonsense", "--encoder-weights", str(weights))
     text = cohort.read_text().replace("train-p1,", "train-p0,")
     (cohort.parent / "twice.csv").write_text(text)
