@@ -215,7 +215,7 @@ def _empty(name: str, structure: Structure, reference: Image, allowed: bool) -> 
             f"{name}: the mask of the {structure.title.lower()} is empty (no voxel is marked). Give the mask that was "
             "drawn, or leave it out."
         )
-    empty = np.zeros(reference.array.shape, np.uint8)
+    empty = np.zeros(reference.array.shape[:3], np.uint8)
     return reference.with_array(empty, modality=None, meta={"path": name, MASK_SOURCE: "empty"})
 
 

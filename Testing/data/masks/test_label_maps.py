@@ -94,6 +94,8 @@ def test_an_empty_mask_is_called_empty(save, inside, oblique_image):
     empty = read(path, oblique_image, "evidence", empty_allowed=True)
     assert not empty.array.any()
     assert empty.same_geometry(oblique_image)
+    color = oblique_image.with_array(np.stack([oblique_image.array] * 3, 3))
+    assert read(path, color, "evidence", empty_allowed=True).array.shape == inside.shape
 
 
 def test_a_probability_map_has_a_stated_threshold(save, inside, oblique_image):
