@@ -11,6 +11,7 @@ from LiverAILib.networks.unet import build_unet, unet_layer_groups
 from LiverAILib.training.schedule import (
     NOWAK2021_CLASSIFICATION,
     NOWAK2021_SEGMENTATION,
+    XUE2020,
     Stage,
     group_learning_rates,
     one_cycle_optimizer,
@@ -107,3 +108,17 @@ def test_a_frozen_group_stays_as_it_was_but_for_its_batch_norm(train_batch_norm)
     assert torch.equal(before[0], after[0])
     assert torch.equal(before[1], after[1])
     assert torch.equal(before[2], after[2]) is not train_batch_norm
+
+
+def test_xue2020_is_plain_sgd_with_momentum_at_one_rate():
+    """Two steps on a parameter with gradient 1 by hand: v = 1, then .9 + 1."""
+    layer = nn.Linear(1, 1, bias=False)
+    optimizer, scheduler = one_cycle_optimizer([layer], XUE2020[0], steps=2)
+    start = float(layer.weight)
+    for _ in range(2):
+        optimizer.zero_grad()
+        layer.weight.sum().backward()
+        optimizer.step()
+        scheduler.step()
+    assert float(layer.weight) == pytest.approx(start - 1e-3 * (1 + 1.9))
+    assert [group["lr"] for group in optimizer.param_groups] == [1e-3]
