@@ -114,11 +114,11 @@ def test_xue2020_is_plain_sgd_with_momentum_at_one_rate():
     """Two steps on a parameter with gradient 1 by hand: v = 1, then .9 + 1."""
     layer = nn.Linear(1, 1, bias=False)
     optimizer, scheduler = one_cycle_optimizer([layer], XUE2020[0], steps=2)
-    start = float(layer.weight)
+    start = layer.weight.item()
     for _ in range(2):
         optimizer.zero_grad()
         layer.weight.sum().backward()
         optimizer.step()
         scheduler.step()
-    assert float(layer.weight) == pytest.approx(start - 1e-3 * (1 + 1.9))
+    assert layer.weight.item() == pytest.approx(start - 1e-3 * (1 + 1.9))
     assert [group["lr"] for group in optimizer.param_groups] == [1e-3]
