@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.delong import auc
@@ -72,6 +73,34 @@ def test_measured_values_can_be_called_by_the_cut_off_itself(byra_csv):
         truth, called = predictions.truth >= cutoff, predictions.scores["method"] >= cutoff
         counts = found[f"from_{cutoff}"]["counts"]
         assert (counts["tp"], counts["fp"]) == ((truth & called).sum(), (~truth & called).sum())
+
+
+def test_classifiers_of_a_measured_value_answer_at_their_cut_off(write):
+    """The value itself knows little, so that only the probabilities separate the patients."""
+    fat = [0.5 * i + 0.25 for i in range(40)]
+    values = [(7 * i) % 20 + 0.5 for i in range(40)]
+    header = ["case_id", "patient_id", "label", "score", "score:>=5", "score:view", "score:view:>=5"]
+    rows = [(f"c{i}", f"p{i}", fat[i], values[i], 0.9 if fat[i] >= 5 else 0.1, fat[i] - i % 3, 0.3) for i in range(40)]
+    path = write(header, rows)
+    found = run(path, Options(rule=Rule("cut-off"), cutoffs=(5.0, 10.0), **FAST)).record["results"]["cutoffs"]
+    assert found["from_5"]["metrics"]["method"]["auc"]["value"] == 1
+    assert found["from_5"]["metrics"]["view"]["auc"]["value"] == 0.5
+    assert found["from_5"]["counts"] == {"tp": 30, "fp": 0, "fn": 0, "tn": 10}
+    assert set(found["from_5"]["calibration"]) == {"method", "view"}
+    # At 10 there is no classifier, so the value answers.
+    by_value = roc_auc_score(np.array(fat) >= 10, values)
+    assert found["from_10"]["metrics"]["method"]["auc"]["value"] == pytest.approx(by_value)
+    more = [*rows, ("d0", "p0", fat[0], values[0], 0.3, fat[0], 0.1)]
+    twice = read_predictions(write(header, more)).per_patient("mean")
+    assert twice.cutoff_scores[5.0]["method"][0] == pytest.approx(0.2)
+    assert list(twice.cutoff_scores[5.0]) == ["method", "view"]
+
+
+def test_the_evaluated_method_needs_a_probability_of_its_own(write):
+    header = ["case_id", "patient_id", "label", "score", "score:view", "score:view:>=5"]
+    path = write(header, [(f"c{i}", f"p{i}", 0.7 * i, i, i, 0.5) for i in range(20)])
+    with pytest.raises(UserError, match="has no column 'score:>=5'; give the probability of the evaluated method too"):
+        read_predictions(path)
 
 
 def test_measured_values_in_0_to_1_are_no_probabilities(write):
