@@ -82,7 +82,7 @@ class ImageSelectors:
     @property
     def isComplete(self) -> bool:
         images = self.images
-        return bool(images) and all(len(images[role.name]) >= role.minimum for role in self._spec.images)
+        return any(images.values()) and all(len(images[role.name]) >= role.minimum for role in self._spec.images)
 
     def _slots(self, role: ImageRole) -> int:
         """How many rows a role has; one that takes any number always has a free one."""

@@ -151,7 +151,7 @@ def icc(ratings: ArrayLike, *, form: str = "ICC(2,1)", level: float = 0.95) -> E
         return Estimate(
             form, value, None, None, n, "no interval: the error variance is 0, or the patients do not differ"
         )
-    if not low - 1e-9 <= value <= high + 1e-9:
+    if value < -1 or not low - 1e-9 <= value <= high + 1e-9:
         # With few patients and negative values Satterthwaite's degrees of freedom can put both limits on one side.
         return Estimate(form, value, None, None, n, "no interval: the F method fails for raters who agree this little")
     low, high = max(-1.0, min(low, value)), min(1.0, max(high, value))

@@ -46,6 +46,9 @@ def test_icc_without_agreement_has_no_interval_rather_than_one_beside_its_value(
     assert found.value == pytest.approx(-0.2)
     assert found.interval is None
     assert "no interval" in found.note
+    opposed = icc(np.column_stack([[20 - x + 0.2 * (x % 2) for x in range(20)], range(20)]))
+    assert opposed.value < -1
+    assert opposed.interval is None
     rounding = icc([[0, 0, 5], [0, 0, 5], [0, 0, 5], [0, 6, 0]], form="ICC(2,1)")
     assert rounding.interval is None or rounding.interval.low <= rounding.value <= rounding.interval.high
 

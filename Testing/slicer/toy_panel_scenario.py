@@ -130,6 +130,14 @@ titles = [
 ]
 assert titles == ["Pair 1:", "Pair 2:", "Pair 3:", "Pair 4:", "Last:"]
 
+# Where every role is optional, as the four views of a liver are, one image is enough and none is too few.
+optional = tuple(ImageRole(name, name, "US", minimum=0, dimensions=2, color=True) for name in ("first", "second"))
+free.show(replace(panel._modelList.spec, images=optional))
+assert not free.isComplete
+free._selectors["second", 0].setCurrentNode(next(iter(nodes.values())))
+free.update()
+assert free.isComplete
+
 # Leave and come back; an image that goes leaves its place empty; a new scene is empty.
 panel.exit()
 panel.enter()
