@@ -10,8 +10,8 @@ views; its 135 final fits a view are left out, in its favor. Solvers of the plai
 - liblinear: its fastest one, which penalizes the intercept and so only comes near (intercept_scaling 1000);
 - Lasso (beside both): coordinate descent at the default tolerance, at most 100,000 rounds.
 
-Seconds are those of the processor in one process, so that a busy machine does not change the ratio; participants are independent, and
-both loops would share two cores alike. It takes about three minutes.
+Seconds are those of the processor in one process, so that a busy machine does not change the ratio; participants are independent,
+and both loops would share two cores alike. It takes about five minutes.
 
 Run: python benchmarks/nested_fit_benchmark.py [--views 4]
 """

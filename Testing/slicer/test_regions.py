@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from LiverAISlicer.jobs import Job, readJob, writeJob
@@ -84,3 +90,19 @@ def test_a_job_without_regions_comes_back_without(tmp_path):
     image = Image(np.arange(8000, dtype=np.uint8).reshape(1, 80, 100))
     writeJob(Job(Case({"t2": image}), "model"), tmp_path / "job-1")
     assert readJob(tmp_path / "job-1").case.regions == {}
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("PySide6") is None, reason="needs PySide6-Essentials: pip install PySide6-Essentials"
+)
+def test_panel():
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).parent / "region_panel_scenario.py")],
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "panel scenario passed" in done.stdout
