@@ -43,7 +43,9 @@ def study(tmp_path_factory):
         folder / "masks",
         encoder_weights=str(folder / "resnet34.safetensors"),
         image_size=64,
-        epochs_divisor=4,
+        epochs_divisor=20,
+        steps=6,
+        batch_size=4,
         log=lambda line: None,
         **common,
     )
