@@ -41,7 +41,7 @@ def fuse(
     color = colormaps[COLORMAP](0.25 + 0.75 * scaled)[..., :3]
     weight = (opacity * scaled)[..., None]
     base = section if section.ndim == 3 else section[..., None]
-    return (1 - weight) * base + weight * color
+    return np.clip((1 - weight) * base + weight * color, 0, 1)
 
 
 def fuse_signed(
@@ -53,7 +53,7 @@ def fuse_signed(
     color = colormaps[SIGNED_COLORMAP]((scaled + 1) / 2)[..., :3]
     weight = (opacity * np.abs(scaled))[..., None]
     base = section if section.ndim == 3 else section[..., None]
-    return (1 - weight) * base + weight * color
+    return np.clip((1 - weight) * base + weight * color, 0, 1)
 
 
 def assessment_figure(assessment: Assessment, *, title: bool = True) -> Figure:

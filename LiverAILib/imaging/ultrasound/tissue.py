@@ -8,10 +8,15 @@ from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.ultrasound.scan_area import find_panes
 
+SMALLEST_SCREEN = 64
+"""Rows or columns below which a picture is a patch cut out of the tissue, too small for a name and a scan area."""
+
 
 def tissue_mask(image: Image) -> np.ndarray:
-    """Boolean (rows, columns): the scan areas of all panes; nothing where there is none."""
+    """Boolean (rows, columns): the scan areas of all panes, nothing where there is none; all of a patch of tissue."""
     mask = np.zeros(image.array.shape[1:3], bool)
+    if max(mask.shape) < SMALLEST_SCREEN:
+        return ~mask
     try:
         panes = find_panes(image)
     except UserError:

@@ -74,3 +74,9 @@ def test_an_image_that_is_kept_beside_the_result_holds_no_text_and_is_read_back(
     assert not written.array[0][~mask].any()
     back = read_assessment(tmp_path / "out")
     np.testing.assert_array_equal(back.image.array, written.array)
+
+
+def test_a_patch_of_tissue_is_all_tissue():
+    patch = Image(np.random.default_rng(0).integers(90, 200, (1, 28, 28)).astype(np.uint8), (1, 1, 1), modality="US")
+    assert tissue_mask(patch).all()
+    assert np.array_equal(without_burned_in(patch).array, patch.array)
