@@ -91,7 +91,8 @@ def explanation_figure(
                 _draw_image(cells[0], panels[c])
             maps.append(_draw_heat(cells[-1], panels[c], signed, own_top))
             # An empty line keeps room for the row's title, which takes no part in the layout: it is wider than a panel.
-            room = "\n" if title else ""
+            # Above the first row there is no gap between rows that would add to it.
+            room = "\n" * (2 if r == 0 else 1) if title else ""
             cells[0].set_title(room + panels[c].title, fontsize=6.5, fontweight="normal", loc="center")
         if title:
             lines = max((panel.title.count("\n") + 1 for panel in panels if panel.title), default=0)
