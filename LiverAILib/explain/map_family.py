@@ -25,11 +25,6 @@ def grad_cam_maps(network: SplitNetwork, inputs: torch.Tensor, targets: torch.Te
     return grad_cam(network, inputs, targets)[1]
 
 
-def signed_cam_maps(network: SplitNetwork, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Grad-CAM with its sign; for pooling and a linear layer this is CAM (Zhou 2016), as Byra 2021 shows it."""
-    return grad_cam(network, inputs, targets, relu=False)[1]
-
-
 def hires_cam_maps(network: EarlySplitNetwork, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """HiResCAM of an early stage, averaged over shifts."""
     return hires_cam(network, inputs, targets)[1]
