@@ -11,7 +11,10 @@ from LiverAILib.data.model import list_models
 from LiverAILib.data.model_card import ModelCard
 from LiverAILib.errors import UserError
 from LiverAILib.jobs.assess import Assessor
+from LiverAILib.methods.byra2021.region.settings import RegionSettings
+from LiverAILib.methods.byra2021.settings import Byra2021Settings
 from LiverAILib.methods.nowak2021.settings import Nowak2021Settings
+from LiverAILib.methods.xue2020.settings import Xue2020Settings
 from LiverAILib.methods.yin2021.settings import InputSettings, NetworkSettings, Yin2021Settings
 from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.segmentation.settings import SegmentationSettings
@@ -25,6 +28,13 @@ CASES = {
     "nowak2021": (Nowak2021Settings, ["no cirrhosis", "cirrhosis"], NOWAK),
     "yin2021": (Yin2021Settings, ["F0", "F1", "F2", "F3", "F4"], YIN),
     "segmentation": (SegmentationSettings, ["background", "liver"], SEGMENTATION),
+}
+
+KINDS = {
+    **{method: kind for method, (kind, _, _) in CASES.items()},
+    "xue2020": Xue2020Settings,
+    "byra2021": Byra2021Settings,
+    "byra2021-roi": RegionSettings,
 }
 
 
@@ -48,7 +58,7 @@ def test_optional_entries_have_the_published_values():
 
 def test_every_installed_model_has_sound_settings():
     for model in list_models():
-        assert CASES[model.method][0].from_card(model.card)
+        assert KINDS[model.method].from_card(model.card)
 
 
 @pytest.mark.parametrize(
