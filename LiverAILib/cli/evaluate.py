@@ -52,7 +52,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="masks of this segmentation model instead of the one that the model was validated with (the report warns of it)",
     )
     output.add_labels(parser)
-    output.add_heatmap(parser, default=None)
+    output.add_heatmap(parser)
     add(
         "--target-class",
         metavar="NAME",

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from LiverAILib.data.outcome import GRAD_CAM, HEATMAP_TITLES
+from LiverAILib.data.outcome import HEATMAP_TITLES
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.methods import MethodSpec
 
@@ -35,7 +35,7 @@ def add_request(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target-class", metavar="NAME", help="class that the heat map explains (default: the predicted one)"
     )
-    add_heatmap(parser, default=None)
+    add_heatmap(parser)
 
 
 def request_of(args: argparse.Namespace, spec: MethodSpec) -> AssessmentRequest:
@@ -43,11 +43,10 @@ def request_of(args: argparse.Namespace, spec: MethodSpec) -> AssessmentRequest:
     return AssessmentRequest(args.slice, args.target_class, args.heatmap or spec.heatmaps[0])
 
 
-def add_heatmap(parser: argparse.ArgumentParser, *, default: str | None = GRAD_CAM) -> None:
+def add_heatmap(parser: argparse.ArgumentParser) -> None:
     """The option of every command that explains what it classifies."""
     parser.add_argument(
         "--heatmap",
-        default=default,
         choices=tuple(HEATMAP_TITLES),
         help="how the heat map is made: as published (default), or finer, which takes a few seconds more",
     )
