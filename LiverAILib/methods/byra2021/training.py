@@ -21,8 +21,9 @@ from LiverAILib.methods.byra2021.heads import QUANTITY, LinearHead, classifier_n
 from LiverAILib.methods.byra2021.nested import INNER_FOLDS, final_fit, nested_leave_one_out
 from LiverAILib.methods.byra2021.settings import Residuals
 
-PATIENCE = 2
-"""A grid search ends where the loss has risen at so many weaker penalties in a row, which saves most of the time."""
+PATIENCE = 1
+"""A grid search ends where the loss has risen at so many weaker penalties in a row: with ten copies of every image the three
+weakest penalties take 98 % of the time."""
 LARGE = 1_000_000
 """Numbers of the features from which on several processes share the participants."""
 BIN_PERCENT = 5.0
