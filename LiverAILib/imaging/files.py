@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import SimpleITK as sitk
-
-from LiverAILib.atomic_write import atomic_write
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.color import refuse_color
 from LiverAILib.imaging.dicom import is_dicom, read_dicom
 from LiverAILib.imaging.geometry import to_sitk
 from LiverAILib.imaging.image import Image
-from LiverAILib.imaging.itk_file import read_with_itk
+from LiverAILib.imaging.itk_file import read_with_itk, write_itk
 from LiverAILib.imaging.metaimage_file import is_metaimage, read_metaimage
 from LiverAILib.imaging.nifti_file import is_nifti, read_nifti
 from LiverAILib.imaging.nrrd_file import MAGIC as NRRD_MAGIC
@@ -119,9 +116,4 @@ def write_image(image: Image, path: str | os.PathLike[str], *, header: dict[str,
     itk = to_sitk(image)
     for key, value in (header or {}).items():
         itk.SetMetaData(key, value)
-    with atomic_write(path) as unfinished:
-        try:
-            sitk.WriteImage(itk, str(unfinished), useCompression=True)
-        except RuntimeError as error:
-            raise OSError(None, str(error).strip().splitlines()[-1]) from None
-    return path
+    return write_itk(itk, path)

@@ -7,12 +7,27 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from LiverAILib.atomic_write import atomic_write
 from LiverAILib.imaging.color import color_array
 from LiverAILib.imaging.image import DICOM_MODALITY, MODALITY_SOURCE, Image
 from LiverAILib.imaging.placement import HeaderReading, placed_image, volume_shape
 
 PICTURES = ("PNGImageIO", "JPEGImageIO", "BMPImageIO", "TIFFImageIO")
 """Readers of pictures, whose resolution is that of a screen or printer and no distance in the patient."""
+
+
+def write_itk(itk: sitk.Image, path: Path) -> Path:
+    """Write an image of SimpleITK, compressed, whole or not at all.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    with atomic_write(path) as unfinished:
+        try:
+            sitk.WriteImage(itk, str(unfinished), useCompression=True)
+        except RuntimeError as error:
+            raise OSError(None, str(error).strip().splitlines()[-1]) from None
+    return path
 
 
 def read_with_itk(path: Path) -> Image:

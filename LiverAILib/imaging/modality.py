@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Literal
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from LiverAILib.imaging.image import DICOM_MODALITY, MODALITY_SOURCE, Image
+from LiverAILib.imaging.once_per_image import OncePerImage
 
 CLIPPED_WINDOW_HU = (-125.0, 275.0)
 """The window to which public abdominal CT sets are often clipped before they are shared."""
@@ -44,26 +44,21 @@ class ModalityFinding:
         return f"{self.modality}: {self.why}"
 
 
-_findings: WeakKeyDictionary[Image, ModalityFinding] = WeakKeyDictionary()
-
-
 def find_modality(image: Image) -> ModalityFinding:
     """What `image` is: what its header or the caller says, else what its intensities say. Examined once per `Image`.
 
     Values of a CT that are no HU (stored without the rescale intercept, or clipped to a window and shifted) are recognized
     either way, and the finding says how to bring them back.
     """
-    if image not in _findings:
-        _findings[image] = _examine(image)
-    return _findings[image]
+    return _examine(image)
 
 
 def keep_finding(copy: Image, original: Image) -> None:
     """Let `find_modality` answer for `copy`, which has the voxels of `original` in another order, as for `original`."""
-    if original in _findings:
-        _findings[copy] = _findings[original]
+    _examine.carry_over(copy, original)
 
 
+@OncePerImage
 def _examine(image: Image) -> ModalityFinding:
     if not image.modality:
         return modality_from_intensities(image.array)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from LiverAILib.atomic_write import atomic_write
 from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.itk_file import write_itk
 
 
 def write_png(image: Image, path: str | os.PathLike[str]) -> Path:
@@ -29,10 +29,4 @@ def write_png(image: Image, path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if image.array.shape[0] != 1 or image.array.dtype != np.uint8:
         raise ValueError(f"A PNG file holds one slice of uint8, got {image.array.shape} of {image.array.dtype}")
-    itk = sitk.GetImageFromArray(image.array[0], isVector=image.color)
-    with atomic_write(path) as unfinished:
-        try:
-            sitk.WriteImage(itk, str(unfinished), useCompression=True)
-        except RuntimeError as error:
-            raise OSError(None, str(error).strip().splitlines()[-1]) from None
-    return path
+    return write_itk(sitk.GetImageFromArray(image.array[0], isVector=image.color), path)

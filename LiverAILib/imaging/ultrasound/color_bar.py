@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy.ndimage as ndi
 
 from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.once_per_image import OncePerImage
 from LiverAILib.imaging.ultrasound.box import Box, union_box
 from LiverAILib.imaging.ultrasound.colored import colorfulness
 from LiverAILib.imaging.ultrasound.picture import color_picture
@@ -67,9 +67,6 @@ class ColorBar:
         return bool(((blue > red + VIVID) & (blue > green - VIVID)).any())
 
 
-_found: WeakKeyDictionary[Image, ColorBar | None] = WeakKeyDictionary()
-
-
 def find_color_bar(image: Image) -> ColorBar | None:
     """The color bar of a picture: the longest slender, even strip of colors outside of the scan area; None without one.
 
@@ -78,13 +75,10 @@ def find_color_bar(image: Image) -> ColorBar | None:
     Raises:
         UserError: There is no scan area.
     """
-    if not image.color:
-        return None
-    if image not in _found:
-        _found[image] = _search(image)
-    return _found[image]
+    return _search(image) if image.color else None
 
 
+@OncePerImage
 def _search(image: Image) -> ColorBar | None:
     colors = color_picture(image)
     outside = np.ones(colors.shape[:2], bool)

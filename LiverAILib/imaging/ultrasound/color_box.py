@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy.ndimage as ndi
 
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
+from LiverAILib.imaging.once_per_image import OncePerImage
 from LiverAILib.imaging.ultrasound.box import Box, box_of
 from LiverAILib.imaging.ultrasound.color_bar import find_color_bar
 from LiverAILib.imaging.ultrasound.colored import is_colored
@@ -50,9 +50,6 @@ class ColorBox:
     pane: ScanArea
 
 
-_found: WeakKeyDictionary[Image, ColorBox | None] = WeakKeyDictionary()
-
-
 def find_colors(image: Image) -> ColorBox | None:
     """The part of the scan area that shows anything in color, a stiffness map or flow; None where all is gray.
 
@@ -61,13 +58,14 @@ def find_colors(image: Image) -> ColorBox | None:
     Raises:
         UserError: There is no scan area.
     """
-    if not image.color:
-        return None
-    if image not in _found:
-        colors = color_picture(image)
-        parts = (_colors_in(colors, pane) for pane in find_panes(image))
-        _found[image] = max((one for one in parts if one is not None), key=lambda one: one.mask.sum(), default=None)
-    return _found[image]
+    return _search(image) if image.color else None
+
+
+@OncePerImage
+def _search(image: Image) -> ColorBox | None:
+    colors = color_picture(image)
+    parts = (_colors_in(colors, pane) for pane in find_panes(image))
+    return max((one for one in parts if one is not None), key=lambda one: one.mask.sum(), default=None)
 
 
 def find_color_box(image: Image) -> ColorBox | None:

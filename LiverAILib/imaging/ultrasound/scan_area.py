@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -12,6 +11,7 @@ from scipy.spatial import ConvexHull, QhullError
 
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import REGIONS, Image
+from LiverAILib.imaging.once_per_image import OncePerImage
 from LiverAILib.imaging.ultrasound.box import Box, box_of
 from LiverAILib.imaging.ultrasound.fan import fit_fan
 from LiverAILib.imaging.ultrasound.picture import drawn, gray_picture
@@ -69,9 +69,6 @@ class Layout:
     traces: tuple[Box, ...]
 
 
-_layouts: WeakKeyDictionary[Image, Layout] = WeakKeyDictionary()
-
-
 def find_scan_area(image: Image) -> ScanArea:
     """The insonated area of an ultrasound picture, the largest one where there are several panes.
 
@@ -96,11 +93,10 @@ def find_layout(image: Image) -> Layout:
     Raises:
         UserError: There is no pane.
     """
-    if image not in _layouts:
-        _layouts[image] = _layout_of(image)
-    return _layouts[image]
+    return _layout_of(image)
 
 
+@OncePerImage
 def _layout_of(image: Image) -> Layout:
     gray = gray_picture(image)
     bright = drawn(gray)
