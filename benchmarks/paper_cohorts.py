@@ -186,6 +186,12 @@ def present(report: Path, parts: Sequence[str]) -> bool:
     return whole
 
 
+def trial_options(args: argparse.Namespace) -> tuple[object, ...]:
+    """The paper's recipe, shortened."""
+    size = args.image_size
+    return ("--schedule", "published", "--epochs-divisor", args.epochs_divisor, "--image-size", size, "--quiet")
+
+
 def nowak(args: argparse.Namespace) -> bool:
     """Nowak 2021: segmentation network, both pipelines, test and validation."""
     folder = args.output / "nowak2021"
@@ -194,15 +200,7 @@ def nowak(args: argparse.Namespace) -> bool:
     manifest = build(folder / "cohort", "mr", sizes, **how, describe=describe_nowak(folder / "cohort"))
     split = folder / "cohort" / "split.csv"
     run("cohort", "split", manifest, "--output", split, "--shares", "505,104,104", "--overwrite")
-    quick = (
-        "--schedule",
-        "published",
-        "--epochs-divisor",
-        args.epochs_divisor,
-        "--image-size",
-        args.image_size,
-        "--quiet",
-    )
+    quick = trial_options(args)
     weights = {
         name: args.weights / f"{name}.safetensors" if args.weights else random_weights(folder, name)
         for name in NETWORKS
@@ -252,15 +250,7 @@ def yin(args: argparse.Namespace) -> bool:
     manifest = build(folder / "cohort", "ct", scaled(YIN, args.scale), **how, describe=describe_yin)
     split = folder / "cohort" / "folds.csv"
     run("cohort", "split", manifest, "--output", split, "--folds", 5, "--overwrite")
-    quick = (
-        "--schedule",
-        "published",
-        "--epochs-divisor",
-        args.epochs_divisor,
-        "--image-size",
-        args.image_size,
-        "--quiet",
-    )
+    quick = trial_options(args)
     run("train", "yin2021", "--cohort", split, "--output", folder / "run", "--folds", 5, *quick)
     common = ("--cohort", split, "--masks", "given", "--bootstrap", args.bootstrap, "--quiet")
     run("evaluate", folder / "run", *common, "--output", folder / "test", "--explain-cases", 2)

@@ -20,13 +20,13 @@ import slicer.util
 from LiverAISlicer.nodes import imageFromVolumeNode, volumeNodeFromImage
 from LiverAISlicer.resultnodes import findResult, readNodes
 from LiverAISlicer.summary import resultHtml
+from panel_run import run_panel
 from scene_tools import add_transform, affine, rotation, scene_text
 
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import read_image, write_image
 from Testing.slicer.toy_case import METHODS, ROOT, expected_map, expected_value, save_toy_model, toy_images
 
-HERE = Path(__file__).resolve().parent
 SCRIPT = ROOT / "LiverAI" / "Scripts" / "liverai_batch.py"
 
 
@@ -196,16 +196,6 @@ def test_headless_script_with_a_manifest(tmp_path, model, new_scene):
     importlib.util.find_spec("PySide6") is None, reason="needs PySide6-Essentials: pip install PySide6-Essentials"
 )
 def test_panel(tmp_path, model):
-    environment = {**os.environ, **METHODS, "QT_QPA_PLATFORM": "offscreen", "LIVERAI_MODELS": str(model.parent)}
     picture = Path(os.environ.get("LIVERAI_PICTURES", tmp_path)) / "panel_several_images.png"
-    done = subprocess.run(
-        [sys.executable, str(HERE / "toy_panel_scenario.py"), str(picture)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert "panel scenario passed" in done.stdout
+    run_panel("toy_panel_scenario.py", picture, **METHODS, LIVERAI_MODELS=str(model.parent))
     assert picture.stat().st_size > 5000

@@ -172,6 +172,11 @@ def _write_out_of_participant(path: Path, rows: Sequence[CohortRow], found: Fitt
         columns[column] = own[QUANTITY]
         for cutoff in SPEC.answer.cutoffs:
             columns[f"{column}:>={cutoff:g}"] = own[classifier_name(cutoff)]
+    write_scores(path, rows, columns)
+
+
+def write_scores(path: Path, rows: Sequence[CohortRow], columns: Mapping[str, np.ndarray]) -> None:
+    """A predictions file as `liverai evaluate --predictions` reads it: score columns (participants,) in the order of `rows`."""
     table = (
         (row.case_id, row.patient_id, repr(row.value), *(f"{values[i]:.8g}" for values in columns.values()))
         for i, row in enumerate(rows)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from LiverAILib.atomic_write import atomic_csv
 from LiverAILib.data.case import Case
 from LiverAILib.data.cohort import Cohort, CohortRow
 from LiverAILib.data.model import LICENSE_UNKNOWN
@@ -26,7 +25,7 @@ from LiverAILib.methods.byra2021.region.settings import RegionSettings
 from LiverAILib.methods.byra2021.region.view import RegionView, tissues, unstacked
 from LiverAILib.methods.byra2021.settings import CLASSES, InputSettings
 from LiverAILib.methods.byra2021.sparse_fit import Kind
-from LiverAILib.methods.byra2021.trainer import check_options, chosen_backbone, rounded
+from LiverAILib.methods.byra2021.trainer import check_options, chosen_backbone, rounded, write_scores
 from LiverAILib.methods.byra2021.training import class_weights, fat_weights, out_of_participant_residuals
 from LiverAILib.networks.backbones import Backbone
 from LiverAILib.training.options import TrainingOptions
@@ -193,8 +192,4 @@ def _write_out_of_participant(path: Path, rows: Sequence[CohortRow], outputs: Ma
     columns = {"score": outputs[QUANTITY]}
     for cutoff in SPEC.answer.cutoffs:
         columns[f"score:>={cutoff:g}"] = outputs[classifier_name(cutoff)]
-    table = (
-        (row.case_id, row.patient_id, repr(row.value), *(f"{values[i]:.8g}" for values in columns.values()))
-        for i, row in enumerate(rows)
-    )
-    atomic_csv(path, ("case_id", "patient_id", "label", *columns), table)
+    write_scores(path, rows, columns)
