@@ -145,6 +145,13 @@ def _add_task(group: argparse._ArgumentGroup) -> None:
         f"{_only('class_balance')}",
     )
     group.add_argument(
+        "--context-epochs",
+        type=int,
+        metavar="N",
+        help="train a second network for N epochs that sees the whole abdomen at low resolution, and combine both"
+        f"{_only('context_epochs')}",
+    )
+    group.add_argument(
         "--composite",
         action="store_const",
         const=True,

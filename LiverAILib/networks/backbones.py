@@ -120,15 +120,20 @@ class TimmBackbone(Backbone):
 
     @property
     def layer_groups(self) -> list[nn.Module]:
-        groups: list[list[nn.Module]] = [[]]
-        for name, child in self.network.named_children():
-            if next(child.parameters(), None) is None or name in BEHIND:
-                continue
-            if isinstance(child, nn.Sequential):
-                groups += [[part] for part in child] + [[]]
-            else:
-                groups[-1].append(child)
-        return [nn.Sequential(*group) for group in groups if group]
+        return timm_layer_groups(self.network)
+
+
+def timm_layer_groups(network: nn.Module) -> list[nn.Module]:
+    """Groups of layers of a network of timm, first to last, without its classifier: the stem, each stage, what follows them."""
+    groups: list[list[nn.Module]] = [[]]
+    for name, child in network.named_children():
+        if next(child.parameters(), None) is None or name in BEHIND:
+            continue
+        if isinstance(child, nn.Sequential):
+            groups += [[part] for part in child] + [[]]
+        else:
+            groups[-1].append(child)
+    return [nn.Sequential(*group) for group in groups if group]
 
 
 def build_backbone(name: str, *, weights: str | Path | None = None, fetch: bool = True) -> Backbone:

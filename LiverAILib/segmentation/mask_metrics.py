@@ -6,7 +6,7 @@ The limits were set on 4 held-out T2 MR and 2 CT with good masks and on simulate
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -46,11 +46,14 @@ class MaskMetrics:
         confidence: Mean probability of every organ within its mask, 0..1; absent organs are left out.
         liver_offset_mm: Center of the liver from the middle of the body, positive to the patient's left; None without liver.
         profile: Intensities of body and liver as the network saw them.
+        context_agreement: Dice of the masks of the slice network and of the context network, by organ, before they are combined;
+            empty for a model without context network.
     """
 
     confidence: Mapping[str, float]
     liver_offset_mm: float | None
     profile: IntensityProfile
+    context_agreement: Mapping[str, float] = field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
         """The metrics, JSON-able."""
@@ -58,7 +61,12 @@ class MaskMetrics:
 
 
 def mask_metrics(
-    volume: torch.Tensor, probabilities: torch.Tensor, structures: Sequence[Structure], *, pixel_mm: float
+    volume: torch.Tensor,
+    probabilities: torch.Tensor,
+    structures: Sequence[Structure],
+    *,
+    pixel_mm: float,
+    context_agreement: Mapping[str, float] | None = None,
 ) -> MaskMetrics:
     """Figures of a result on the network's grid.
 
@@ -67,6 +75,7 @@ def mask_metrics(
         probabilities: Class probabilities (classes, slices, rows, columns), post-processed.
         structures: What the classes after the background are.
         pixel_mm: Distance of the columns.
+        context_agreement: See `MaskMetrics`.
     """
     predicted = most_probable(probabilities)
     confidence = {}
@@ -76,7 +85,12 @@ def mask_metrics(
             confidence[structure.name] = round(float(probabilities[structure.label][inside].float().mean()), 4)
     liver = (predicted == LIVER.label).numpy()
     scaled = volume.numpy()
-    return MaskMetrics(confidence, _offset_from_midline(scaled, liver, pixel_mm), intensity_profile(scaled, liver))
+    return MaskMetrics(
+        confidence,
+        _offset_from_midline(scaled, liver, pixel_mm),
+        intensity_profile(scaled, liver),
+        {organ: round(dice, 4) for organ, dice in (context_agreement or {}).items()},
+    )
 
 
 def _offset_from_midline(volume: np.ndarray, liver: np.ndarray, pixel_mm: float) -> float | None:

@@ -18,9 +18,11 @@ from LiverAILib.imaging.geometry import AxisOrder, to_canonical
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import intensity_scale, modality_of
 from LiverAILib.imaging.modality import find_modality
+from LiverAILib.networks.context_unet import ContextUnet
 from LiverAILib.networks.device import bfloat16_pays, choose_device
 from LiverAILib.networks.unet import build_unet
 from LiverAILib.segmentation.choice import choose_model
+from LiverAILib.segmentation.context import context_agreement, context_probabilities, on_slices, pool
 from LiverAILib.segmentation.grid import SliceGrid, adjacent_slices, most_probable, pad_to_stride
 from LiverAILib.segmentation.mask_metrics import MaskMetrics, mask_metrics, metric_warnings
 from LiverAILib.segmentation.postprocess import (
@@ -30,7 +32,7 @@ from LiverAILib.segmentation.postprocess import (
     smooth_along_slices,
 )
 from LiverAILib.segmentation.quality import segmentation_warnings
-from LiverAILib.segmentation.settings import SegmentationSettings
+from LiverAILib.segmentation.settings import CONTEXT, SegmentationSettings
 from LiverAILib.segmentation.views import VIEWS, invert_view, show
 
 BATCH = 8
@@ -78,10 +80,16 @@ class Segmenter:
             encoder=self.settings.encoder,
             normalization=self.settings.normalization,
         )
-        network = load_network(model, build, model.state())
+        state = model.state()
+        network = load_network(model, build, {name: t for name, t in state.items() if not name.startswith(CONTEXT)})
         network.eval().requires_grad_(False)
         # torch annotates `Module.to` without the memory format, which it documents.
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.context: ContextUnet | None = None
+        if self.settings.context is not None:
+            build_context = partial(ContextUnet, len(model.classes), self.settings.context.channels)
+            self.context = load_network(model, build_context, state, prefix=CONTEXT).eval().requires_grad_(False)
+            self.context.to(self.device)
         self.mixed = bfloat16_pays(self.device)
 
     def segment(self, image: Image) -> tuple[Segmentation, tuple[CaseWarning, ...]]:
@@ -105,13 +113,16 @@ class Segmenter:
         scale = intensity_scale(canonical, modality)
         volume = grid.downsample(canonical.array, scale)
         probabilities, spread = self._averaged(canonical, scale, volume)
+        agreement = self._add_context(probabilities, volume, grid, canonical)
         smooth_within_the_ends(probabilities, grid.group * canonical.spacing[2])
         components = self._keep_largest(probabilities)
         pixel_mm = (
             canonical.spacing[0] * grid.shape[2] / grid.size[1],
             canonical.spacing[1] * grid.shape[1] / grid.size[0],
         )
-        metrics = mask_metrics(volume, probabilities, self.structures, pixel_mm=pixel_mm[0])
+        metrics = mask_metrics(
+            volume, probabilities, self.structures, pixel_mm=pixel_mm[0], context_agreement=agreement
+        )
         labels = self._upsample(probabilities, grid)
         for structure in self.structures:
             fill_holes(labels, structure.label)
@@ -158,6 +169,30 @@ class Segmenter:
         overlaps = [2 * (m & livers[-1]).sum() / (m.sum() + livers[-1].sum()).clamp_min(1) for m in livers[:-1]]
         return mean, round(1 - float(min(overlaps)), 4)
 
+    def _add_context(
+        self,
+        probabilities: torch.Tensor,
+        volume: torch.Tensor,
+        grid: SliceGrid,
+        canonical: Image,
+        *,
+        slices: slice = slice(None),
+    ) -> dict[str, float]:
+        """Pool `probabilities` of some `slices` of the volume with the context network's, in place.
+
+        Returns:
+            Dice of both networks' masks of each structure; empty without a context network.
+        """
+        if self.context is None or self.settings.context is None:
+            return {}
+        i_mm, j_mm, k_mm = canonical.spacing
+        voxel_mm = (k_mm * grid.group, j_mm * grid.shape[1] / grid.size[0], i_mm * grid.shape[2] / grid.size[1])
+        found = context_probabilities(self.context, volume, voxel_mm, mixed=self.mixed)
+        seen = on_slices(found, grid.slices)[:, slices]
+        agreement = context_agreement(probabilities, seen, self.structures)
+        pool(probabilities, seen, self.settings.context.weight)
+        return agreement
+
     def segment_slices(self, canonical: Image, positions: range) -> np.ndarray:
         """Labels uint8 (len(positions), j, i) of adjacent slices of a canonical image, without segmenting all of it."""
         grid = SliceGrid.of(canonical.array.shape, canonical.spacing)
@@ -166,6 +201,7 @@ class Segmenter:
         last = min(grid.neighbors(positions[-1])[1] + 2, grid.slices)
         probabilities = torch.zeros(len(self.structures) + 1, *volume.shape, dtype=torch.bfloat16)
         part = self._probabilities(volume[first:last])
+        self._add_context(part, volume, grid, canonical, slices=slice(first, last))
         smooth_within_the_ends(part, grid.group * canonical.spacing[2])
         probabilities[:, first:last] = part
         self._keep_largest(probabilities[:, first:last])

@@ -8,11 +8,27 @@ from typing import Any
 
 from LiverAILib.data.model_card import Entries, ModelCard
 from LiverAILib.data.structures import STRUCTURES, Structure
-from LiverAILib.networks.pretrained import IMAGENET
-from LiverAILib.networks.unet import ADJACENT_SLICES, SINGLE_SLICE, encoder_names
+from LiverAILib.networks.unet import ADJACENT_SLICES, NORMALIZATIONS, SINGLE_SLICE, encoder_names
 from LiverAILib.segmentation.intensity_profile import QUANTILES
 
 BACKGROUND = "background"
+CONTEXT = "context."
+"""First part of the names of the context network's tensors."""
+CONTEXT_WEIGHT = 0.5
+"""Share of the context network in a new model (see `ContextSettings`)."""
+
+
+@dataclass(frozen=True)
+class ContextSettings:
+    """The context network of a segmentation model (see `context_unet`).
+
+    Attributes:
+        channels: Feature channels of its levels.
+        weight: Its share in the weighted geometric mean of both networks' probabilities.
+    """
+
+    channels: tuple[int, ...]
+    weight: float
 
 
 @dataclass(frozen=True)
@@ -23,9 +39,10 @@ class SegmentationSettings:
         structures: What the classes after the background are, in their order.
         encoder: Name of the U-Net's encoder.
         adjacent_slices: Adjacent slices that its channels hold: 3, or 1 for a single slice three times.
-        normalization: "imagenet" where the encoder expects it; None for 0..1.
+        normalization: One of `unet.NORMALIZATIONS` where the encoder expects it; None for 0..1.
         reference_intensities: Intensities of the training cases by modality (see `intensity_profile.reference_of`).
         low_confidence: Mean probability within the mask of a structure below which a warning is given.
+        context: The network that sees the whole abdomen at low resolution; None where the model has none.
     """
 
     structures: tuple[Structure, ...]
@@ -34,6 +51,7 @@ class SegmentationSettings:
     normalization: str | None
     reference_intensities: Mapping[str, Mapping[str, Any]]
     low_confidence: Mapping[str, float]
+    context: ContextSettings | None = None
 
     @classmethod
     def from_card(cls, card: ModelCard) -> SegmentationSettings:
@@ -57,9 +75,10 @@ class SegmentationSettings:
             structures=tuple(STRUCTURES[name] for name in card.classes[1:]),
             encoder=encoder,
             adjacent_slices=_adjacent_slices(settings),
-            normalization=settings.text("normalization", None, allowed=(IMAGENET,)),
+            normalization=settings.text("normalization", None, allowed=tuple(NORMALIZATIONS)),
             reference_intensities=references.content,
             low_confidence={name: low_confidence.number(name, least=0, most=1) for name in low_confidence.content},
+            context=_context(settings),
         )
 
 
@@ -68,6 +87,16 @@ def _adjacent_slices(settings: Entries) -> int:
     if found not in (SINGLE_SLICE, ADJACENT_SLICES):
         settings.refuse("adjacent_slices", f"is {found}; expected {SINGLE_SLICE} or {ADJACENT_SLICES}")
     return found
+
+
+def _context(settings: Entries) -> ContextSettings | None:
+    if "context" not in settings.content:
+        return None
+    entries = settings.part("context")
+    channels = entries.value("channels", (), expected="the feature channels of each level")
+    if not isinstance(channels, list) or not 2 <= len(channels) <= 6 or not _numbers(channels, len(channels)):
+        entries.refuse("channels", "is no list of the feature channels of two to six levels")
+    return ContextSettings(tuple(int(count) for count in channels), entries.number("weight", least=0, most=1))
 
 
 def _check_reference(reference: Entries) -> None:

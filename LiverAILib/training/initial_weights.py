@@ -26,14 +26,18 @@ def initial_model(name: str | None, method: str) -> Model | None:
     return model
 
 
-def start_from(network: nn.Module, model: Model, *, prefix: str = "") -> None:
-    """Load the part of the model's weights that begins with `prefix` into `network`.
+def start_from(network: nn.Module, model: Model, *, prefix: str = "", without: str | None = None) -> None:
+    """Load the part of the model's weights whose names begin with `prefix`, and not `without`, into `network`.
 
     Raises:
         UserError: Weights are missing, too many, or of another shape (another number of classes, another head).
     """
     state = network_state(model.state())
-    given = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
+    given = {
+        name[len(prefix) :]: value
+        for name, value in state.items()
+        if name.startswith(prefix) and not (without and name.startswith(without))
+    }
     faults = mismatched_tensors(network.state_dict(), given)
     if faults:
         raise UserError(

@@ -32,6 +32,7 @@ METHOD_SPECIFIC = frozenset(
         "backbone_groups",
         "frozen_groups",
         "composite",
+        "context_epochs",
         "validation_masks",
         "calibrate",
         "full_image_size",
@@ -73,6 +74,7 @@ class TrainingOptions:
         backbone: Network of torchvision or timm that gives the features, or is trained further (see `networks.backbones`).
         backbone_groups: How many of its layer groups are used; what follows them is cut off.
         frozen_groups: How many of those, from the first one, are not trained.
+        context_epochs: Epochs of a second network of a segmentation model, which sees the whole abdomen at low resolution.
         composite: Also train a model of the features of all images together.
         initial_weights: Trained model (name or folder) of the same method to start from.
         seed: Seed of every random draw.
@@ -104,6 +106,7 @@ class TrainingOptions:
     backbone: str | None = None
     backbone_groups: int | None = None
     frozen_groups: int | None = None
+    context_epochs: int | None = None
     composite: bool | None = None
     initial_weights: str | None = None
     seed: int = 0
@@ -179,6 +182,7 @@ class TrainingOptions:
             "patience",
             "frozen_views",
             "backbone_groups",
+            "context_epochs",
         ):
             value = getattr(self, name)
             if value is not None and not value > 0:

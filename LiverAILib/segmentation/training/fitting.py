@@ -10,8 +10,10 @@ from typing import Any
 import torch
 
 from LiverAILib.data.cohort import Cohort
+from LiverAILib.networks.context_unet import ContextUnet
 from LiverAILib.networks.unet import unet_layer_groups
 from LiverAILib.segmentation.grid import adjacent_slices, pad_to_stride
+from LiverAILib.segmentation.training.context_volumes import ContextBatch, ContextSampler, ContextVolume
 from LiverAILib.segmentation.training.recipe import ONE_SLICE_A_PATIENT, SegmentationRecipe
 from LiverAILib.segmentation.training.samples import (
     NEAR_GEOMETRY,
@@ -76,6 +78,32 @@ def train_segmentation(
     return history
 
 
+def train_context(
+    cohort: Cohort,
+    output: Path,
+    *,
+    network: ContextUnet,
+    recipe: SegmentationRecipe,
+    options: FitOptions | None = None,
+    precision: Precision | None = None,
+    log: Callable[[str], None] = print,
+) -> list[dict[str, Any]]:
+    """Train the context network on the rows of split "train"; arguments as in `train_segmentation`."""
+    precision = precision or Precision()
+    volumes = [ContextVolume.of(load_training_volume(row, recipe.organs)) for row in cohort.split("train")]
+    sampler = ContextSampler(volumes, steps=recipe.steps or 50, ct_share=recipe.ct_share)
+
+    def loss(network: torch.nn.Module, batch: ContextBatch) -> torch.Tensor:
+        with precision.autocast():
+            logits = network(batch.images)
+        return dice_and_cross_entropy(logits.flatten(-2), batch.labels.flatten(-2), batch.known)
+
+    network = distributed.place_network(network, precision.device)
+    task = Task(network, [network], sampler.epoch, sampler.steps, loss, None, precision=precision)
+    stages = one_stage(recipe.context_epochs, recipe.context_lr)
+    return fit(task, stages, output=output, options=options, log=log)
+
+
 def single_slice_sampler(slices: Sequence[TrainingVolume], recipe: SegmentationRecipe) -> SingleSliceSampler:
     """The sampler of a recipe that trains on one slice a patient."""
     return SingleSliceSampler(
@@ -99,6 +127,7 @@ def slice_sampler(
         steps=recipe.steps or 50,
         size=recipe.image_size,
         synthetic_share=recipe.synthetic_share,
+        ct_share=recipe.ct_share,
         empty_share=empty_share,
         geometry=recipe.geometry,
         intensity=recipe.intensity,

@@ -2,5 +2,5 @@
 
 from LiverAILib.training.options import EXTENDED
 
-TRAINING_OPTIONS = frozenset(("encoder_weights", EXTENDED))
+TRAINING_OPTIONS = frozenset(("backbone", "context_epochs", "encoder_weights", EXTENDED))
 """Those of `training.options.METHOD_SPECIFIC` that its training understands."""

@@ -1,9 +1,10 @@
 """The manifests of the data that the bundled segmentation model was trained on.
 
-`python -m LiverAILib.segmentation.training.public_data DATA OUTPUT [--simulated MANIFEST ...] [--hold-out-none]` reads the
-folders `mr_t2_chaos`, `ct_chaos`, `ct_ircadb` and `totalsegmentator` below DATA and writes `OUTPUT/manifest.csv`, the scans
-with manual references (the CHAOS CT reference, PNG slices, converted to one NIfTI mask), and `OUTPUT/also_train.csv`: the
-TotalSegmentator example and the cases of simulated cohorts, for `liverai train segmentation --also-train`.
+`python -m LiverAILib.segmentation.training.public_data DATA OUTPUT [--simulated MANIFEST ...] [--hold-out PATTERN ...]` reads
+the folders of `mr_t2_chaos`, `ct_chaos`, `ct_ircadb`, `ct_ircad20`, `ct_lits` and `totalsegmentator` below DATA and writes
+`OUTPUT/manifest.csv`, the scans with manual references (the CHAOS CT reference, PNG slices, converted to one NIfTI mask), and
+`OUTPUT/also_train.csv`: the TotalSegmentator example and the cases of simulated cohorts, for `liverai train segmentation
+--also-train`. The column `source` names the data set, so that whole sources can be left out (`--hold-out "lits_*"`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +27,16 @@ MR_LABELS = {"liver": 1, "right_kidney": 2, "left_kidney": 3, "spleen": 4}
 TOTALSEGMENTATOR_LABELS = {"liver": 5, "right_kidney": 2, "left_kidney": 3, "spleen": 1}
 TOTALSEGMENTATOR_WEIGHT = 0.5
 """Drawn half as often as a scan with a manual reference: a network made its masks, at 3 mm."""
+CT_FOLDERS = {"ct_ircad20": "ircadb", "ct_lits": "lits"}
+"""Folders of CT with liver masks, and the data set that they are from."""
 SIMULATED_SHARE = 0.2
 """Of the slices of a modality: cirrhotic shapes, large spleens and ascites, which the real scans lack."""
-HELD_OUT_MR = ("3", "10", "20", "31")
-HELD_OUT_CT = ("ircadb_17",)
+HELD_OUT = ("chaos_mr_3", "chaos_mr_10", "chaos_mr_20", "chaos_mr_31", "lits_*")
+"""Kept from training where nothing else is asked for: a whole source of CT, and four MR."""
 COLUMNS = (
     "case_id",
     "patient_id",
+    "source",
     "split",
     WEIGHT_COLUMN,
     "image:t2",
@@ -41,7 +46,7 @@ COLUMNS = (
 
 
 def write_manifests(
-    data: Path, output: Path, *, simulated: Sequence[Path] = (), hold_out: bool = True
+    data: Path, output: Path, *, simulated: Sequence[Path] = (), held_out: Sequence[str] = HELD_OUT
 ) -> tuple[Path, Path]:
     """Write `output/manifest.csv` and `output/also_train.csv` for the data below `data` and simulated cohorts.
 
@@ -49,15 +54,15 @@ def write_manifests(
         data: Folder of the public data sets.
         output: Folder to write to.
         simulated: Manifests of `liverai simulate`; all their cases are trained on.
-        hold_out: Whether `HELD_OUT_MR` and `HELD_OUT_CT` get the split "test"; otherwise every case is trained on.
+        held_out: Patterns of case IDs (`lits_*`) that get the split "test"; all others are trained on.
 
     Returns:
         Paths of both manifests.
     """
     output.mkdir(parents=True, exist_ok=True)
-    rows = [*_chaos_mr(data, output), *_ct(data, output)]
-    if not hold_out:
-        rows = [{**row, "split": "train"} for row in rows]
+    rows = [*_chaos_mr(data, output), *_chaos_and_ircadb_ct(data, output), *_ct_folders(data, output)]
+    for row in rows:
+        row["split"] = "test" if any(fnmatch(row["case_id"], pattern) for pattern in held_out) else "train"
     example = _totalsegmentator(data, output)
     more = [example, *_simulated(simulated, [*rows, example], output)]
     return _write(output / "manifest.csv", rows), _write(output / "also_train.csv", more)
@@ -75,28 +80,42 @@ def _chaos_mr(data: Path, output: Path) -> list[dict[str, str]]:
         subject = file.name[6:-7]
         row = {
             "case_id": f"chaos_mr_{subject}",
-            "split": "test" if subject in HELD_OUT_MR else "train",
+            "source": "chaos_mr",
             "image:t2": os.path.relpath(file, output),
         }
         rows.append(row | _masks(file.with_name(f"label_{subject}.nii.gz"), MR_LABELS, output))
     return rows
 
 
-def _ct(data: Path, output: Path) -> list[dict[str, str]]:
+def _chaos_and_ircadb_ct(data: Path, output: Path) -> list[dict[str, str]]:
     chaos_mask = write_chaos_ct_mask(data / "ct_chaos", output / "ct_chaos_liver.nii.gz")
     return [
         {
             "case_id": "chaos_ct",
-            "split": "train",
+            "source": "chaos_ct",
             "image:ct": os.path.relpath(data / "ct_chaos" / "DICOM_anon", output),
             "mask:liver": chaos_mask.name,
         },
         {
             "case_id": "ircadb_17",
-            "split": "test",
+            "source": "ircadb",
             "image:ct": os.path.relpath(data / "ct_ircadb" / "ct.nii.gz", output),
             "mask:liver": os.path.relpath(data / "ct_ircadb" / "liver.nii.gz", output),
         },
+    ]
+
+
+def _ct_folders(data: Path, output: Path) -> list[dict[str, str]]:
+    """The other cases of 3D-IRCADb-01, and those of LiTS: `ct_NN.nii.gz` beside `liver_NN.nii.gz`."""
+    return [
+        {
+            "case_id": f"{source}_{file.name[3:-7]}",
+            "source": source,
+            "image:ct": os.path.relpath(file, output),
+            "mask:liver": os.path.relpath(file.with_name(file.name.replace("ct_", "liver_")), output),
+        }
+        for folder, source in CT_FOLDERS.items()
+        for file in sorted((data / folder).glob("ct_*.nii.gz"))
     ]
 
 
@@ -104,6 +123,7 @@ def _totalsegmentator(data: Path, output: Path) -> dict[str, str]:
     example = data / "totalsegmentator"
     row = {
         "case_id": "totalsegmentator_example",
+        "source": "totalsegmentator",
         "split": "train",
         "image:ct": os.path.relpath(example / "example_ct.nii.gz", output),
         WEIGHT_COLUMN: f"{TOTALSEGMENTATOR_WEIGHT:g}",
@@ -130,7 +150,12 @@ def _simulated(manifests: Sequence[Path], real: Sequence[Mapping[str, str]], out
 
 
 def _simulated_row(case: CohortRow, role: str, output: Path) -> dict[str, str]:
-    row = {"case_id": case.case_id, "split": "train", f"image:{role}": os.path.relpath(case.images[role][0], output)}
+    row = {
+        "case_id": case.case_id,
+        "source": "simulated",
+        "split": "train",
+        f"image:{role}": os.path.relpath(case.images[role][0], output),
+    }
     return row | {f"mask:{name}": os.path.relpath(case.masks[name], output) for name in MR_LABELS}
 
 
@@ -153,9 +178,15 @@ def main() -> None:
     parser.add_argument("data", type=Path, metavar="DATA")
     parser.add_argument("output", type=Path, metavar="OUTPUT")
     parser.add_argument("--simulated", type=Path, nargs="*", default=[], metavar="MANIFEST", help="simulated cohorts")
-    parser.add_argument("--hold-out-none", action="store_true", help="train on every case")
+    parser.add_argument(
+        "--hold-out",
+        nargs="*",
+        default=HELD_OUT,
+        metavar="PATTERN",
+        help="cases to test on, `lits_*` for a whole source; none trains on every case (default: %(default)s)",
+    )
     args = parser.parse_args()
-    print(*write_manifests(args.data, args.output, simulated=args.simulated, hold_out=not args.hold_out_none), sep="\n")
+    print(*write_manifests(args.data, args.output, simulated=args.simulated, held_out=args.hold_out), sep="\n")
 
 
 if __name__ == "__main__":

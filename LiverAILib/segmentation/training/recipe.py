@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 
 from LiverAILib.data.model import Model
 from LiverAILib.data.structures import LIVER, STRUCTURES
-from LiverAILib.networks.unet import ADJACENT_SLICES, SINGLE_SLICE
+from LiverAILib.errors import UserError
+from LiverAILib.networks.backbones import bundled_backbones
+from LiverAILib.networks.context_unet import CHANNELS
+from LiverAILib.networks.unet import ADJACENT_SLICES, SINGLE_SLICE, TIMM, encoder_names
 from LiverAILib.segmentation.settings import SegmentationSettings
 from LiverAILib.segmentation.training.samples import WIDE_GEOMETRY, WIDE_INTENSITY
 from LiverAILib.training import schedule as schedules
@@ -42,6 +45,10 @@ class SegmentationRecipe:
         geometry: Random changes of the samples' geometry.
         intensity: Random changes of their intensities.
         synthetic_share: Share of the MR samples that get a synthetic contrast.
+        ct_share: Share of CT in a batch where there are MR too.
+        context_epochs: Epochs of the context network, which sees the whole abdomen at low resolution; 0 for none.
+        context_lr: Its peak learning rate.
+        context_channels: Feature channels of its levels.
         refine_epochs: Epochs that follow nearer to real scans (see `fitting.train_segmentation`).
         validate_every: Epochs from one validation to the next.
         patience: See `FitOptions`.
@@ -61,6 +68,10 @@ class SegmentationRecipe:
     geometry: Geometry = GEOMETRY
     intensity: Intensity = INTENSITY
     synthetic_share: float = 0.0
+    ct_share: float = 0.45
+    context_epochs: int = 0
+    context_lr: float = 2e-3
+    context_channels: tuple[int, ...] = CHANNELS
     refine_epochs: int = 0
     validate_every: int = 1
     patience: int | None = None
@@ -93,19 +104,46 @@ def recipe_of(options: TrainingOptions, start: Model | None = None) -> Segmentat
             validate_every=5,
         )
     if start is not None:
+        if options.backbone:
+            raise UserError(f"--backbone {options.backbone}: the model trained further has an encoder. Leave it out.")
         earlier = SegmentationSettings.from_card(start.card)
         organs = tuple(structure.name for structure in earlier.structures)
-        recipe = replace(recipe, organs=organs, adjacent_slices=earlier.adjacent_slices, encoder=earlier.encoder)
+        channels = earlier.context.channels if earlier.context else CHANNELS
+        recipe = replace(
+            recipe,
+            organs=organs,
+            adjacent_slices=earlier.adjacent_slices,
+            encoder=earlier.encoder,
+            context_channels=channels,
+            context_lr=5e-4,
+        )
     size = options.image_size
     return replace(
         recipe,
+        encoder=encoder_of(options.backbone) if options.backbone else recipe.encoder,
         starts_from=TRAINED_MODEL if start else PRETRAINED if options.encoder_weights else RANDOM,
         image_size=(size, size) if size else recipe.image_size,
         batch_size=options.batch_size or recipe.batch_size,
         steps=options.steps or recipe.steps,
+        context_epochs=options.context_epochs or 0,
         patience=options.patience,
         lr_spacing=options.lr_spacing or recipe.lr_spacing,
         freeze_batch_norm=bool(options.freeze_batch_norm),
+    )
+
+
+def encoder_of(backbone: str) -> str:
+    """The name that segmentation-models-pytorch has for a network of torchvision (resnet34, ...) or a bundled one of timm.
+
+    Raises:
+        UserError: It has no such encoder.
+    """
+    for name in (backbone, TIMM + backbone):
+        if name in encoder_names():
+            return name
+    raise UserError(
+        f"--backbone {backbone}: segmentation-models-pytorch has no such encoder. Use resnet34, for example, or "
+        f"{bundled_backbones()[0]}."
     )
 
 

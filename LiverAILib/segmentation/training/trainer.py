@@ -10,9 +10,9 @@ import torch
 
 from LiverAILib.data.cohort import Cohort
 from LiverAILib.data.model import LICENSE_UNKNOWN
-from LiverAILib.networks.pretrained import IMAGENET
-from LiverAILib.networks.unet import SINGLE_SLICE, build_unet
-from LiverAILib.segmentation.settings import SegmentationSettings
+from LiverAILib.networks.context_unet import ContextUnet
+from LiverAILib.networks.unet import SINGLE_SLICE, build_unet, pretrained_normalization
+from LiverAILib.segmentation.settings import CONTEXT, CONTEXT_WEIGHT, SegmentationSettings
 from LiverAILib.segmentation.training import fitting
 from LiverAILib.segmentation.training.recipe import SegmentationRecipe, recipe_of
 from LiverAILib.training.initial_weights import initial_model, start_from
@@ -30,7 +30,7 @@ def train_segmentation(
     start = initial_model(options.initial_weights, "segmentation")
     recipe = recipe_of(options, start)
     departed = announce(recipe, SegmentationRecipe(), options, log=log)
-    normalization = IMAGENET if options.encoder_weights else None
+    normalization = pretrained_normalization(recipe.encoder) if options.encoder_weights else None
     if start is not None:
         normalization = SegmentationSettings.from_card(start.card).normalization
     network = build_unet(
@@ -40,17 +40,29 @@ def train_segmentation(
         normalization=normalization,
     )
     if start is not None:
-        start_from(network, start)
+        start_from(network, start, without=CONTEXT)
+    fit_as = fit_options(options, validate_every=recipe.validate_every)
     history = fitting.train_segmentation(
         cohort,
         output,
         network=network,
         recipe=recipe,
-        options=fit_options(options, validate_every=recipe.validate_every),
+        options=fit_as,
         precision=choose_precision(options),
         log=log,
     )
-    return segmentation_card(cohort, history, recipe, normalization) | departed, network.cpu().state_dict()
+    state = dict(network.cpu().state_dict())
+    if recipe.context_epochs:
+        context = ContextUnet(len(recipe.organs) + 1, recipe.context_channels)
+        if start is not None and SegmentationSettings.from_card(start.card).context is not None:
+            start_from(context, start, prefix=CONTEXT)
+        log("context network")
+        precision = choose_precision(options)
+        fitting.train_context(
+            cohort, output / "context", network=context, recipe=recipe, options=fit_as, precision=precision, log=log
+        )
+        state |= {CONTEXT + name: tensor for name, tensor in context.cpu().state_dict().items()}
+    return segmentation_card(cohort, history, recipe, normalization) | departed, state
 
 
 def segmentation_card(
@@ -58,11 +70,15 @@ def segmentation_card(
 ) -> dict[str, Any]:
     """Entries of the card of a segmentation model that its training determines."""
     roles = {role for row in cohort.split("train") for role in row.images}
-    settings = {"encoder": recipe.encoder, "adjacent_slices": recipe.adjacent_slices}
+    settings: dict[str, Any] = {"encoder": recipe.encoder, "adjacent_slices": recipe.adjacent_slices}
+    if recipe.context_epochs:
+        settings["context"] = {"channels": list(recipe.context_channels), "weight": CONTEXT_WEIGHT}
     shown = "single slices" if recipe.adjacent_slices == SINGLE_SLICE else "three adjacent slices as channels"
+    if recipe.context_epochs:
+        shown += "; a 3D U-Net on the whole abdomen at low resolution"
     organs = ", ".join(name.replace("_", " ") for name in recipe.organs).capitalize()
     return {
-        "description": f"{organs}: U-Net with ResNet34 encoder, {shown}.",
+        "description": f"{organs}: U-Net with {recipe.encoder} encoder, {shown}.",
         "modality": [name for role, name in (("t2", "MR"), ("ct", "CT")) if role in roles],
         "classes": ["background", *recipe.organs],
         "settings": {**settings, "normalization": normalization} if normalization else settings,

@@ -6,6 +6,7 @@ from dataclasses import asdict, fields
 
 import pytest
 
+from LiverAILib.errors import UserError
 from LiverAILib.jobs.train import understood_options
 from LiverAILib.segmentation.training.recipe import SegmentationRecipe, recipe_of
 from LiverAILib.training.options import TrainingOptions
@@ -20,7 +21,10 @@ TABLE_2 = [
     ("4", 40, 0.0005, 0.0005),
 ]
 
+OURS = {"ct_share", "context_lr", "context_channels"}
+"""Settings of our additions, which the published recipe does not reach."""
 PUBLISHED = {
+    "context_epochs": 0,
     "starts_from": "pretrained encoder",
     "encoder": "resnet34",
     "organs": ("liver",),
@@ -66,7 +70,7 @@ def test_the_published_augmentation_is_rotation_zoom_contrast_and_brightness_wit
 
 
 def test_every_setting_is_compared_with_the_paper():
-    assert {field.name for field in fields(SegmentationRecipe)} == {*PUBLISHED, "stages", "geometry", "intensity"}
+    assert {field.name for field in fields(SegmentationRecipe)} == {*PUBLISHED, *OURS, "stages", "geometry", "intensity"}
     assert departures(recipe(encoder_weights="imagenet"), SegmentationRecipe()) == []
     said = departures(recipe(encoder_weights="imagenet", batch_size=2), SegmentationRecipe())
     assert said == ["batch size: 2 instead of 8"]
@@ -79,6 +83,13 @@ def test_our_additions_belong_to_other_schedules(schedule, refined):
     assert (added.adjacent_slices, added.samples, added.steps, added.synthetic_share) == (3, "random slices", 50, 0.5)
     assert added.refine_epochs == refined
     assert (added.stages == recipe(encoder_weights="imagenet").stages) is (schedule == "extended")
+
+
+def test_another_encoder_is_named_as_torchvision_and_timm_do():
+    assert recipe(backbone="resnet18").encoder == "resnet18"
+    assert recipe(backbone="tf_efficientnet_lite0").encoder == "tu-tf_efficientnet_lite0"
+    with pytest.raises(UserError, match=r"--backbone resnet35: .*Use resnet34"):
+        recipe(backbone="resnet35")
 
 
 def test_further_training_keeps_the_organs_and_the_input_of_the_model(tmp_path):
