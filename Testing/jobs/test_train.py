@@ -35,6 +35,24 @@ def test_a_trained_segmentation_model_segments_and_a_finished_run_is_not_trained
     assert not any("epoch=" in line for line in lines)
 
 
+def test_a_context_network_is_trained_beside_the_other_and_both_are_trained_further(cohort, tmp_path):
+    settings = {**TINY, "backbone": "tf_efficientnet_lite0", "encoder_weights": "bundled", "schedule": "short"}
+    model = train("segmentation", cohort, tmp_path / "run", **settings, context_epochs=1)
+    assert model.settings["context"] == {"channels": [16, 32, 64, 128, 160], "weight": 0.5}
+    assert model.settings["normalization"] == "minus one to one"
+    image = read_image(cohort.parent / "0.nii.gz")
+    result = Segmenter(model, device="cpu").examine(image)
+    assert set(result.metrics.context_agreement) == {"liver", "right_kidney", "left_kidney", "spleen"}
+    further = train(
+        "segmentation", cohort, tmp_path / "further", **TINY, initial_weights=str(model.folder), context_epochs=1
+    )
+    before, after = model.state(), further.state()
+    assert before.keys() == after.keys()
+    changed = {name.split(".")[0] for name in before if not before[name].equal(after[name])}
+    assert {"encoder", "decoder", "context"} <= changed
+    assert further.settings == model.settings
+
+
 def test_a_trained_classifier_assesses_and_its_card_says_what_it_saw(cohort, tmp_path):
     model = train("nowak2021", cohort, tmp_path / "run", **{**TINY, "epochs": 2, "image_size": 32, "batch_size": 4})
     assert model.name == "run"
