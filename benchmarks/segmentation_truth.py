@@ -4,7 +4,8 @@
     python benchmarks/segmentation_truth.py MANIFEST --run RUN           cross-validation: RUN/folds.csv, RUN/fold_<n>/model
 
 In a cross-validation every case is segmented by the model of its own fold; a model that has seen the patient is refused.
-Prints a line per case and organ, then mean and worst with the 95 % interval of the mean (Student's t over cases);
+Prints a line per case and organ, then mean, median and worst with the 95 % interval of the mean (Student's t over cases) by
+modality and, where the manifest has a column `source`, by source;
 `--output FILE.json` keeps it all for a model's card. An organ that the reference has and the model misses counts as Dice 0.
 `python -m LiverAILib.segmentation.training.public_data` writes the manifests of the public data.
 """
@@ -121,13 +122,16 @@ def compare_case(segmenter: Segmenter, row: CohortRow, image: Image) -> tuple[di
 
 
 def summary(cases: Mapping[str, Mapping[str, Mapping[str, float]]], rows: Mapping[str, CohortRow]) -> dict[str, Any]:
-    """Mean with interval, and the worst case, of every measure by modality and organ."""
+    """Mean with interval, median, and the worst case, of every measure by modality, its sources, and organ."""
     groups: dict[tuple[str, str], list[str]] = {}
     for case, organs in cases.items():
-        for organ in organs:
-            groups.setdefault(("MR" if "t2" in rows[case].images else "CT", organ), []).append(case)
+        modality = "MR" if "t2" in rows[case].images else "CT"
+        source = rows[case].covariates.get("source", "")
+        for group in (modality, f"{modality} {source}") if source else (modality,):
+            for organ in organs:
+                groups.setdefault((group, organ), []).append(case)
     out: dict[str, Any] = {}
-    for (modality, organ), ids in sorted(groups.items()):
+    for (group, organ), ids in sorted(groups.items()):
         measures = {}
         for name in MEASURES:
             values = np.array([cases[case][organ][name] for case in ids])
@@ -138,24 +142,25 @@ def summary(cases: Mapping[str, Mapping[str, Mapping[str, float]]], rows: Mappin
             mean = float(finite.mean()) if finite.size else float("nan")
             measures[name] = {
                 "mean": round(mean, 3),
+                "median": round(float(np.median(finite)), 3) if finite.size else float("nan"),
                 "interval95": None if half is None else [round(mean - half, 3), round(mean + half, 3)],
                 "worst": float(values[worst]),
                 "worst_case": ids[worst],
             }
-        out.setdefault(modality, {})[organ] = {"n": len(ids), **measures}
+        out.setdefault(group, {})[organ] = {"n": len(ids), **measures}
     return out
 
 
 def print_summary(found: Mapping[str, Any]) -> None:
-    """A line for every modality and organ."""
-    for modality, organs in found.items():
+    """A line for every modality, source and organ."""
+    for group, organs in found.items():
         for organ, measures in organs.items():
             parts = []
             for name, title in MEASURES.items():
                 one = measures[name]
                 interval = f" ({one['interval95'][0]:g} to {one['interval95'][1]:g})" if one["interval95"] else ""
-                parts.append(f"{title} {one['mean']:g}{interval}, worst {one['worst']:g}")
-            print(f"{modality} {organ:<13} n = {measures['n']:<3} " + "; ".join(parts))
+                parts.append(f"{title} {one['mean']:g}{interval}, median {one['median']:g}, worst {one['worst']:g}")
+            print(f"{group} {organ:<13} n = {measures['n']:<3} " + "; ".join(parts))
 
 
 if __name__ == "__main__":

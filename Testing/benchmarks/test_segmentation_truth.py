@@ -100,3 +100,19 @@ def test_a_missed_organ_counts_as_dice_0(truth):
     liver = truth.summary({"a": found}, rows)["CT"]["liver"]
     assert (liver["dice"]["mean"], liver["dice"]["worst_case"]) == (0.0, "a")
     assert liver["dice"]["interval95"] is None
+
+
+def test_each_source_is_summarized_by_itself_too(truth):
+    same = {"surface_dice": 0.7, "hd95_mm": 5.0, "confidence": 0.9, "volume_error_percent": 0.0}
+    cases = {
+        case: {"liver": {"dice": dice, **same}} for case, dice in (("a", 0.8), ("b", 0.9), ("c", 0.92), ("d", 0.94))
+    }
+    rows = {
+        case: CohortRow(case, case, images={"ct": ()}, covariates={"source": "lits" if case == "a" else "ircadb"})
+        for case in cases
+    }
+    found = truth.summary(cases, rows)
+    assert {group: organs["liver"]["dice"]["mean"] for group, organs in found.items()} == pytest.approx(
+        {"CT": 0.89, "CT lits": 0.8, "CT ircadb": 0.92}
+    )
+    assert found["CT"]["liver"]["dice"]["median"] == 0.91

@@ -70,7 +70,13 @@ def test_the_published_augmentation_is_rotation_zoom_contrast_and_brightness_wit
 
 
 def test_every_setting_is_compared_with_the_paper():
-    assert {field.name for field in fields(SegmentationRecipe)} == {*PUBLISHED, *OURS, "stages", "geometry", "intensity"}
+    assert {field.name for field in fields(SegmentationRecipe)} == {
+        *PUBLISHED,
+        *OURS,
+        "stages",
+        "geometry",
+        "intensity",
+    }
     assert departures(recipe(encoder_weights="imagenet"), SegmentationRecipe()) == []
     said = departures(recipe(encoder_weights="imagenet", batch_size=2), SegmentationRecipe())
     assert said == ["batch size: 2 instead of 8"]
