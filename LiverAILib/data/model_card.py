@@ -100,6 +100,17 @@ class Entries:
                 self.refuse(key, f"contains {_shown(item)}; expected {expected}")
         return tuple(found)
 
+    def numbers(self, key: str, *, length: int, least: float = -math.inf, most: float = math.inf) -> tuple[float, ...]:
+        """A list of `length` finite numbers within `least` and `most`."""
+        expected = f"a list of {length} numbers{_range(least, most)}"
+        found = self.value(key, REQUIRED, expected=expected)
+        if not isinstance(found, list) or len(found) != length:
+            self.refuse(key, f"is {_shown(found)}; expected {expected}")
+        for item in found:
+            if isinstance(item, bool) or not isinstance(item, int | float) or not least <= item <= most:
+                self.refuse(key, f"contains {_shown(item)}; expected {expected}")
+        return tuple(float(item) for item in found)
+
     def boolean(self, key: str, default: Any = REQUIRED) -> bool:
         """True or false."""
         found = self.value(key, default, expected="true or false")

@@ -32,6 +32,7 @@ METHOD_SPECIFIC = frozenset(
         "backbone_groups",
         "frozen_groups",
         "composite",
+        "evidence_penalty",
         "validation_masks",
         "calibrate",
         "full_image_size",
@@ -74,6 +75,8 @@ class TrainingOptions:
         backbone_groups: How many of its layer groups are used; what follows them is cut off.
         frozen_groups: How many of those, from the first one, are not trained.
         composite: Also train a model of the features of all images together.
+        evidence_penalty: Weight of the share of the evidence outside of the liver in the loss, an addition of ours (see
+            `training.evidence_penalty`).
         initial_weights: Trained model (name or folder) of the same method to start from.
         seed: Seed of every random draw.
         device: "auto", "cpu", "cuda" or "mps".
@@ -105,6 +108,7 @@ class TrainingOptions:
     backbone_groups: int | None = None
     frozen_groups: int | None = None
     composite: bool | None = None
+    evidence_penalty: float | None = None
     initial_weights: str | None = None
     seed: int = 0
     device: str = "auto"
@@ -179,6 +183,7 @@ class TrainingOptions:
             "patience",
             "frozen_views",
             "backbone_groups",
+            "evidence_penalty",
         ):
             value = getattr(self, name)
             if value is not None and not value > 0:
