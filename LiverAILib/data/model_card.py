@@ -172,7 +172,7 @@ class ModelCard:
         settings: How the input is prepared and which network takes it, as the file has it.
         license: License of the weights.
         weights: Their file.
-        simulated: Whether the model was trained on simulated cases only.
+        simulated: Whether the model was trained on simulated disease only (simulated scans, or real ones with planted disease).
         segmentation_model: Name of the segmentation model whose masks it was validated with, if any.
         primary_pipeline: Pipeline whose result is the case's, for methods with pipelines.
         calibration: Parameters by pipeline that recalibrate the probabilities (see `evaluation.recalibration`).

@@ -53,6 +53,7 @@ def test_assess_writes_the_files_and_prints_the_result(folder, tmp_path, capsys)
     assert code == 0
     shown = capsys.readouterr()
     assert "predicted" in shown.out
+    assert shown.out.index(SIMULATED) < shown.out.index("pipeline segmented")
     assert "[100 %]" in shown.err
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {
