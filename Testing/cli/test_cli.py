@@ -17,6 +17,7 @@ import SimpleITK as sitk
 
 import LiverAILib
 from LiverAILib.cli import build_parser, main
+from LiverAILib.data.assessment import SIMULATED
 from LiverAILib.imaging.files import read_image, write_image
 from LiverAILib.imaging.image import Image
 from Testing.models import untrained_nowak2021, untrained_segmentation
