@@ -13,7 +13,7 @@ Translate = Callable[[str], str]
 
 
 def resultHtml(record: Mapping[str, Any], tr: Translate, *, hidden: tuple[str, ...] = ()) -> str:
-    """The result of `assessment.json`: headline, notes, warnings, probabilities and quantities, measurements.
+    """The result of `assessment.json`: reservations, headline, notes, warnings, probabilities and quantities, measurements.
 
     Args:
         record: What `Assessment.record()` gives.
@@ -27,8 +27,12 @@ def resultHtml(record: Mapping[str, Any], tr: Translate, *, hidden: tuple[str, .
         )
     else:
         said = " ".join([primary["name"], _interval(primary, tr)]).strip()
-    parts = [f"<p><b style='font-size:large'>{escape(primary['answer'])}</b> {escape(said)}</p>"]
-    parts += [f"<p><b>{escape(note)}</b></p>" for note in record["notes"] if note not in hidden]
+    notes = [note for note in record["notes"] if note not in hidden]
+    # What has to be known before the result is read: the first note of a model that was trained on simulated disease.
+    first = notes[:1] if record.get("provenance", {}).get("model", {}).get("simulated") else []
+    parts = [f"<p><b>{escape(note)}</b></p>" for note in first]
+    parts += [f"<p><b style='font-size:large'>{escape(primary['answer'])}</b> {escape(said)}</p>"]
+    parts += [f"<p><b>{escape(note)}</b></p>" for note in notes[len(first) :]]
     if record["warnings"]:
         items = "".join(f"<li>{escape(warning['text'])}</li>" for warning in record["warnings"])
         parts.append(f"<p>{escape(tr('Warnings'))}</p><ul>{items}</ul>")

@@ -198,7 +198,8 @@ def assessment_table(assessment: Assessment, files: dict[str, Path]) -> str:
     from LiverAILib.data.outcome import Classification
     from LiverAILib.results.measurement_rows import reached_text, value_text
 
-    rows = [("case", assessment.case_id), ("model", f"{assessment.model} ({assessment.method})")]
+    rows = [("note", note) for note in assessment.reservations]
+    rows += [("case", assessment.case_id), ("model", f"{assessment.model} ({assessment.method})")]
     for name, outcome in assessment.outcomes.items():
         values = outcome.sentence
         if isinstance(outcome, Classification):
@@ -214,7 +215,7 @@ def assessment_table(assessment: Assessment, files: dict[str, Path]) -> str:
     if assessment.not_assessed:
         rows.append(("not assessed", ", ".join(missing.name for missing in assessment.not_assessed)))
     rows += [("warning", warning.text) for warning in assessment.warnings]
-    rows += [("note", note) for note in assessment.notes]
+    rows += [("note", note) for note in assessment.notes if note not in assessment.reservations]
     rows.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in assessment.seconds.items())))
     rows += [(what, str(path)) for what, path in files.items()]
     width = max(len(name) for name, _ in rows)

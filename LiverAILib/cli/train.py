@@ -158,6 +158,13 @@ def _add_task(group: argparse._ArgumentGroup) -> None:
         help=f"also a model of the features of all images together{_only('composite')}",
     )
     group.add_argument(
+        "--evidence-penalty",
+        type=float,
+        metavar="W",
+        help="add W times the share of the evidence outside of the liver to the loss (not of the papers; default: none)"
+        f"{_only('evidence_penalty')}",
+    )
+    group.add_argument(
         "--segmentation-model",
         metavar="NAME",
         help="name or folder of a segmentation model; the trained model's card names it, so that assess and evaluate use it"

@@ -12,7 +12,8 @@ from LiverAILib.data.structures import Structure
 from LiverAILib.imaging.image import Image
 
 RESEARCH_USE = "For research use only. Not a medical device; not for diagnosis or treatment decisions."
-SIMULATED = "This classifier was trained on simulated cases only: its result says nothing about a real patient."
+SIMULATED = "This classifier was trained on simulated disease only: its result says nothing about a real patient."
+"""Said before the result wherever it is shown."""
 SCHEMA = 2
 """Version of `assessment.json`: docs/assessment.schema.json. Records without one are of version 1."""
 
@@ -76,7 +77,7 @@ class Assessment:
         warnings: What cannot be trusted.
         provenance: Versions, model checksum, fingerprint, inputs, settings, device.
         seconds: Wall time of each step.
-        simulated: True where the model was trained on simulated cases.
+        simulated: True where the model was trained on simulated disease: simulated scans, or real ones with planted disease.
     """
 
     case_id: str
@@ -134,8 +135,13 @@ class Assessment:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences that have to be shown wherever the result is."""
-        return (SIMULATED, RESEARCH_USE) if self.simulated else (RESEARCH_USE,)
+        """Sentences that have to be shown wherever the result is, those of `reservations` first."""
+        return (*self.reservations, RESEARCH_USE)
+
+    @property
+    def reservations(self) -> tuple[str, ...]:
+        """Notes that have to be read before the result."""
+        return (SIMULATED,) if self.simulated else ()
 
     def record(self) -> dict[str, Any]:
         """The assessment without its voxels, JSON-able: what `assessment.json` holds."""

@@ -100,6 +100,17 @@ class Entries:
                 self.refuse(key, f"contains {_shown(item)}; expected {expected}")
         return tuple(found)
 
+    def numbers(self, key: str, *, length: int, least: float = -math.inf, most: float = math.inf) -> tuple[float, ...]:
+        """A list of `length` finite numbers within `least` and `most`."""
+        expected = f"a list of {length} numbers{_range(least, most)}"
+        found = self.value(key, REQUIRED, expected=expected)
+        if not isinstance(found, list) or len(found) != length:
+            self.refuse(key, f"is {_shown(found)}; expected {expected}")
+        for item in found:
+            if isinstance(item, bool) or not isinstance(item, int | float) or not least <= item <= most:
+                self.refuse(key, f"contains {_shown(item)}; expected {expected}")
+        return tuple(float(item) for item in found)
+
     def boolean(self, key: str, default: Any = REQUIRED) -> bool:
         """True or false."""
         found = self.value(key, default, expected="true or false")
@@ -161,7 +172,7 @@ class ModelCard:
         settings: How the input is prepared and which network takes it, as the file has it.
         license: License of the weights.
         weights: Their file.
-        simulated: Whether the model was trained on simulated cases only.
+        simulated: Whether the model was trained on simulated disease only (simulated scans, or real ones with planted disease).
         segmentation_model: Name of the segmentation model whose masks it was validated with, if any.
         primary_pipeline: Pipeline whose result is the case's, for methods with pipelines.
         calibration: Parameters by pipeline that recalibrate the probabilities (see `evaluation.recalibration`).

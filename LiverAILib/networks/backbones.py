@@ -301,6 +301,33 @@ def _channels(backbone: Backbone) -> int:
     return int(shape[1])
 
 
+@torch.no_grad()
+def group_sizes(backbone: Backbone) -> list[tuple[int, int]]:
+    """Channels and rows of the maps behind each layer group for an image of `TRIAL_SIZE` rows and columns.
+
+    Raises:
+        UserError: The groups one after the other are not the whole network.
+    """
+    training = backbone.training
+    backbone.eval()
+    image = torch.linspace(-1, 1, 3 * TRIAL_SIZE**2).view(1, 3, TRIAL_SIZE, TRIAL_SIZE)
+    maps, sizes = image, []
+    try:
+        for group in backbone.layer_groups:
+            maps = group(maps)
+            sizes.append((maps.shape[1], maps.shape[2]))
+        whole = maps.is_meta or torch.allclose(maps, backbone.features(image), rtol=1e-3, atol=1e-4)
+    except (RuntimeError, TypeError, IndexError):
+        whole = False
+    backbone.train(training)
+    if not whole:
+        raise UserError(
+            f"--backbone {backbone.name}: its layers do not follow each other one by one, so they cannot be split into groups "
+            "that are frozen or left out. Use inception_v3, resnet50 or tf_efficientnet_lite0."
+        )
+    return sizes
+
+
 def backbone_card(name: str) -> Mapping[str, Any]:
     """Source, license, checksum and input of bundled weights."""
     return json.loads((backbones_folder() / name / BACKBONE_CARD).read_text(encoding="utf-8"))

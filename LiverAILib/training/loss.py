@@ -15,7 +15,7 @@ from LiverAILib.training.distributed import all_reduce_sum
 def cross_entropy(scores: torch.Tensor, labels: torch.Tensor, *, weights: torch.Tensor | None = None) -> torch.Tensor:
     """Cross entropy of class scores (batch, classes); with class `weights` (classes,) the weighted mean, as in torch."""
     each = F.cross_entropy(scores, labels, reduction="none")
-    return _mean(each, torch.ones_like(each) if weights is None else weights[labels])
+    return weighted_mean(each, torch.ones_like(each) if weights is None else weights[labels])
 
 
 def corn_loss(logits: torch.Tensor, labels: torch.Tensor, *, weights: torch.Tensor | None = None) -> torch.Tensor:
@@ -28,10 +28,11 @@ def corn_loss(logits: torch.Tensor, labels: torch.Tensor, *, weights: torch.Tens
     """
     terms, members = conditional_terms(logits, labels)
     counted = members.to(terms.dtype)
-    return _mean(terms, counted if weights is None else counted * weights[labels][:, None])
+    return weighted_mean(terms, counted if weights is None else counted * weights[labels][:, None])
 
 
-def _mean(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def weighted_mean(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Weighted mean of values of the same shape over all processes."""
     return all_reduce_sum((values * weights).sum()) / all_reduce_sum(weights.sum())
 
 
@@ -59,7 +60,7 @@ def dice_and_cross_entropy(logits: torch.Tensor, labels: torch.Tensor, known: to
     """
     log_probabilities = merge_unknown_organs(F.log_softmax(logits.float(), 1), known)
     each = F.nll_loss(log_probabilities, labels, reduction="none")
-    entropy = _mean(each, torch.ones_like(each))
+    entropy = weighted_mean(each, torch.ones_like(each))
     probabilities = log_probabilities[:, 1:].exp() * known[:, :, None, None]
     target = F.one_hot(labels, logits.shape[1]).permute(0, 3, 1, 2)[:, 1:].float()
     overlap = 2 * all_reduce_sum((probabilities * target).sum((0, 2, 3)))

@@ -33,6 +33,7 @@ METHOD_SPECIFIC = frozenset(
         "frozen_groups",
         "composite",
         "context_epochs",
+        "evidence_penalty",
         "validation_masks",
         "calibrate",
         "full_image_size",
@@ -76,6 +77,8 @@ class TrainingOptions:
         frozen_groups: How many of those, from the first one, are not trained.
         context_epochs: Epochs of a second network of a segmentation model, which sees the whole abdomen at low resolution.
         composite: Also train a model of the features of all images together.
+        evidence_penalty: Weight of the share of the evidence outside of the liver in the loss, an addition of ours (see
+            `training.evidence_penalty`).
         initial_weights: Trained model (name or folder) of the same method to start from.
         seed: Seed of every random draw.
         device: "auto", "cpu", "cuda" or "mps".
@@ -108,6 +111,7 @@ class TrainingOptions:
     frozen_groups: int | None = None
     context_epochs: int | None = None
     composite: bool | None = None
+    evidence_penalty: float | None = None
     initial_weights: str | None = None
     seed: int = 0
     device: str = "auto"
@@ -183,6 +187,7 @@ class TrainingOptions:
             "frozen_views",
             "backbone_groups",
             "context_epochs",
+            "evidence_penalty",
         ):
             value = getattr(self, name)
             if value is not None and not value > 0:

@@ -17,6 +17,7 @@ import SimpleITK as sitk
 
 import LiverAILib
 from LiverAILib.cli import build_parser, main
+from LiverAILib.data.assessment import SIMULATED
 from LiverAILib.imaging.files import read_image, write_image
 from LiverAILib.imaging.image import Image
 from Testing.models import untrained_nowak2021, untrained_segmentation
@@ -53,6 +54,7 @@ def test_assess_writes_the_files_and_prints_the_result(folder, tmp_path, capsys)
     assert code == 0
     shown = capsys.readouterr()
     assert "predicted" in shown.out
+    assert shown.out.index(SIMULATED) < shown.out.index("pipeline segmented")
     assert "[100 %]" in shown.err
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from LiverAILib.networks.classifier import ResNet50Classifier, fastai_head
+from LiverAILib.errors import UserError
+from LiverAILib.networks.backbones import build_backbone
+from LiverAILib.networks.classifier import ResNet50Classifier, build_classifier, fastai_head
 
 
 def test_fastai_s_head_is_what_its_layers_compute_one_by_one():
@@ -40,3 +42,27 @@ def test_the_output_layer_is_a_group_of_its_own(head):
     assert network.layer_groups[-1] is network.output
     with torch.no_grad():
         assert network(torch.zeros(1, 3, 64, 64)).shape == (1, 5)
+
+
+def test_a_classifier_on_another_backbone_has_its_features_and_groups():
+    backbone = build_backbone("tf_efficientnet_lite0", weights="bundled").eval()
+    network = build_classifier("tf_efficientnet_lite0", 2, weights="bundled").eval()
+    inputs = torch.randn(1, 3, 96, 96)
+    with torch.no_grad():
+        torch.testing.assert_close(network.features(inputs), backbone.features(inputs))
+        torch.testing.assert_close(network(inputs), network.classify_early(network.early_features(inputs)))
+        assert network.early_features(inputs).shape[2:] == (12, 12)  # a stride of 8
+    assert len(network.layer_groups) == len(backbone.layer_groups) + 1
+    assert network.layer_groups[-1] is network.output
+
+
+def test_fewer_layer_groups_give_finer_maps():
+    network = build_classifier("tf_efficientnet_lite0", 2, groups=6).eval()
+    with torch.no_grad():
+        assert network.features(torch.zeros(1, 3, 224, 224)).shape == (1, 112, 14, 14)
+    with pytest.raises(UserError, match="has 9 layer groups; give 5 to 9"):
+        build_classifier("tf_efficientnet_lite0", 2, groups=3)
+
+
+def test_the_published_network_keeps_the_names_of_its_tensors():
+    assert isinstance(build_classifier("resnet50", 2), ResNet50Classifier)

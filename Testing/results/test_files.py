@@ -141,6 +141,10 @@ def test_the_report_holds_everything_itself_and_escapes_names(tmp_path, assessme
     assert "&lt;phantom &amp; more&gt;" in text
     for sentence in assessment.notes:
         assert sentence in text
+    # What a model of simulated disease cannot say is read before its answer.
+    assert assessment.simulated
+    assert 0 < text.index(assessment.notes[0]) < text.index('class="headline"')
+    assert text.count(assessment.notes[0]) == 1
     assert f"{assessment.probabilities[assessment.predicted]:.3f}" in text
 
 

@@ -132,6 +132,8 @@ def test_cutoffs_and_what_was_not_assessed_stand_in_table_and_panel(logic, volum
     html = resultHtml(nodes.record, str)
     assert "published cut-off &lt; 48 HU: steatosis (A et al. 2012) Provided: adult" in html
     assert "not to be shown" not in html
+    assert html.index(SIMULATED) < html.index(assessment.predicted)
+    assert html.count(SIMULATED) == 1
     assert "Not assessed: FIB-4" in html
 
 

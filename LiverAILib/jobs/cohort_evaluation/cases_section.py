@@ -83,7 +83,7 @@ def cohort_warnings(who: Subject, cohort: Cohort, results: Sequence[CaseResult],
     if failed:
         found.append(f"{failed} of {len(results)} cases could not be assessed; they are listed under Cases.")
     if who.first.simulated:
-        found.append("The model was trained on simulated cases only: these numbers say nothing about real patients.")
+        found.append("The model was trained on simulated disease only: these numbers say nothing about real patients.")
     if any(not Seen.of(model.card).known for model in who.models.values()):
         found.append(
             "The model's card does not list the patients that it was trained on: that none of them is tested here is not known."

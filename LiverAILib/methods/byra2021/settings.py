@@ -31,17 +31,9 @@ class InputSettings:
         """Those of a card's settings."""
         return cls(
             image_size=settings.integer("image_size", cls.image_size, least=32, most=2048),
-            mean=_numbers(settings, "mean", least=0.0),
-            std=_numbers(settings, "std", least=1e-6),
+            mean=settings.numbers("mean", length=3, least=0.0, most=1),
+            std=settings.numbers("std", length=3, least=1e-6, most=1),
         )
-
-
-def _numbers(settings: Entries, key: str, *, least: float) -> tuple[float, ...]:
-    found = settings.value(key, None, expected="a list of 3 numbers")
-    if not isinstance(found, list) or len(found) != 3:
-        settings.refuse(key, "is no list of 3 numbers")
-    entries = Entries(settings.path, {str(i): value for i, value in enumerate(found)}, f"{settings.prefix}{key}.")
-    return tuple(entries.number(str(i), least=least, most=1.0) for i in range(3))
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,9 @@ SPEC = MethodSpec(
             "full_image_size",
             "full_batch_size",
             "encoder_weights",
+            "backbone",
+            "backbone_groups",
+            "evidence_penalty",
         }
     ),
 )

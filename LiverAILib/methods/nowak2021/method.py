@@ -1,7 +1,8 @@
 """Nowak 2021: cirrhosis on one T2-weighted slice at the level of the caudate lobe.
 
 Nowak S, Mesropyan N, Faron A, et al. Detection of liver cirrhosis in standard T2-weighted MRI using deep transfer learning.
-Eur Radiol 31 (2021). Two pipelines, each a ResNet50: A on the segmented liver ("segmented"), B on the whole slice ("full").
+Eur Radiol 31 (2021). Two pipelines, each a ResNet50 (other encoders by choice): A on the segmented liver ("segmented"), B on the
+whole slice ("full").
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from LiverAILib.explain.gradcam import grad_cam
 from LiverAILib.explain.map_family import EXPLAIN
 from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.methods.base import Clock, Examination, Method
+from LiverAILib.methods.encoder_distance import farther, read_encoder_distance
 from LiverAILib.methods.nowak2021 import SPEC
 from LiverAILib.methods.nowak2021.settings import Nowak2021Settings
 from LiverAILib.methods.nowak2021.slice_choice import choose_slice
@@ -33,7 +35,7 @@ from LiverAILib.methods.out_of_distribution import (
     out_of_distribution_warnings,
     read_feature_distribution,
 )
-from LiverAILib.networks.classifier import ResNet50Classifier
+from LiverAILib.networks.classifier import ImageClassifier
 
 SCALE = "raw: class score per feature position, not scaled between images"
 ZERO = "no evidence for the class in the chosen slice's network input; not computed elsewhere"
@@ -56,13 +58,17 @@ class Nowak2021(Method):
         super().__init__(model, device)
         self.settings = Nowak2021Settings.from_card(model.card)
         state = model.state()
-        self.networks: dict[str, ResNet50Classifier] = {}
+        self.networks: dict[str, ImageClassifier] = {}
         for pipeline in self.settings.pipelines:
-            build = partial(ResNet50Classifier, len(model.classes), head=self.settings.head)
+            build = partial(self.settings.encoder.build, len(model.classes), head=self.settings.head)
             network = load_network(model, build, state, prefix=f"{pipeline}.")
             self.networks[pipeline] = network.eval().requires_grad_(False).to(device)
         self.feature_distributions = {
             name: read_feature_distribution(state, f"{OUT_OF_DISTRIBUTION}.{name}.") for name in self.networks
+        }
+        self.encoder_distances = {
+            name: read_encoder_distance(state, f"{OUT_OF_DISTRIBUTION}.{name}.", where=model.name)
+            for name in self.networks
         }
         self._remembered: dict[tuple[str, str, str | None, str], _Explained] = {}
 
@@ -87,6 +93,7 @@ class Nowak2021(Method):
                 pipeline=pipeline,
                 size=self.settings.image_sizes[pipeline],
                 margin=self.settings.liver_margin,
+                encoder=self.settings.encoder,
             )
             outcomes[pipeline], views[pipeline] = self._run(view, request), (view,)
             clock(f"classify_and_explain_{pipeline}")
@@ -126,11 +133,15 @@ class Nowak2021(Method):
             if request.heatmap != GRAD_CAM:
                 index = torch.tensor([self.model.classes.index(name)], device=self.device)
                 maps = EXPLAIN[request.heatmap](self.networks[pipeline], inputs, index)
-            distribution = self.feature_distributions[pipeline]
+            distribution, encoder = self.feature_distributions[pipeline], self.encoder_distances[pipeline]
+            distance = farther(
+                None if distribution is None else distribution.judge(network.pooled[0]),
+                None if encoder is None else encoder.judge(view.prepared[None]),
+            )
             self._remembered[key] = _Explained(
                 dict(zip(self.model.classes, values, strict=True)),
                 maps[0].float().cpu(),
                 name,
-                None if distribution is None else distribution.judge(network.pooled[0]),
+                distance,
             )
         return self._remembered[key]

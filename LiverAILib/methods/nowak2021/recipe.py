@@ -17,6 +17,7 @@ from LiverAILib.methods.nowak2021.settings import (
     Nowak2021Settings,
 )
 from LiverAILib.methods.nowak2021.slices import GEOMETRY, INTENSITY
+from LiverAILib.networks.classifier import RESNET50
 from LiverAILib.training import schedule as schedules
 from LiverAILib.training.augmentation import Geometry, Intensity
 from LiverAILib.training.options import TrainingOptions
@@ -54,6 +55,9 @@ class Nowak2021Recipe:
         lr_spacing: See `FitOptions`.
         freeze_batch_norm: See `FitOptions`.
         frozen_views: See `PipelineOptions`.
+        backbone: The convolutional layers of both pipelines.
+        backbone_groups: How many of its layer groups are used; None for all.
+        evidence_penalty: See `PipelineOptions`.
     """
 
     starts_from: str = PRETRAINED
@@ -75,6 +79,9 @@ class Nowak2021Recipe:
     lr_spacing: str = "linear"
     freeze_batch_norm: bool = False
     frozen_views: int | None = None
+    backbone: str = RESNET50
+    backbone_groups: int | None = None
+    evidence_penalty: float = 0.0
 
     def sized_runs(self, pipeline: str) -> tuple[tuple[int, tuple[schedules.Stage, ...]], ...]:
         """Image size in pixels and stages of each run of a pipeline."""
@@ -91,6 +98,7 @@ def recipe_of(options: TrainingOptions, start: Model | None = None) -> Nowak2021
     Raises:
         UserError: The masks of a segmentation network are asked for, and none is given.
     """
+    encoder = Nowak2021Settings.from_card(start.card).encoder if start else None
     recipe = Nowak2021Recipe(runs=_stages(options)) if options.published else _with_additions(options, start)
     recipe = replace(
         recipe,
@@ -107,6 +115,9 @@ def recipe_of(options: TrainingOptions, start: Model | None = None) -> Nowak2021
         lr_spacing=options.lr_spacing or recipe.lr_spacing,
         freeze_batch_norm=bool(options.freeze_batch_norm),
         frozen_views=options.frozen_views,
+        backbone=options.backbone or (encoder.name if encoder else recipe.backbone),
+        backbone_groups=options.backbone_groups or (encoder.groups or None if encoder else None),
+        evidence_penalty=options.evidence_penalty or 0.0,
     )
     if recipe.validation_masks == NETWORK and options.segmentation_model is None:
         asked = "--validation-masks network" if options.validation_masks else f"--schedule {options.schedule}"

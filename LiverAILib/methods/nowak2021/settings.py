@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from LiverAILib.data.model_card import Entries, ModelCard
+from LiverAILib.networks.classifier import RESNET50, ImageClassifier, build_classifier
 from LiverAILib.networks.heads import HEADS
+from LiverAILib.networks.pretrained import IMAGENET_MEAN, IMAGENET_STD
 
 CLASSES = ("no cirrhosis", "cirrhosis")
 STAGES = ("F0", "F1", "F2", "F3", "F4")
@@ -16,6 +18,43 @@ PIPELINES = (SEGMENTED, FULL)
 IMAGE_SIZE, FULL_IMAGE_SIZE = 224, 448
 """Rows and columns of the network input: the liver's box, and the whole slice, which is about twice as wide."""
 LIVER_MARGIN = 0.1
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """The convolutional layers of both pipelines. The defaults are the published network.
+
+    Attributes:
+        name: Network of torchvision or timm (see `networks.backbones`).
+        groups: How many of its layer groups are used; 0 for all.
+        mean: Of the three channels in 0..1, taken off the input.
+        std: Divides it afterwards.
+    """
+
+    name: str = RESNET50
+    groups: int = 0
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+
+    @classmethod
+    def of(cls, settings: Entries) -> EncoderSettings:
+        """That of a card's settings; the published network where the card has no entry "encoder"."""
+        if "encoder" not in settings.content:
+            return cls()
+        part = settings.part("encoder")
+        return cls(
+            part.text("name"),
+            part.integer("groups", 0, least=0, most=1000),
+            part.numbers("mean", length=3, least=0, most=1),
+            part.numbers("std", length=3, least=1e-3, most=1),
+        )
+
+    def build(self, classes: int, *, weights: str | None = None, head: str = "softmax") -> ImageClassifier:
+        """The network; arguments and errors as those of `build_classifier`."""
+        return build_classifier(self.name, classes, weights=weights, groups=self.groups or None, head=head)
+
+
+PUBLISHED_ENCODER = EncoderSettings()
 
 
 @dataclass(frozen=True)
@@ -29,6 +68,7 @@ class Nowak2021Settings:
         liver_margin: Border around the liver in the input of "segmented", as a share of the liver's longer side.
         head: One of `HEADS`.
         calibration: Parameters that recalibrate the probabilities, by pipeline.
+        encoder: The convolutional layers.
     """
 
     pipelines: tuple[str, ...]
@@ -37,6 +77,7 @@ class Nowak2021Settings:
     liver_margin: float
     head: str
     calibration: Mapping[str, Mapping[str, float]]
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
 
     @classmethod
     def from_card(cls, card: ModelCard) -> Nowak2021Settings:
@@ -58,6 +99,7 @@ class Nowak2021Settings:
             liver_margin=settings.number("liver_margin", LIVER_MARGIN, least=0, most=1),
             head=settings.text("head", "softmax", allowed=HEADS),
             calibration=card.calibration,
+            encoder=EncoderSettings.of(settings),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +14,7 @@ from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import to_canonical
 from LiverAILib.methods.nowak2021 import SPEC
-from LiverAILib.methods.nowak2021.settings import CLASSES, IMAGE_SIZE
+from LiverAILib.methods.nowak2021.settings import CLASSES, IMAGE_SIZE, PUBLISHED_ENCODER, EncoderSettings
 from LiverAILib.methods.nowak2021.view import SliceView, network_input
 from LiverAILib.segmentation.caudate_level import training_slice
 from LiverAILib.segmentation.predict import Segmenter
@@ -21,17 +22,27 @@ from LiverAILib.training.augmentation import Geometry, Intensity, change_intensi
 from LiverAILib.training.balance import epoch_batches
 from LiverAILib.training.frozen_features import Views
 
+LIVER_STEP = 4
 GEOMETRY = Geometry(rotation_degrees=10, zoom=(0.9, 1.1))
 INTENSITY = Intensity(contrast=0.1, brightness=0.1)
 
 
 @dataclass(frozen=True, eq=False)
 class SliceSet:
-    """Prepared slices float16 (n, size, size), their classes (n,), and the index of the case that each comes from."""
+    """Prepared slices with their classes.
+
+    Attributes:
+        slices: float16 (n, size, size) in 0..1.
+        labels: Classes int64 (n,).
+        cases: Index of the case that each comes from, int64 (n,).
+        livers: uint8 (n, size / 4, size / 4): share of the liver at every fourth point, in 1/255; None where it was not asked
+            for.
+    """
 
     slices: torch.Tensor
     labels: torch.Tensor
     cases: torch.Tensor
+    livers: torch.Tensor | None = None
 
 
 def class_label(row: CohortRow, classes: Sequence[str]) -> int:
@@ -65,11 +76,13 @@ class Preparation:
         pipeline: "segmented" or "full".
         segmenter: Its masks cut the liver out, instead of the manifest's.
         size: Rows and columns of a prepared slice.
+        livers: Whether the liver in each slice is kept too.
     """
 
     pipeline: str
     segmenter: Segmenter | None = None
     size: int = IMAGE_SIZE
+    livers: bool = False
 
 
 def load_slices(
@@ -122,6 +135,8 @@ def load_slices(
                 found.slices.append(view.prepared.half())
                 found.labels.append(class_label(row, classes))
                 found.cases.append(number)
+                if one.livers:
+                    found.livers.append(_coarse(view.liver_seen()))
     if not all(found.slices for found in sets):
         raise UserError(
             "no liver was found at the level of the caudate lobe of any case. Check the masks, or train the segmentation network "
@@ -137,15 +152,23 @@ class _OpenSet:
     slices: list[torch.Tensor] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
     cases: list[int] = field(default_factory=list)
+    livers: list[torch.Tensor] = field(default_factory=list)
 
     def closed(self) -> SliceSet:
-        return SliceSet(torch.stack(self.slices), torch.tensor(self.labels), torch.tensor(self.cases))
+        livers = torch.stack(self.livers) if self.livers else None
+        return SliceSet(torch.stack(self.slices), torch.tensor(self.labels), torch.tensor(self.cases), livers)
+
+
+def _coarse(liver: torch.Tensor) -> torch.Tensor:
+    """The mean of 4 x 4 points of a share of the liver (rows, columns), uint8 in 1/255."""
+    return (F.avg_pool2d(liver[None], LIVER_STEP, ceil_mode=True)[0] * 255).round().to(torch.uint8)
 
 
 def joined(first: SliceSet, second: SliceSet) -> SliceSet:
     """The slices of both sets, which hold the same cases."""
     pairs = zip((first.slices, first.labels, first.cases), (second.slices, second.labels, second.cases), strict=True)
-    return SliceSet(*(torch.cat(pair) for pair in pairs))
+    livers = None if first.livers is None or second.livers is None else torch.cat([first.livers, second.livers])
+    return SliceSet(*(torch.cat(pair) for pair in pairs), livers)
 
 
 def augmented(
@@ -155,8 +178,13 @@ def augmented(
     generator: torch.Generator,
     geometry: Geometry = GEOMETRY,
     intensity: Intensity = INTENSITY,
+    encoder: EncoderSettings = PUBLISHED_ENCODER,
+    livers: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Network input (batch, 3, size, size) of prepared slices (batch, rows, columns), each changed at random."""
+    """Network input (batch, 3, size, size) of prepared slices (batch, rows, columns), each changed at random.
+
+    With `livers` (batch, any rows, any columns, 1/255) their share, moved with the slices, follows as a fourth channel.
+    """
     images = F.interpolate(slices.float()[:, None], size=(size, size), mode="bilinear", antialias=True)
     grid = random_grid(len(slices), size, size, geometry, generator)
     inside = images > 0
@@ -164,7 +192,10 @@ def augmented(
     changed = change_intensity(images, intensity, generator)
     # What lies outside the mask or the field of view stays 0: no brightness is added there.
     kept, _ = warp(inside.float(), grid)
-    return network_input((changed * (kept > 0.5))[:, 0])
+    inputs = network_input((changed * (kept > 0.5))[:, 0], encoder)
+    if livers is None:
+        return inputs
+    return torch.cat([inputs, warp(livers[:, None].float() / 255, grid)[0]], 1)
 
 
 def batches(
@@ -176,16 +207,20 @@ def batches(
     balance: str = "none",
     geometry: Geometry = GEOMETRY,
     intensity: Intensity = INTENSITY,
+    encoder: EncoderSettings = PUBLISHED_ENCODER,
 ) -> tuple[Callable[[int], Iterator[tuple[torch.Tensor, torch.Tensor]]], int]:
-    """Function of a seed that gives augmented batches of network input and labels, and their number (see `epoch_batches`)."""
+    """Function of a seed that gives augmented batches of network input and labels, and their number (see `epoch_batches`).
+
+    Where the set knows the livers, they are the fourth channel (see `augmented`).
+    """
+    change = partial(augmented, size=size, geometry=geometry, intensity=intensity, encoder=encoder)
     indices, number = epoch_batches(data.labels, balance, batch_size=batch_size, steps=steps)
 
     def epoch(seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         generator = torch.Generator().manual_seed(seed)
         for index in indices(generator):
-            slices = data.slices[index]
-            images = augmented(slices, size=size, generator=generator, geometry=geometry, intensity=intensity)
-            yield images, data.labels[index]
+            livers = None if data.livers is None else data.livers[index]
+            yield change(data.slices[index], generator=generator, livers=livers), data.labels[index]
 
     return epoch, number
 
@@ -198,22 +233,27 @@ def fixed_views(
     seed: int = 0,
     geometry: Geometry = GEOMETRY,
     intensity: Intensity = INTENSITY,
+    encoder: EncoderSettings = PUBLISHED_ENCODER,
 ) -> Views:
-    """`count` augmented views of each slice, always the same ones for a seed."""
+    """`count` augmented views of each slice, always the same ones for a seed, with the livers where the set knows them."""
+    change = partial(augmented, size=size, geometry=geometry, intensity=intensity, encoder=encoder)
 
     def make(sample: int, view: int) -> torch.Tensor:
         generator = torch.Generator().manual_seed((seed * 7919 + view) * 1_000_003 + sample)
-        one = data.slices[sample : sample + 1]
-        return augmented(one, size=size, generator=generator, geometry=geometry, intensity=intensity)[0]
+        own = slice(sample, sample + 1)
+        livers = None if data.livers is None else data.livers[own]
+        return change(data.slices[own], generator=generator, livers=livers)[0]
 
     return Views(count, make)
 
 
-def plain_inputs(data: SliceSet, *, size: int = IMAGE_SIZE) -> Callable[[Sequence[int]], torch.Tensor]:
+def plain_inputs(
+    data: SliceSet, *, size: int = IMAGE_SIZE, encoder: EncoderSettings = PUBLISHED_ENCODER
+) -> Callable[[Sequence[int]], torch.Tensor]:
     """Function of slice numbers that gives their network input, not augmented."""
 
     def give(numbers: Sequence[int]) -> torch.Tensor:
         images = data.slices[list(numbers)].float()[:, None]
-        return network_input(F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)[:, 0])
+        return network_input(F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)[:, 0], encoder)
 
     return give

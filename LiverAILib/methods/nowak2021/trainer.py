@@ -14,16 +14,18 @@ from LiverAILib.data.model import LICENSE_UNKNOWN, Model
 from LiverAILib.data.named_segmentation import segmentation_entries
 from LiverAILib.errors import UserError
 from LiverAILib.evaluation.recalibration import fit_parameters
+from LiverAILib.methods.encoder_distance import case_sources
 from LiverAILib.methods.nowak2021 import training
 from LiverAILib.methods.nowak2021.out_of_distribution import slice_distribution
 from LiverAILib.methods.nowak2021.recipe import NETWORK, Nowak2021Recipe, recipe_of
-from LiverAILib.methods.nowak2021.settings import CLASSES, LIVER_MARGIN, PIPELINES, SEGMENTED, STAGES
-from LiverAILib.networks.classifier import ResNet50Classifier
+from LiverAILib.methods.nowak2021.settings import CLASSES, LIVER_MARGIN, PIPELINES, SEGMENTED, STAGES, EncoderSettings
+from LiverAILib.networks.backbones import build_backbone
+from LiverAILib.networks.classifier import RESNET50, ImageClassifier
 from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.segmentation.training_masks import load_segmenter
 from LiverAILib.training.initial_weights import initial_model, start_from
 from LiverAILib.training.options import TrainingOptions
-from LiverAILib.training.recipe import announce
+from LiverAILib.training.recipe import RANDOM, announce
 from LiverAILib.training.run_settings import choose_precision, fit_options, require_pretrained
 
 FEWEST_TO_CALIBRATE = 20
@@ -46,6 +48,7 @@ def train_nowak2021(
     metrics, calibration = {}, {}
     log(f"reading {len(cohort.split('train'))} + {len(cohort.split('validation'))} cases")
     slices = pipeline_slices(cohort, classes, segmenter, recipe, log=log)
+    encoder = encoder_of(recipe)
     for pipeline in PIPELINES:
         log(f"pipeline {pipeline}")
         train, validation = slices[pipeline]
@@ -61,10 +64,11 @@ def train_nowak2021(
             )
         network, size = network.cpu(), recipe.image_sizes[pipeline]
         if recipe.calibrate:
-            scores = training.predict(network, validation, size=size)
+            scores = training.predict(network, validation, size=size, encoder=encoder)
             calibration[pipeline] = validation_calibration(scores, validation.labels)
         state |= {f"{pipeline}.{key}": value for key, value in network.state_dict().items()}
-        state |= slice_distribution(network, train, validation, pipeline, size=size)
+        sources = case_sources(cohort)
+        state |= slice_distribution(network, train, validation, pipeline, size=size, encoder=encoder, sources=sources)
         best = max(history, key=lambda record: record.get("score", float("-inf")))
         metrics[pipeline] = {
             "validation_cross_entropy": -best["score"],
@@ -74,6 +78,8 @@ def train_nowak2021(
         "image_size": dict(recipe.image_sizes),
         "calibration": calibration,
         "head": recipe.head,
+        **encoder_entries(encoder, options, start),
+        **({"evidence_penalty": recipe.evidence_penalty} if recipe.evidence_penalty else {}),
         **segmentation_entries(segmenter.model if segmenter else None, output / "model"),
     }
     return nowak2021_card(cohort, classes, found, metrics, options) | departed, state
@@ -92,7 +98,8 @@ def pipeline_slices(
     Raises:
         UserError: The training cases are all of one class, or no slice shows a liver.
     """
-    by_masks = [training.Preparation(pipeline, size=recipe.image_sizes[pipeline]) for pipeline in PIPELINES]
+    sizes, livers = recipe.image_sizes, recipe.evidence_penalty > 0
+    by_masks = [training.Preparation(pipeline, size=sizes[pipeline], livers=livers) for pipeline in PIPELINES]
     by_network = replace(by_masks[0], segmenter=segmenter)
     more = [by_network] if NETWORK in recipe.training_masks else []
     given = training.load_slices(
@@ -110,14 +117,33 @@ def pipeline_slices(
 
 def new_classifier(
     options: TrainingOptions, recipe: Nowak2021Recipe, pipeline: str, *, start: Model | None = None
-) -> ResNet50Classifier:
+) -> ImageClassifier:
     """The network of a pipeline at the start of the run."""
     torch.manual_seed(options.seed)
     classes = STAGES if recipe.classes == "stages" else CLASSES
-    network = ResNet50Classifier(len(classes), weights=options.encoder_weights, head=recipe.head)
+    weights = None if start else options.encoder_weights
+    network = encoder_of(recipe).build(len(classes), weights=weights, head=recipe.head)
     if start is not None:
         start_from(network, start, prefix=f"{pipeline}.")
     return network
+
+
+def encoder_of(recipe: Nowak2021Recipe) -> EncoderSettings:
+    """The encoder of a recipe with the normalization that it expects."""
+    if recipe.backbone == RESNET50:
+        return EncoderSettings(groups=recipe.backbone_groups or 0)
+    backbone = build_backbone(recipe.backbone)
+    return EncoderSettings(recipe.backbone, recipe.backbone_groups or 0, backbone.mean, backbone.std)
+
+
+def encoder_entries(encoder: EncoderSettings, options: TrainingOptions, start: Model | None) -> dict[str, Any]:
+    """What a card says of an encoder that is not the published one."""
+    if encoder == EncoderSettings():
+        return {}
+    begin = start.card.method_settings.content.get("encoder", {}).get("initial_weights") if start else None
+    given = Path(options.encoder_weights).name if options.encoder_weights else RANDOM
+    entries = {"name": encoder.name, "groups": encoder.groups, "mean": list(encoder.mean), "std": list(encoder.std)}
+    return {"encoder": {**entries, "initial_weights": begin or given}}
 
 
 def pipeline_options(
@@ -132,6 +158,8 @@ def pipeline_options(
         geometry=recipe.geometry,
         intensity=recipe.intensity,
         frozen_views=recipe.frozen_views,
+        encoder=encoder_of(recipe),
+        evidence_penalty=recipe.evidence_penalty,
         precision=choose_precision(options),
         fit=fit_options(options, validate_every=recipe.validate_every),
     )
@@ -156,6 +184,9 @@ def nowak2021_card(
 ) -> dict[str, Any]:
     """Entries of the card of a Nowak 2021 model that its training determines."""
     what = "Cirrhosis" if classes == CLASSES else "Fibrosis stage F0-F4"
+    encoder = {RESNET50: "ResNet50"}.get(
+        found.get("encoder", {}).get("name", RESNET50), found.get("encoder", {}).get("name")
+    )
     layers = {
         "published": "the six published stages",
         "extended": "the six published stages with additions",
@@ -163,7 +194,7 @@ def nowak2021_card(
     }
     schedule = layers.get(str(options.schedule), "one stage with all layers, no pretrained weights")
     return {
-        "description": f"{what} on one T2-weighted slice at the level of the caudate lobe (Nowak 2021), two ResNet50; "
+        "description": f"{what} on one T2-weighted slice at the level of the caudate lobe (Nowak 2021), two {encoder}; "
         f"{schedule}.",
         "modality": ["MR"],
         "classes": list(classes),

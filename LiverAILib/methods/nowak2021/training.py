@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from LiverAILib.methods.nowak2021.settings import IMAGE_SIZE
+from LiverAILib.methods.nowak2021.settings import IMAGE_SIZE, PUBLISHED_ENCODER, EncoderSettings
 from LiverAILib.methods.nowak2021.slices import (
     GEOMETRY,
     INTENSITY,
@@ -22,10 +22,11 @@ from LiverAILib.methods.nowak2021.slices import (
     load_slices,
     plain_inputs,
 )
-from LiverAILib.networks.classifier import ResNet50Classifier
+from LiverAILib.networks.classifier import ImageClassifier
 from LiverAILib.training import distributed
 from LiverAILib.training.augmentation import Geometry, Intensity
 from LiverAILib.training.balance import class_weights, epoch_batches
+from LiverAILib.training.evidence_penalty import evidence_penalty
 from LiverAILib.training.fit import FitOptions, Task, fit
 from LiverAILib.training.frozen_features import FeatureCache, view_epochs
 from LiverAILib.training.loss import corn_loss, cross_entropy
@@ -43,6 +44,9 @@ __all__ = [
     "train_pipeline",
 ]
 
+COLORS = 3
+"""Channels of the network input; the liver is the next one where the loss needs it."""
+
 
 @dataclass(frozen=True)
 class PipelineOptions:
@@ -54,6 +58,9 @@ class PipelineOptions:
         steps: Batches an epoch; by default as many as show every training slice once.
         geometry: Random changes of the slices' geometry.
         intensity: Random changes of their intensities.
+        encoder: Whose normalization the inputs have.
+        evidence_penalty: Weight of the share of the evidence outside of the liver in the loss (see `evidence_penalty`); 0 for
+            none, as published. The training slices need their livers.
         balance: What is done about classes of unequal size (`balance.BALANCES`).
         frozen_views: In stages with a frozen trunk, train on so many fixed views of each slice, whose features are
             computed once. None: new views in every epoch, as published.
@@ -64,6 +71,8 @@ class PipelineOptions:
     size: int = IMAGE_SIZE
     batch_size: int = 32
     steps: int | None = None
+    encoder: EncoderSettings = PUBLISHED_ENCODER
+    evidence_penalty: float = 0.0
     balance: str = "none"
     geometry: Geometry = GEOMETRY
     intensity: Intensity = INTENSITY
@@ -74,12 +83,17 @@ class PipelineOptions:
 
 @torch.inference_mode()
 def predict(
-    network: ResNet50Classifier, data: SliceSet, *, size: int = IMAGE_SIZE, precision: Precision | None = None
+    network: ImageClassifier,
+    data: SliceSet,
+    *,
+    size: int = IMAGE_SIZE,
+    encoder: EncoderSettings = PUBLISHED_ENCODER,
+    precision: Precision | None = None,
 ) -> torch.Tensor:
     """Class scores (n, classes) of prepared slices, in float32 on the CPU."""
     network.eval()
     device = (precision or Precision()).device
-    give = plain_inputs(data, size=size)
+    give = plain_inputs(data, size=size, encoder=encoder)
     parts = torch.arange(len(data.labels)).split(16)
     return torch.cat([network(give(part.tolist()).to(device)).float().cpu() for part in parts])
 
@@ -89,7 +103,7 @@ def train_pipeline(
     validation: SliceSet,
     output: Path,
     *,
-    network: ResNet50Classifier,
+    network: ImageClassifier,
     stages: Sequence[Stage],
     options: PipelineOptions | None = None,
     log: Callable[[str], None] = print,
@@ -112,9 +126,7 @@ def train_pipeline(
     return fit(task, stages, output=output, options=(options or PipelineOptions()).fit, log=log)
 
 
-def pipeline_task(
-    network: ResNet50Classifier, training: SliceSet, validation: SliceSet, options: PipelineOptions
-) -> Task:
+def pipeline_task(network: ImageClassifier, training: SliceSet, validation: SliceSet, options: PipelineOptions) -> Task:
     """What is trained, as `fit` takes it."""
     precision, size = options.precision, options.size
     network = distributed.place_network(network, precision.device, memory_format=torch.channels_last)
@@ -126,16 +138,22 @@ def pipeline_task(
         balance=options.balance,
         geometry=options.geometry,
         intensity=options.intensity,
+        encoder=options.encoder,
     )
     loss_of = class_loss(network, training, options)
 
-    def loss(network: ResNet50Classifier, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    def loss(network: ImageClassifier, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         with precision.autocast():
-            logits = network.logits(network.features(batch[0].to(memory_format=torch.channels_last)))
-        return loss_of(logits.float(), batch[1])
+            features = network.features(batch[0][:, :COLORS].to(memory_format=torch.channels_last))
+            logits = network.logits(features)
+        found = loss_of(logits.float(), batch[1])
+        if not options.evidence_penalty:
+            return found
+        return found + options.evidence_penalty * evidence_penalty(network, features, batch[0][:, COLORS])
 
-    def validate(network: ResNet50Classifier) -> dict[str, float]:
-        return scored(predict(network, validation, size=size, precision=precision), validation.labels)
+    def validate(network: ImageClassifier) -> dict[str, float]:
+        scores = predict(network, validation, size=size, encoder=options.encoder, precision=precision)
+        return scored(scores, validation.labels)
 
     return Task(
         network,
@@ -150,7 +168,7 @@ def pipeline_task(
 
 
 def frozen_task(
-    network: ResNet50Classifier,
+    network: ImageClassifier,
     training: SliceSet,
     validation: SliceSet,
     options: PipelineOptions,
@@ -159,35 +177,40 @@ def frozen_task(
 ) -> Task:
     """What is trained while the trunk is frozen: the output layer, on fixed views of the slices.
 
-    Without `cached` every view goes through the trunk in every epoch: the plain loop, with the same result.
+    Pooled features know no place: the evidence penalty has no part in these stages. Without `cached` every view goes through
+    the trunk in every epoch: the plain loop, with the same result.
     """
     if not (options.frozen_views and options.fit.freeze_batch_norm):
         raise ValueError("fixed views are exact only with frozen batch normalization: set freeze_batch_norm")
     precision = options.precision
     trunk = network.layer_groups[:-1]
     views = fixed_views(
-        training,
+        replace(training, livers=None),
         options.frozen_views,
         size=options.size,
         seed=options.fit.seed,
         geometry=options.geometry,
         intensity=options.intensity,
+        encoder=options.encoder,
     )
     loss_of = class_loss(network, training, options)
 
     def pooled(inputs: torch.Tensor) -> torch.Tensor:
         return network.pool(network.features(inputs.to(memory_format=torch.channels_last)))
 
-    def loss(network: ResNet50Classifier, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    def loss(network: ImageClassifier, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         with precision.autocast():
             logits = network.output(batch[0] if cached else pooled(batch[0]))
         return loss_of(logits.float(), batch[1])
 
-    held_out = FeatureCache(trunk, pooled, plain_inputs(validation, size=options.size), Precision(precision.device))
+    held_out = FeatureCache(
+        trunk, pooled, plain_inputs(validation, size=options.size, encoder=options.encoder), Precision(precision.device)
+    )
 
-    def validate(network: ResNet50Classifier) -> dict[str, float]:
+    def validate(network: ImageClassifier) -> dict[str, float]:
         if not cached:
-            return scored(predict(network, validation, size=options.size, precision=precision), validation.labels)
+            scores = predict(network, validation, size=options.size, encoder=options.encoder, precision=precision)
+            return scored(scores, validation.labels)
         held_out.check()
         network.eval()
         features = held_out(range(len(validation.labels))).to(precision.device)
@@ -202,7 +225,7 @@ def frozen_task(
 
 
 def class_loss(
-    network: ResNet50Classifier, training: SliceSet, options: PipelineOptions
+    network: ImageClassifier, training: SliceSet, options: PipelineOptions
 ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     """The loss of logits and labels that suits the network's head, weighted where `options.balance` says so."""
     weights = class_weights(training.labels, network.classes, options.balance)

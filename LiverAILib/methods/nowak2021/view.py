@@ -11,10 +11,9 @@ import torch.nn.functional as F
 from LiverAILib.imaging.geometry import AxisOrder
 from LiverAILib.imaging.image import Image
 from LiverAILib.imaging.intensity import clip_percentiles
-from LiverAILib.methods.nowak2021.settings import IMAGE_SIZE, LIVER_MARGIN
+from LiverAILib.methods.nowak2021.settings import IMAGE_SIZE, LIVER_MARGIN, PUBLISHED_ENCODER, EncoderSettings
 from LiverAILib.methods.slice_box import SliceBox
 from LiverAILib.methods.view import BODY_SHARE, View
-from LiverAILib.networks.pretrained import IMAGENET_MEAN, IMAGENET_STD
 
 
 def prepare_slice(
@@ -26,7 +25,7 @@ def prepare_slice(
     size: int = IMAGE_SIZE,
     margin: float = LIVER_MARGIN,
 ) -> tuple[torch.Tensor, SliceBox]:
-    """The network input of one slice, before ImageNet normalization.
+    """The network input of one slice, before it is normalized as the encoder expects it.
 
     Defaults where the paper is silent (its Supplement S3 is not public): clip to the 1st and 99th percentile, for the
     segmented pipeline inside the liver only; square region, the liver's box plus 10 % a side; bilinear to 224x224.
@@ -53,10 +52,10 @@ def prepare_slice(
     return resized[0, 0], box
 
 
-def network_input(slices: torch.Tensor) -> torch.Tensor:
-    """Slices (batch, rows, columns) in 0..1 as three equal channels, normalized with the mean and deviation of ImageNet."""
-    mean = torch.tensor(IMAGENET_MEAN, device=slices.device)[None, :, None, None]
-    std = torch.tensor(IMAGENET_STD, device=slices.device)[None, :, None, None]
+def network_input(slices: torch.Tensor, encoder: EncoderSettings = PUBLISHED_ENCODER) -> torch.Tensor:
+    """Slices (batch, rows, columns) in 0..1 as three equal channels, normalized as the encoder expects it."""
+    mean = torch.tensor(encoder.mean, device=slices.device)[None, :, None, None]
+    std = torch.tensor(encoder.std, device=slices.device)[None, :, None, None]
     return (slices[:, None].expand(-1, 3, -1, -1) - mean) / std
 
 
@@ -71,8 +70,9 @@ class SliceView(View):
         liver: Boolean mask of the liver in it.
         position: Canonical number of the slice.
         pipeline: "segmented" or "full".
-        prepared: Network input before ImageNet normalization, float32 (size, size) in 0..1.
+        prepared: Network input before normalization, float32 (size, size) in 0..1.
         box: Region of the slice that the input shows.
+        encoder: Whose normalization the network input has.
         role: Role of the volume.
         number: Which of the images of that role.
     """
@@ -85,6 +85,7 @@ class SliceView(View):
     pipeline: str
     prepared: torch.Tensor
     box: SliceBox
+    encoder: EncoderSettings = PUBLISHED_ENCODER
     role: str = "t2"
     number: int = 0
 
@@ -100,6 +101,7 @@ class SliceView(View):
         pipeline: str,
         size: int = IMAGE_SIZE,
         margin: float = LIVER_MARGIN,
+        encoder: EncoderSettings = PUBLISHED_ENCODER,
     ) -> SliceView:
         """The view of slice `position` of a volume.
 
@@ -112,16 +114,23 @@ class SliceView(View):
             pipeline: "segmented" or "full".
             size: Rows and columns of the input.
             margin: Border around the liver in the segmented pipeline, as a share of the liver's longer side.
+            encoder: Whose normalization the network input has.
         """
         section = np.nan_to_num(canonical.array[position].astype(np.float32))
         pixel_mm = (canonical.spacing[1], canonical.spacing[0])
         prepared, box = prepare_slice(section, liver, pixel_mm, pipeline=pipeline, size=size, margin=margin)
-        return cls(image, order, section, liver, position, pipeline, prepared, box)
+        return cls(image, order, section, liver, position, pipeline, prepared, box, encoder)
 
     @property
     def tensor(self) -> torch.Tensor:  # type: ignore[override]
         """The network input, float32 (3, size, size)."""
-        return network_input(self.prepared[None])[0]
+        return network_input(self.prepared[None], self.encoder)[0]
+
+    def liver_seen(self) -> torch.Tensor:
+        """Share of the liver at every point of the network input, float32 (size, size)."""
+        region = torch.from_numpy(self.box.cut(self.liver.astype(np.float32)))[None, None]
+        size = self.prepared.shape
+        return F.interpolate(region, size=size, mode="bilinear", antialias=True, align_corners=False)[0, 0]
 
     def restore(self, map_: torch.Tensor) -> np.ndarray:
         """A map (h, w) in the chosen slice, bilinear."""

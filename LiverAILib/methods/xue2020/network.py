@@ -11,11 +11,10 @@ from torch import nn
 
 from LiverAILib.errors import UserError
 from LiverAILib.methods.xue2020.settings import CUTS, BackboneSettings, at_least
-from LiverAILib.networks.backbones import Backbone, backbone_checksum
+from LiverAILib.networks.backbones import TRIAL_SIZE, Backbone, backbone_checksum, group_sizes
 
 EARLY_STRIDE = 8
 """HiResCAM looks at the last layer group whose maps are no coarser than the image divided by this."""
-TRIAL_SIZE = 96
 DROPOUT = 0.5
 Score = Callable[[torch.Tensor], torch.Tensor]
 
@@ -67,36 +66,13 @@ def split_backbone(backbone: Backbone, settings: BackboneSettings) -> tuple[Trun
             f"--backbone {backbone.name}: has {len(groups)} layer groups; {settings.groups} of them, {settings.frozen} frozen, "
             "were asked for. Give --backbone-groups and --frozen-groups that fit."
         )
-    sizes = _check_sequence(backbone, groups)
+    sizes = group_sizes(backbone)
     trunk = Trunk(groups[: settings.frozen], backbone)
     trunk.early = max([n for n, (_, rows) in enumerate(sizes, 1) if rows * EARLY_STRIDE >= TRIAL_SIZE], default=1)
     trunk.early = min(trunk.early, settings.groups)
     trunk.eval().requires_grad_(False)
     layers = [group.requires_grad_() for group in groups[settings.frozen : settings.groups]]
     return trunk, layers, sizes[settings.groups - 1][0]
-
-
-@torch.no_grad()
-def _check_sequence(backbone: Backbone, groups: Sequence[nn.Module]) -> list[tuple[int, int]]:
-    """Channels and rows of the maps behind each group for a trial image."""
-    training = backbone.training
-    backbone.eval()
-    image = torch.linspace(-1, 1, 3 * TRIAL_SIZE**2).view(1, 3, TRIAL_SIZE, TRIAL_SIZE)
-    maps, sizes = image, []
-    try:
-        for group in groups:
-            maps = group(maps)
-            sizes.append((maps.shape[1], maps.shape[2]))
-        whole = torch.allclose(maps, backbone.features(image), rtol=1e-3, atol=1e-4)
-    except (RuntimeError, TypeError, IndexError):
-        whole = False
-    backbone.train(training)
-    if not whole:
-        raise UserError(
-            f"--backbone {backbone.name}: its layers do not follow each other one by one, so they cannot be split into frozen "
-            "and trained ones. Use inception_v3, resnet50 or tf_efficientnet_lite0."
-        )
-    return sizes
 
 
 class BinaryModel(nn.Module):

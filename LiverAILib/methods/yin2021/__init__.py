@@ -15,5 +15,5 @@ SPEC = MethodSpec(
     out_of_distribution="LiverAILib.methods.yin2021.out_of_distribution:cohort_distribution",
     simulation="ct",
     paper_section="LiverAILib.methods.yin2021.paper_section:SECTION",
-    training_options=frozenset({"class_balance", "masking", "segmentation_model"}),
+    training_options=frozenset({"class_balance", "evidence_penalty", "masking", "segmentation_model"}),
 )

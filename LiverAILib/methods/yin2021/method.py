@@ -27,6 +27,7 @@ from LiverAILib.evaluation.recalibration import apply_parameters
 from LiverAILib.explain.gradcam import grad_cam
 from LiverAILib.explain.map_family import EXPLAIN
 from LiverAILib.methods.base import Clock, Examination, Method
+from LiverAILib.methods.encoder_distance import farther, read_encoder_distance
 from LiverAILib.methods.out_of_distribution import out_of_distribution_warnings, read_feature_distribution
 from LiverAILib.methods.yin2021 import SPEC
 from LiverAILib.methods.yin2021.network import Yin2021Network
@@ -38,6 +39,7 @@ CUMULATIVE = {">=F2": 2, ">=F3": 3, "F4": 4}
 SCALE = "raw: class score per feature position, mean of the windows, not scaled between images"
 ZERO = "no evidence for the class within the network's slices; not computed beyond them"
 MOSTLY_EMPTY = 0.5
+JUDGED_STEP = 4
 
 
 def cumulative(probabilities: Mapping[str, float]) -> dict[str, float]:
@@ -82,6 +84,7 @@ class Yin2021(Method):
         self.network = load_network(model, build, network_state(state))
         self.networks = {PIPELINE: self.network}
         self.feature_distribution = read_feature_distribution(state, f"{OUT_OF_DISTRIBUTION}.{PIPELINE}.")
+        self.encoder_distance = read_encoder_distance(state, f"{OUT_OF_DISTRIBUTION}.{PIPELINE}.", where=model.name)
         self.network.eval().requires_grad_(False).to(device)
         self._remembered: tuple[tuple[str, AssessmentRequest], _Explained] | None = None
 
@@ -146,8 +149,9 @@ class Yin2021(Method):
             total[start : start + self.settings.slices] += slices
             times[start : start + self.settings.slices] += 1
         probabilities = dict(zip(self.model.classes, mean.tolist(), strict=True))
-        distance = (
-            None if self.feature_distribution is None else self.feature_distribution.judge(pooled_windows(features))
+        distance = farther(
+            None if self.feature_distribution is None else self.feature_distribution.judge(pooled_windows(features)),
+            None if self.encoder_distance is None else self.encoder_distance.judge(judged_slices(prepared)),
         )
         return _Explained(probabilities, total / times, name, distance)
 
@@ -155,6 +159,12 @@ class Yin2021(Method):
 def mean_probabilities(scores: torch.Tensor, calibration: Mapping[str, float]) -> torch.Tensor:
     """Probabilities (classes,) of a case: the mean over its windows, each calibrated; `scores` (windows, classes)."""
     return torch.from_numpy(apply_parameters(scores.float(), calibration)).mean(0)
+
+
+def judged_slices(stack: torch.Tensor) -> torch.Tensor:
+    """Every fourth of the slices (n, rows, columns) that show something: those that the encoder's distance looks at."""
+    shown = stack[stack.flatten(1).amax(1) > 0]
+    return shown[::JUDGED_STEP] if len(shown) else stack[:1]
 
 
 def pooled_windows(features: Sequence[torch.Tensor]) -> np.ndarray:

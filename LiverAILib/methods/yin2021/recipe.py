@@ -34,6 +34,7 @@ class Yin2021Recipe:
         augmentation: Random changes; None for none.
         validate_every: Epochs from one validation to the next.
         patience: See `FitOptions`.
+        evidence_penalty: See `NetworkOptions`.
     """
 
     starts_from: str = RANDOM
@@ -47,6 +48,7 @@ class Yin2021Recipe:
     augmentation: Augmentation | None = None
     validate_every: int = 1
     patience: int | None = None
+    evidence_penalty: float = 0.0
 
 
 def recipe_of(options: TrainingOptions, start: Model | None = None) -> Yin2021Recipe:
@@ -78,6 +80,7 @@ def recipe_of(options: TrainingOptions, start: Model | None = None) -> Yin2021Re
         steps=options.steps,
         class_balance=options.class_balance or recipe.class_balance,
         patience=options.patience,
+        evidence_penalty=options.evidence_penalty or 0.0,
     )
 
 

@@ -12,6 +12,7 @@ from LiverAILib.data.cohort import Cohort
 from LiverAILib.data.model import LICENSE_UNKNOWN
 from LiverAILib.data.named_segmentation import segmentation_entries
 from LiverAILib.errors import UserError
+from LiverAILib.methods.encoder_distance import case_sources
 from LiverAILib.methods.yin2021 import training
 from LiverAILib.methods.yin2021.method import build_network
 from LiverAILib.methods.yin2021.out_of_distribution import stack_distribution
@@ -42,7 +43,8 @@ def train_yin2021(
     departed = announce(recipe, Yin2021Recipe(), options, log=log)
     segmenter = load_segmenter(cohort, options, log=log)
     log(f"reading {len(rows)} + {len(validation)} cases")
-    training_stacks = training.load_stacks(rows, recipe.inputs, segmenter=segmenter)
+    livers = recipe.evidence_penalty > 0
+    training_stacks = training.load_stacks(rows, recipe.inputs, segmenter=segmenter, livers=livers)
     validation_stacks = training.load_stacks(validation, recipe.inputs, segmenter=segmenter)
     torch.manual_seed(options.seed)
     network = build_network(recipe.network)
@@ -55,6 +57,7 @@ def train_yin2021(
         steps=recipe.steps,
         balance=recipe.class_balance,
         augmentation=recipe.augmentation,
+        evidence_penalty=recipe.evidence_penalty,
         precision=choose_precision(options),
         fit=fit_options(options, validate_every=recipe.validate_every),
     )
@@ -69,7 +72,9 @@ def train_yin2021(
     )
     network = network.cpu()
     best = max(history, key=lambda record: record.get("score", float("-inf")))
-    tensors = stack_distribution(network, training_stacks, validation_stacks, recipe.inputs)
+    tensors = stack_distribution(
+        network, training_stacks, validation_stacks, recipe.inputs, sources=case_sources(cohort)
+    )
     masks = segmentation_entries(segmenter.model if segmenter else None, output / "model")
     card = yin2021_card(cohort, recipe, best, masks=masks)
     return card | departed, {**network.state_dict(), **tensors}
@@ -89,6 +94,7 @@ def yin2021_card(
             "primary_pipeline": PIPELINE,
             **vars(recipe.inputs),
             **vars(recipe.network),
+            **({"evidence_penalty": recipe.evidence_penalty} if recipe.evidence_penalty else {}),
             **masks,
         },
         "training_data": f"{len(cohort.split('train'))} cases of {cohort.path.name}",

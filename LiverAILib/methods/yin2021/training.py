@@ -22,6 +22,7 @@ from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.training import distributed
 from LiverAILib.training.augmentation import Geometry, random_grid, uniform, warp
 from LiverAILib.training.balance import class_weights, epoch_batches
+from LiverAILib.training.evidence_penalty import evidence_penalty
 from LiverAILib.training.fit import FitOptions, Task, fit
 from LiverAILib.training.loss import cross_entropy
 from LiverAILib.training.precision import Precision
@@ -30,10 +31,17 @@ from LiverAILib.training.schedule import Stage
 
 @dataclass(frozen=True, eq=False)
 class StackSet:
-    """Prepared cases: stacks float16 (slices, size, size) in 0..1, of different lengths, and their stages int64 (n,)."""
+    """Prepared cases.
+
+    Attributes:
+        stacks: float16 (slices, size, size) in 0..1, of different lengths.
+        labels: Stages int64 (n,).
+        livers: Share of the liver, float16 (slices, size / 4, size / 4); none where they were not asked for.
+    """
 
     stacks: tuple[torch.Tensor, ...]
     labels: torch.Tensor
+    livers: tuple[torch.Tensor, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,11 +60,24 @@ class Augmentation:
     brightness: float = 0.0
     noise: float = 0.0
 
-    def __call__(self, windows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Windows (batch, slices, rows, columns) changed and clipped to 0..1."""
+    def __call__(
+        self, windows: torch.Tensor, generator: torch.Generator, livers: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Windows (batch, slices, rows, columns) changed and clipped to 0..1, and the livers moved with them.
+
+        Args:
+            windows: The windows.
+            generator: Draws the changes.
+            livers: Share of the liver (batch, slices, any rows, any columns).
+        """
         batch, _, rows, columns = windows.shape
         if self.geometry is not None:
-            windows, _ = warp(windows, random_grid(batch, rows, columns, self.geometry, generator))
+            grid = random_grid(batch, rows, columns, self.geometry, generator)
+            windows, _ = warp(windows, grid)
+            if livers is not None:
+                # Points of a grid are shares of the width: a coarser one has the same ends.
+                coarse = F.interpolate(grid.permute(0, 3, 1, 2), size=livers.shape[2:], mode="bilinear")
+                livers, _ = warp(livers, coarse.permute(0, 2, 3, 1))
         shape = (batch, 1, 1, 1)
         if self.contrast:
             windows = (windows - 0.5) * (1 + uniform(shape, -self.contrast, self.contrast, generator)) + 0.5
@@ -65,25 +86,28 @@ class Augmentation:
         if self.noise:
             level = uniform(shape, 0, self.noise, generator)
             windows = windows + level * torch.randn(windows.shape, generator=generator)
-        return windows.clamp(0, 1)
+        return windows.clamp(0, 1), livers
 
 
 LIGHT = Augmentation(Geometry(rotation_degrees=6, zoom=(0.94, 1.06), shift=0.02), 0.05, 0.03, 0.02)
 """Augmentation of the short schedule."""
 
 
-def load_stacks(rows: Sequence[CohortRow], settings: InputSettings, *, segmenter: Segmenter | None = None) -> StackSet:
+def load_stacks(
+    rows: Sequence[CohortRow], settings: InputSettings, *, segmenter: Segmenter | None = None, livers: bool = False
+) -> StackSet:
     """The prepared stacks of cases with role ct.
 
     Args:
         rows: Cases with a stage and, without `segmenter`, a mask of the liver.
         settings: How the input is prepared.
         segmenter: Finds the liver instead of the manifest's masks.
+        livers: Whether the liver in each slice is kept too.
 
     Raises:
         UserError: A case has no stage or no liver.
     """
-    stacks, labels = [], []
+    stacks, labels, inside = [], [], []
     for row in rows:
         if row.stage is None:
             raise UserError(f"case {row.case_id}: no stage in the manifest. Fill the column stage (0-4).")
@@ -95,9 +119,12 @@ def load_stacks(rows: Sequence[CohortRow], settings: InputSettings, *, segmenter
         liver = row.read_mask(LIVER.name, image) if segmenter is None else segmenter.liver(image)
         if not liver.any():
             raise UserError(f"case {row.case_id}: the liver mask is empty. Correct it or take the case out.")
-        stacks.append(StackView.of(image, liver, settings).prepared.half())
+        view = StackView.of(image, liver, settings)
+        stacks.append(view.prepared.half())
+        if livers:
+            inside.append(view.liver_seen().half())
         labels.append(row.stage)
-    return StackSet(tuple(stacks), torch.tensor(labels))
+    return StackSet(tuple(stacks), torch.tensor(labels), tuple(inside))
 
 
 def batches(
@@ -108,29 +135,33 @@ def batches(
     steps: int | None = None,
     augmentation: Augmentation | None = None,
     balance: str = "none",
-) -> tuple[Callable[[int], Iterator[tuple[torch.Tensor, torch.Tensor]]], int]:
-    """Function of a seed that gives the batches of an epoch, and their number.
+) -> tuple[Callable[[int], Iterator[tuple[torch.Tensor, ...]]], int]:
+    """Function of a seed that gives the batches of an epoch, windows with stages, and their number.
 
     Every epoch shows each case once (or `steps` batches), in random order, as `slices` consecutive slices drawn at random
-    (Yin 2021, Fig. 2); with the `balance` "sampling" every stage equally often (see `epoch_batches`).
+    (Yin 2021, Fig. 2); with the `balance` "sampling" every stage equally often (see `epoch_batches`). Where the set knows the
+    livers, those of the windows follow (batch, slices, rows / 4, columns / 4).
     """
     indices, number = epoch_batches(data.labels, balance, batch_size=batch_size, steps=steps)
 
-    def epoch(seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def epoch(seed: int) -> Iterator[tuple[torch.Tensor, ...]]:
         generator = torch.Generator().manual_seed(seed)
         for index in indices(generator):
-            drawn = torch.stack([random_window(data.stacks[n], slices, generator) for n in index.tolist()])
+            firsts = [first_slice(data.stacks[n], slices, generator) for n in index.tolist()]
+            places = [(n, slice(first, first + slices)) for n, first in zip(index.tolist(), firsts, strict=True)]
+            drawn = torch.stack([data.stacks[n][place].float() for n, place in places])
+            livers = torch.stack([data.livers[n][place].float() for n, place in places]) if data.livers else None
             if augmentation is not None:
-                drawn = augmentation(drawn, generator)
-            yield drawn[:, None], data.labels[index]
+                drawn, livers = augmentation(drawn, generator, livers)
+            batch = (drawn[:, None], data.labels[index])
+            yield batch if livers is None else (*batch, livers)
 
     return epoch, number
 
 
-def random_window(stack: torch.Tensor, slices: int, generator: torch.Generator) -> torch.Tensor:
-    """`slices` consecutive slices of a stack from a random first one, float32."""
-    first = int(torch.randint(len(stack) - slices + 1, (1,), generator=generator))
-    return stack[first : first + slices].float()
+def first_slice(stack: torch.Tensor, slices: int, generator: torch.Generator) -> int:
+    """Random first one of `slices` consecutive slices of a stack."""
+    return int(torch.randint(len(stack) - slices + 1, (1,), generator=generator))
 
 
 @torch.inference_mode()
@@ -166,6 +197,8 @@ class NetworkOptions:
         steps: Batches an epoch; by default as many as show every case once.
         balance: What is done about stages of unequal size, one of `options.BALANCES`.
         augmentation: Random changes; None as published.
+        evidence_penalty: Weight of the share of the evidence outside of the liver in the loss (see `evidence_penalty`); 0 for
+            none, as published. The training cases need their livers.
         precision: Device and format.
         fit: Seed, patience and the like.
     """
@@ -176,6 +209,7 @@ class NetworkOptions:
     steps: int | None = None
     balance: str = "weights"
     augmentation: Augmentation | None = None
+    evidence_penalty: float = 0.0
     precision: Precision = field(default_factory=Precision)
     fit: FitOptions = field(default_factory=FitOptions)
 
@@ -215,13 +249,17 @@ def train_network(
         balance=options.balance,
     )
 
-    def loss(network: torch.nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        windows, labels = batch
+    def loss(network: Yin2021Network, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        windows, labels = batch[:2]
         with precision.autocast():
             # Channels last is what the convolutions of few channels are quickest in.
-            scores = network(windows.contiguous(memory_format=torch.channels_last_3d))
+            features = network.features(windows.contiguous(memory_format=torch.channels_last_3d))
+            scores = network.classify(features)
         own = None if weights is None else weights.to(labels.device)
-        return cross_entropy(scores.float(), labels, weights=own)
+        found = cross_entropy(scores.float(), labels, weights=own)
+        if not options.evidence_penalty:
+            return found
+        return found + options.evidence_penalty * evidence_penalty(network, features, batch[2])
 
     network = distributed.place_network(network, precision.device, memory_format=torch.channels_last_3d)
     task = Task(

@@ -15,6 +15,9 @@ from LiverAILib.methods.slice_box import SliceBox
 from LiverAILib.methods.view import BODY_HU, View
 from LiverAILib.methods.yin2021.settings import InputSettings
 
+LIVER_STEP = 4
+"""Points of the prepared slices, along rows and columns, from one stored share of the liver to the next."""
+
 
 @dataclass(frozen=True)
 class SliceStack:
@@ -153,6 +156,16 @@ class StackView(View):
         inside = order.apply(liver)
         prepared, stack = prepare_stack(canonical, inside, settings)
         return cls(image, order, inside, stack, prepared, settings)
+
+    def liver_seen(self) -> torch.Tensor:
+        """Share of the liver at every fourth point of the prepared slices, float32 (slices, rows / 4, columns / 4)."""
+        weights, size = torch.from_numpy(self.stack.weights()), max(1, self.settings.image_size // LIVER_STEP)
+        found = torch.zeros(self.stack.count, size, size)
+        for position in np.flatnonzero(self.liver.any((1, 2))):
+            region = torch.from_numpy(self.stack.box.cut(self.liver[position].astype(np.float32)))[None, None]
+            small = F.interpolate(region, size=(size, size), mode="bilinear", antialias=True, align_corners=False)[0, 0]
+            found += weights[:, position, None, None] * small
+        return found
 
     @property
     def tensor(self) -> torch.Tensor:  # type: ignore[override]

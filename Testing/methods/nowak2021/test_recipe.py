@@ -42,6 +42,9 @@ PUBLISHED = {
     "lr_spacing": "linear",
     "freeze_batch_norm": False,
     "frozen_views": None,
+    "backbone": "resnet50",
+    "backbone_groups": None,
+    "evidence_penalty": 0.0,
 }
 
 

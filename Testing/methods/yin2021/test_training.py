@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from LiverAILib.data.model import read_model
 from LiverAILib.data.named_segmentation import named_segmentation
@@ -19,6 +20,7 @@ from LiverAILib.methods.yin2021 import training
 from LiverAILib.methods.yin2021.method import build_network
 from LiverAILib.methods.yin2021.settings import InputSettings, NetworkSettings, Yin2021Settings
 from LiverAILib.methods.yin2021.view import prepare_stack
+from LiverAILib.training.augmentation import Geometry
 from LiverAILib.training.fit import FitOptions
 from LiverAILib.training.schedule import YIN2021, Stage, one_cycle_optimizer, one_stage
 from Testing.models import untrained_segmentation
@@ -94,14 +96,31 @@ def test_augmentation_moves_all_slices_alike_and_mirrors_nothing():
     generator = torch.Generator().manual_seed(0)
     window = torch.zeros(6, 5, 32, 32)
     window[:, :, 8:12, 4:9] = 0.8  # in front, on the patient's right
-    changed = training.Augmentation(training.LIGHT.geometry)(window, generator)
+    changed, _ = training.Augmentation(training.LIGHT.geometry)(window, generator)
     for number in range(1, 5):
         torch.testing.assert_close(changed[:, number], changed[:, 0])
     heavy = changed[:, 0].sum((1, 2))
     assert ((changed[:, 0, :16, :16].sum((1, 2)) / heavy) > 0.99).all()
     assert not torch.allclose(changed[0], changed[1])
-    noisy = training.LIGHT(window, generator)
+    noisy, _ = training.LIGHT(window, generator)
     assert 0 <= noisy.min() <= noisy.max() <= 1
+
+
+def test_the_livers_move_with_the_windows():
+    generator = torch.Generator().manual_seed(0)
+    window = torch.zeros(6, 5, 64, 64)
+    window[:, :, 16:40, 8:40] = 0.8
+    livers = window[:, :, ::4, ::4] / 0.8
+    changed, moved = training.Augmentation(Geometry(rotation_degrees=40, shift=0.1))(window, generator, livers)
+    coarse = F.avg_pool2d(changed, 4) / 0.8
+    assert (coarse - moved).abs().mean() < 0.25 * (coarse - livers).abs().mean()
+    data = replace(
+        stack_set(), livers=tuple(torch.full((10, 4, 4), 0.01) * torch.arange(10)[:, None, None] for _ in range(12))
+    )
+    draw, _ = training.batches(data, slices=8, batch_size=4)
+    windows, _, inside = next(iter(draw(0)))
+    # Both begin with the same slice: its number is written into both.
+    torch.testing.assert_close(inside[:, :, 0, 0], windows[:, 0, :, 0, 0], atol=1e-3, rtol=0)
 
 
 def test_it_learns_what_tells_the_stages_apart(tmp_path):
