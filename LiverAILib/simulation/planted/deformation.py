@@ -17,11 +17,13 @@ from LiverAILib.simulation.planted.anatomy import Anatomy
 from LiverAILib.simulation.planted.coarse_grid import CoarseGrid
 from LiverAILib.simulation.texture import smooth_field
 
-SQUARINGS = 6
+SQUARINGS, ROUGH_SQUARINGS = 6, 4
+"""Halvings of the time step; fewer while volumes are fitted."""
 HEALTHY_SHIFT_MM, HEALTHY_CORRELATION_MM = 2.5, 65.0
 HEALTHY_SCALE_SD = 0.02
 PART_BLUR_MM = {"right": 8.0, "left": 9.0, "caudate": 11.0, "spleen": 8.0}
 FISSURE_REACH_MM = 12.0
+PARTS = ("right", "left", "caudate", "spleen")
 CALIBRATIONS = 4
 LARGEST_GAIN = {"right": 0.32, "left": 0.32, "caudate": 0.6, "spleen": 0.4}
 """Of the logarithm of a length: larger ones would deform what lies around the part. The wanted volume is then not reached."""
@@ -31,11 +33,12 @@ NOTHING_MM = 0.01
 RIPPLE_VOXELS, RIPPLE_CORRELATION_MM = 0.7, 35.0
 
 
-def flow(velocity: np.ndarray, grid: CoarseGrid) -> np.ndarray:
+def flow(velocity: np.ndarray, grid: CoarseGrid, *, squarings: int = SQUARINGS) -> np.ndarray:
     """Displacement of the flow against `velocity` for one unit of time, both (3, k, j, i) on the nodes, mm."""
-    displacement = -velocity / 2**SQUARINGS
-    for _ in range(SQUARINGS):
-        displacement = displacement + np.stack([grid.sample(axis, displacement) for axis in displacement])
+    displacement = -velocity / 2**squarings
+    for _ in range(squarings):
+        moved = [grid.sample(axis, displacement) if axis.any() else axis for axis in displacement]
+        displacement = displacement + np.stack(moved)
     return displacement
 
 
@@ -80,12 +83,13 @@ def volume_factors(fibrosis: Fibrosis, *, thick_slices: bool) -> dict[str, float
     Thick slices keep their places, so that a part changes its area in them and not its number of slices.
     """
     axes = 2 if thick_slices else 3
-    return {
-        "right": fibrosis.right_lobe_scale**axes,
-        "left": fibrosis.left_lobe_scale**axes,
-        "caudate": fibrosis.caudate_scale**axes,
-        "spleen": fibrosis.spleen_volume_scale ** (axes / 3),
-    }
+    factors = (
+        fibrosis.right_lobe_scale**axes,
+        fibrosis.left_lobe_scale**axes,
+        fibrosis.caudate_scale**axes,
+        fibrosis.spleen_volume_scale ** (axes / 3),
+    )
+    return dict(zip(PARTS, factors, strict=True))
 
 
 def remodeling_velocity(
@@ -102,17 +106,19 @@ def remodeling_velocity(
         for part, factor in volume_factors(fibrosis, thick_slices=thick_slices).items()
         if anatomy.shares[part].sum() > 1
     }
-    fields = {part: _allowed(_growth(anatomy, part), thick_slices) for part in wanted}
+    fields = np.stack([_allowed(_growth(anatomy, part), thick_slices) for part in wanted])
     widening = _allowed(_widening(anatomy) * np.float32(fibrosis.fissure_widening_mm / 2), thick_slices)
-    before = _volumes(anatomy, flow(healthy, grid), wanted)
-    gains = {part: np.log(factor) / (2 if thick_slices else 3) for part, factor in wanted.items()}
-    velocity = np.zeros_like(healthy)
+    before = _volumes(anatomy, flow(healthy, grid, squarings=ROUGH_SQUARINGS), wanted)
+    slopes = _volume_slopes(anatomy, fields)
+    limits = np.array([LARGEST_GAIN[part] for part in wanted])
+    logarithms = np.log(list(wanted.values()))
+    gains = np.zeros(len(wanted))
+    missing = logarithms
     for _ in range(CALIBRATIONS):
-        velocity = widening + sum(np.float32(gains[part]) * fields[part] for part in wanted)
-        after = _volumes(anatomy, flow(healthy + velocity, grid), wanted)
-        for part, factor in wanted.items():
-            change = np.log(factor * before[part] / after[part]) / (2 if thick_slices else 3)
-            gains[part] = float(np.clip(gains[part] + change, -LARGEST_GAIN[part], LARGEST_GAIN[part]))
+        gains = np.clip(gains + np.linalg.lstsq(slopes, missing, rcond=1e-3)[0], -limits, limits)
+        velocity = widening + np.tensordot(gains.astype(np.float32), fields, axes=1)
+        after = _volumes(anatomy, flow(healthy + velocity, grid, squarings=ROUGH_SQUARINGS), wanted)
+        missing = logarithms - [np.log(after[part] / before[part]) for part in wanted]
     while jacobian(displacement := flow(healthy + velocity, grid), grid.step).min() < LEAST_JACOBIAN:
         velocity = velocity * np.float32(0.9)
         if np.abs(velocity).max() < NOTHING_MM:
@@ -143,6 +149,14 @@ def _allowed(displacement: np.ndarray, thick_slices: bool) -> np.ndarray:
 
 def _volumes(anatomy: Anatomy, displacement: np.ndarray, parts: Mapping[str, float]) -> dict[str, float]:
     return {part: float(anatomy.grid.sample(anatomy.shares[part], displacement).sum()) for part in parts}
+
+
+def _volume_slopes(anatomy: Anatomy, fields: np.ndarray) -> np.ndarray:
+    """How the logarithm of each part's volume (row) answers to each field (column): the mean divergence in the part."""
+    step = anatomy.grid.step
+    spread = [sum(np.gradient(field[axis], step[axis], axis=axis) for axis in range(3)) for field in fields]
+    parts = [anatomy.shares[part] for part in PARTS if anatomy.shares[part].sum() > 1]
+    return np.array([[float((share * field).sum() / share.sum()) for field in spread] for share in parts])
 
 
 def _growth(anatomy: Anatomy, part: str) -> np.ndarray:

@@ -27,7 +27,7 @@ from LiverAILib.simulation.planted import deformation
 from LiverAILib.simulation.planted.anatomy import Anatomy
 from LiverAILib.simulation.planted.painting import DeformedScan, paint_ascites, paint_texture, paint_varices
 from LiverAILib.simulation.planted.scan import SourceScan
-from LiverAILib.simulation.planted.surface import box_around, nodule_displacement, signed_distance
+from LiverAILib.simulation.planted.surface import MARGIN_MM, box_around, nodule_displacement, signed_distance
 from LiverAILib.simulation.planted.warp import warp_lobes, warp_mask, warp_voxels
 
 LABELS: Mapping[str, int] = {
@@ -37,7 +37,6 @@ LABELS: Mapping[str, int] = {
     "spleen": SPLEEN,
 }
 MINIMUM_NODULE_MM = 0.15
-SURFACE_MARGIN_MM = 16.0
 LEAST_JACOBIAN, FLATTENINGS = 0.1, 12
 """Nodules are made flatter where a place would be compressed more."""
 
@@ -119,7 +118,7 @@ def _add_nodules(
 ) -> None:
     """Adds the nodular surface to the displacement, flatter where it would fold."""
     liver = warp_mask(anatomy.masks["liver"], moved.displacement, scan.spacing)
-    box = box_around(liver, scan.spacing, SURFACE_MARGIN_MM)
+    box = box_around(liver, scan.spacing, MARGIN_MM)
     distance = signed_distance(liver[box], scan.spacing)
     nodules, amplitude = nodule_displacement(distance, scan.spacing, fibrosis, rng, thick_slices=scan.thick_slices)
     smooth = moved.displacement[(slice(None), *box)].copy()

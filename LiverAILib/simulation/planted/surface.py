@@ -11,14 +11,20 @@ from LiverAILib.simulation.texture import lumps, smooth_field
 INNER_REACH_MM, OUTER_REACH_MM = 12.0, 7.0
 LARGEST_BUMP = 1.6
 PATCH_MM = 45.0
+MARGIN_MM = 16.0
 
 
 def signed_distance(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    """Distance in mm from the border of a mask (k, j, i), negative inside; `spacing` along (i, j, k)."""
-    sampling = spacing[::-1]
-    outside = ndimage.distance_transform_edt(~mask, sampling=sampling)
-    inside = ndimage.distance_transform_edt(mask, sampling=sampling)
-    return (outside - inside).astype(np.float32)
+    """Distance in mm from the border of a mask (k, j, i), negative inside; `spacing` along (i, j, k).
+
+    Far outside (more than `MARGIN_MM` along an axis) it is `MARGIN_MM`.
+    """
+    distance = np.full(mask.shape, np.float32(MARGIN_MM))
+    box = box_around(mask, spacing, MARGIN_MM)
+    sampling, near = spacing[::-1], mask[box]
+    outside = ndimage.distance_transform_edt(~near, sampling=sampling)
+    distance[box] = outside - ndimage.distance_transform_edt(near, sampling=sampling)
+    return distance
 
 
 def box_around(mask: np.ndarray, spacing: tuple[float, float, float], margin_mm: float) -> tuple[slice, slice, slice]:

@@ -25,10 +25,22 @@ def warp_voxels(voxels: np.ndarray, displacement: np.ndarray, spacing: Spacing) 
 
 def warp_mask(mask: np.ndarray, displacement: np.ndarray, spacing: Spacing) -> np.ndarray:
     """The boolean mask at place + displacement: linear interpolation, at least one half."""
+    warped = np.zeros(mask.shape, bool)
     if not mask.any():
-        return mask
-    soft = mask.astype(np.float32)
-    return _by_slice(displacement, spacing, lambda where: _sampled(soft, where, 1)) >= 0.5
+        return warped
+    reach = np.abs(displacement).max((1, 2, 3))
+    places = [np.flatnonzero(mask.any(tuple(other for other in range(3) if other != axis))) for axis in range(3)]
+    margins = np.ceil(reach / spacing[::-1]).astype(int) + 1
+    box = tuple(
+        slice(max(int(place[0]) - margin, 0), int(place[-1]) + margin + 1)
+        for place, margin in zip(places, margins, strict=True)
+    )
+    # What the box is too small for lies outside of the mask.
+    soft = np.pad(mask[box].astype(np.float32), 1)
+    step = np.array(spacing[::-1], np.float32)[:, None, None, None]
+    shifted = displacement[(slice(None), *box)] + step
+    warped[box] = _by_slice(shifted, spacing, lambda where: _sampled(soft, where, 1)) >= 0.5
+    return warped
 
 
 def warp_lobes(lobes: np.ndarray, inside: np.ndarray, displacement: np.ndarray, spacing: Spacing) -> np.ndarray:
@@ -40,7 +52,8 @@ def warp_lobes(lobes: np.ndarray, inside: np.ndarray, displacement: np.ndarray, 
 
 
 def _sampled(source: np.ndarray, where: np.ndarray, order: int) -> np.ndarray:
-    return ndimage.map_coordinates(source, where, order=order, mode="mirror", prefilter=False)
+    mode = "mirror" if order == 3 else "nearest"
+    return ndimage.map_coordinates(source, where, order=order, mode=mode, prefilter=False)
 
 
 def _by_slice(displacement: np.ndarray, spacing: Spacing, sample: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
