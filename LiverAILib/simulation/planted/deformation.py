@@ -25,7 +25,7 @@ PART_BLUR_MM = {"right": 8.0, "left": 9.0, "caudate": 11.0, "spleen": 8.0}
 FISSURE_REACH_MM = 12.0
 PARTS = ("right", "left", "caudate", "spleen")
 CALIBRATIONS = 4
-LARGEST_GAIN = {"right": 0.32, "left": 0.32, "caudate": 0.6, "spleen": 0.4}
+LARGEST_GAIN = {"right": 0.32, "left": 0.32, "caudate": 0.5, "spleen": 0.4}
 """Of the logarithm of a length: larger ones would deform what lies around the part. The wanted volume is then not reached."""
 LEAST_JACOBIAN = 0.3
 """Remodeling is reduced until no place is compressed more."""

@@ -19,6 +19,8 @@ BLUR_PIXELS = 0.6
 WALL_MM = (34.0, 52.0)
 """Depth below the skin of a surface that faces the wall of the trunk, and of one that does not."""
 FLUID_HU = 9.0
+VEIN_PERCENTILE = 95
+"""Of the values in the liver: those of its larger vessels."""
 VARICES_BEHIND_CAVA_MM = 25.0
 """No collateral vein lies further back, where the spine is."""
 HILUM_GAP_MM, VARICES_REACH_MM = 6.0, 45.0
@@ -63,6 +65,11 @@ class DeformedScan:
         return np.clip(rough, -2 * spread, 2 * spread)
 
 
+def facing_wall(skin: np.ndarray) -> np.ndarray:
+    """1 where a surface at a depth below the skin (mm) faces the wall of the trunk, 0 where it does not."""
+    return 1 - rise(skin, *WALL_MM)
+
+
 def paint_texture(scan: DeformedScan, fibrosis: Fibrosis, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Nets of septa in foci of the parenchyma; vessels keep their values.
 
@@ -101,8 +108,7 @@ def paint_ascites(scan: DeformedScan, fibrosis: Fibrosis, rng: np.random.Generat
     if not fibrosis.ascites_mm:
         return scan.voxels, np.zeros(shape, bool)
     pixel = np.float32(scan.spacing[0])
-    facing = 1 - rise(scan.skin, *WALL_MM)
-    thickness = np.float32(fibrosis.ascites_mm) * np.clip(0.7 + 0.5 * pools, 0, 1.4) * facing
+    thickness = np.float32(fibrosis.ascites_mm) * np.clip(0.7 + 0.5 * pools, 0, 1.4) * facing_wall(scan.skin)
     thickness -= np.float32(fibrosis.nodule_amplitude_mm) * bumps * (thickness > 0)
     cover = np.clip(0.5 + (thickness + scan.distance) / pixel, 0, 1) * scan.liver
     if scan.spleen.any():
@@ -130,7 +136,7 @@ def paint_varices(scan: DeformedScan, fibrosis: Fibrosis, rng: np.random.Generat
     cover[region] = np.clip(0.5 - tangle / np.float32(scan.spacing[0]), 0, 1)
     cover *= free
     planted = cover > 0.5
-    vein = np.percentile(ndimage.gaussian_filter(scan.voxels, (0, 0.7, 0.7))[scan.liver], 98)
+    vein = np.percentile(ndimage.gaussian_filter(scan.voxels, (0, 0.7, 0.7))[scan.liver], VEIN_PERCENTILE)
     cover = scan.blurred(cover)
     return scan.voxels * (1 - cover) + cover * (np.float32(vein) + scan.noise()), planted
 

@@ -25,7 +25,13 @@ from LiverAILib.simulation.patient import (
 )
 from LiverAILib.simulation.planted import deformation
 from LiverAILib.simulation.planted.anatomy import Anatomy
-from LiverAILib.simulation.planted.painting import DeformedScan, paint_ascites, paint_texture, paint_varices
+from LiverAILib.simulation.planted.painting import (
+    DeformedScan,
+    facing_wall,
+    paint_ascites,
+    paint_texture,
+    paint_varices,
+)
 from LiverAILib.simulation.planted.scan import SourceScan
 from LiverAILib.simulation.planted.surface import MARGIN_MM, box_around, nodule_displacement, signed_distance
 from LiverAILib.simulation.planted.warp import warp_lobes, warp_mask, warp_voxels
@@ -121,6 +127,9 @@ def _add_nodules(
     box = box_around(liver, scan.spacing, MARGIN_MM)
     distance = signed_distance(liver[box], scan.spacing)
     nodules, amplitude = nodule_displacement(distance, scan.spacing, fibrosis, rng, thick_slices=scan.thick_slices)
+    if fibrosis.ascites_mm:
+        # Fluid keeps the nodules from the wall, which stays smooth; its inner border has them.
+        nodules *= 1 - facing_wall(_skin(anatomy, moved)[box])
     smooth = moved.displacement[(slice(None), *box)].copy()
     share = np.ones(distance.shape, np.float32)
     for _ in range(FLATTENINGS):
@@ -137,9 +146,13 @@ def _add_nodules(
     moved.amplitude[box] = share * amplitude
 
 
+def _skin(anatomy: Anatomy, moved: _Deformation) -> np.ndarray:
+    """Depth below the skin in mm on the voxels of the deformed scan."""
+    return anatomy.grid.upsample(anatomy.grid.sample(anatomy.skin, moved.coarse))
+
+
 def _deformed(scan: SourceScan, anatomy: Anatomy, moved: _Deformation) -> DeformedScan:
     warped = {organ: warp_mask(mask, moved.displacement, scan.spacing) for organ, mask in anatomy.masks.items()}
-    grid = anatomy.grid
     spleen = warped["spleen"]
     return DeformedScan(
         voxels=warp_voxels(scan.voxels, moved.displacement, scan.spacing),
@@ -147,7 +160,7 @@ def _deformed(scan: SourceScan, anatomy: Anatomy, moved: _Deformation) -> Deform
         spleen=spleen,
         kidneys=warped["right_kidney"] | warped["left_kidney"],
         distance=signed_distance(warped["liver"], scan.spacing),
-        skin=grid.upsample(grid.sample(anatomy.skin, moved.coarse)),
+        skin=_skin(anatomy, moved),
         spacing=scan.spacing,
         mr=scan.mr,
         cava=anatomy.cava,
