@@ -1,4 +1,7 @@
-"""Procedural cases with known truth: no real image, shape, atlas or texture goes into them."""
+"""Procedural cases with known truth: no real image, shape, atlas or texture goes into them.
+
+`planted` puts the signs of disease into real scans that the caller gives; it holds none.
+"""
 
 from LiverAILib.simulation.cohort import simulate_cohort
 from LiverAILib.simulation.ct import simulate_ct

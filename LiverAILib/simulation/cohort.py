@@ -6,10 +6,11 @@ import csv
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -29,6 +30,7 @@ KINDS: Mapping[str, Kind] = {
 }
 """What can be simulated, by name."""
 Progress = Callable[[float, str], None]
+AnyTask = TypeVar("AnyTask")
 
 
 def simulate_cohort(
@@ -72,18 +74,49 @@ def simulate_cohort(
         UserError: The folder holds something or cannot be written, or a number cannot be used.
     """
     output = Path(output)
-    made = _checked_kind(kind, matrix, images, prevalences)
+    made = _checked_kind(kind, matrix, images, None if tuple(stages) == STAGES else stages, prevalences)
     plan = _planned(made, cases, seed, stages, prevalences)
     split_of = assign_splits(plan, seed=seed) if split is None else [split] * cases
+
+    def rows_in(folder: Path) -> Iterator[Mapping[str, object]]:
+        return in_order(made.simulate, _tasks(folder, plan, split_of, seed, matrix, images), workers)
+
+    def report(done: int, row: Mapping[str, object]) -> None:
+        if progress:
+            progress(done / cases, f"{row['case_id']}, {made.truth} {row[made.truth]}")
+
+    return write_cohort(output, made.columns, rows_in, report=report)
+
+
+def write_cohort(
+    output: Path,
+    columns: Sequence[str],
+    rows_in: Callable[[Path], Iterable[Mapping[str, object]]],
+    *,
+    report: Callable[[int, Mapping[str, object]], None],
+) -> Path:
+    """Writes the cases of a cohort and its manifest into a new folder, whole or not at all.
+
+    Args:
+        output: Folder to make; may exist if it is empty.
+        columns: Of the manifest.
+        rows_in: Writes every case into a folder of its own below the folder that it is called with, and gives the rows in order.
+        report: Called after each case with the number of cases done and the row.
+
+    Returns:
+        Path of the manifest.
+
+    Raises:
+        UserError: The folder holds something or cannot be written.
+    """
     working = _working_folder(output)
     try:
         rows = []
-        for row in _all_cases(made, _tasks(working, plan, split_of, seed, matrix, images), workers):
+        for row in rows_in(working):
             rows.append(row)
-            if progress:
-                progress(len(rows) / cases, f"{row['case_id']}, {made.truth} {row[made.truth]}")
+            report(len(rows), row)
         with (working / MANIFEST).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, made.columns, lineterminator="\n")
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
         working.chmod(0o755)
@@ -127,7 +160,13 @@ def _working_folder(output: Path) -> Path:
         raise UserError(f"Cannot write {output}: {error.strerror}. Choose another output folder.") from error
 
 
-def _checked_kind(kind: str, matrix: int | None, images: int | None, prevalences: Sequence[float] | None) -> Kind:
+def _checked_kind(
+    kind: str,
+    matrix: int | None,
+    images: int | None,
+    stages: Sequence[int] | None,
+    prevalences: Sequence[float] | None,
+) -> Kind:
     if kind not in KINDS:
         raise UserError(f"Cases of kind {kind!r} cannot be simulated: use one of {', '.join(KINDS)}.")
     made = KINDS[kind]
@@ -139,8 +178,10 @@ def _checked_kind(kind: str, matrix: int | None, images: int | None, prevalences
         raise UserError(f"A number of images cannot be simulated for {made.title}: leave it out.")
     if images is not None and images < 1:
         raise UserError(f"{images} images cannot be simulated: give 1 or more.")
-    if prevalences is not None and made.truth != "stage":
-        raise UserError(f"Prevalences of stages cannot be simulated for {made.title}, which have none: leave them out.")
+    if (stages, prevalences) != (None, None) and made.truth != "stage":
+        raise UserError(
+            f"Stages and their prevalences cannot be simulated for {made.title}, which have none: leave them out."
+        )
     return made
 
 
@@ -166,11 +207,13 @@ def _tasks(
         yield Task(working / case_id, case_id, split, truth, case_seed(seed, number), matrix, images)
 
 
-def _all_cases(made: Kind, tasks: Iterator[Task], workers: int) -> Iterator[Mapping[str, object]]:
-    """The rows of the manifest in order, simulated one by one or in `workers` processes."""
+def in_order(
+    make: Callable[[AnyTask], Mapping[str, object]], tasks: Iterable[AnyTask], workers: int
+) -> Iterator[Mapping[str, object]]:
+    """The rows of the manifest in order, made one by one or in `workers` processes; `make` is a function of a module."""
     if workers <= 1:
-        yield from map(made.simulate, tasks)
+        yield from map(make, tasks)
         return
     # Fresh processes: a fork of one that has already run torch's threads can hang.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(made.simulate, tasks)
+        yield from pool.map(make, tasks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -223,11 +224,17 @@ def paint_bowel(canvas: Canvas, inside: np.ndarray, rng: np.random.Generator) ->
     canvas.paint("gas", intersection(colon + 3.5, 6 * (0.35 - slow) + 0.12 * (points[1] + 40)), region)
 
 
-def varices(points: Points, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Winding collateral veins around the cardia and the hilum of the spleen."""
+VARICES_ROOTS = ((26.0, 16.0, 40.0), (62.0, 24.0, 18.0))
+"""The cardia and the hilum of the spleen."""
+
+
+def varices(
+    points: Points, count: int, rng: np.random.Generator, *, roots: Sequence[Sequence[float]] = VARICES_ROOTS
+) -> np.ndarray:
+    """Winding collateral veins that start near two places in turn."""
     shape = np.full(points[0].shape, np.float32(40))
     for n in range(count):
-        position = np.array((26, 16, 40) if n % 2 == 0 else (62, 24, 18), float) + rng.normal(size=3) * (7, 6, 9)
+        position = np.array(roots[n % 2], float) + rng.normal(size=3) * (7, 6, 9)
         radius = float(rng.uniform(2.8, 4.6))
         for _ in range(7):
             end = position + rng.normal(size=3) * (8, 7, 9)

@@ -45,7 +45,8 @@ class SimulatedCase:
             `fissures`: within 2 mm of the fissures and the porta hepatis, where fibrosis widened them by 1 mm or more;
             `ascites`, `varices`. A sign too small to be planted is absent. Atrophy of the right lobe and growth of the left
             are shape changes without a place of their own and have no component.
-        regions: uint8: 1 stomach, 2 gastro-esophageal junction, 3 spinal muscles; what no other organ covers.
+        regions: uint8: 1 stomach, 2 gastro-esophageal junction, 3 spinal muscles; what no other organ covers. None where they
+            are not known (planted cases).
         stage: Fibrosis stage 0 to 4.
         caudate_level: Slice index k with the largest cross-section of the caudate lobe (areas smoothed over 3 slices).
         parameters: Everything drawn and the volumes measured from the masks, JSON-able, units in the names.
@@ -57,7 +58,7 @@ class SimulatedCase:
     lobes: Image
     evidence: Image
     components: dict[str, Image]
-    regions: Image
+    regions: Image | None
     stage: int
     caudate_level: int
     parameters: dict
@@ -318,12 +319,13 @@ def simulated_case(image: Image, truth: Truth, patient: Patient, scanner: Mappin
         components={name: mask(m) for name, m in truth.planted.items()},
         regions=mask(truth.regions),
         stage=patient.fibrosis.stage,
-        caudate_level=_caudate_level(truth.lobes),
+        caudate_level=largest_caudate_section(truth.lobes),
         parameters=_parameters(image, truth, patient, scanner),
     )
 
 
-def _caudate_level(lobes: np.ndarray) -> int:
+def largest_caudate_section(lobes: np.ndarray) -> int:
+    """Slice of `lobes` (k, j, i) with the largest section of the caudate lobe, areas smoothed over 3 slices."""
     area = (lobes == livers.CAUDATE).sum((1, 2)).astype(float)
     return int(np.argmax(np.convolve(area, (0.25, 0.5, 0.25), mode="same")))
 

@@ -47,7 +47,9 @@ def write_case(case: SimulatedCase, folder: Path) -> dict[str, str]:
     """Writes `t2.nii.gz` or `ct.nii.gz`, `labels`, `lobes`, `regions`, `evidence`, one mask a sign, and `parameters.json`."""
     folder.mkdir(parents=True)
     role = ROLES[str(case.image.modality)]
-    files = {role: case.image, "labels": case.labels, "lobes": case.lobes, "regions": case.regions}
+    files = {role: case.image, "labels": case.labels, "lobes": case.lobes}
+    if case.regions is not None:
+        files["regions"] = case.regions
     files["evidence"] = case.evidence
     files |= {f"evidence_{name}": mask for name, mask in case.components.items()}
     for name, image in files.items():
