@@ -112,7 +112,7 @@ def report(cases: list[tuple[CohortRow, Mapping[str, np.ndarray]]]) -> None:
         for name in cases[0][1]:
             values = np.stack([cases[n][1][name] for n in used])
             result = clustered_auc(truth, held_out_scores(values, truth, patients), patients=patients)
-            print(f"{title}, {name}, n = {truth.sum()} and {(~truth).sum()}: {result.text()}")
+            print(f"{title}, {name}, n = {truth.sum()} and {(~truth).sum()}: AUC {result.text()}")
 
 
 def main() -> None:

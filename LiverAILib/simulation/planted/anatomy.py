@@ -28,8 +28,8 @@ CAVA_RADIUS_MM = 18.0
 """The vena cava lies in a gap of the liver that does not widen."""
 FISSURE_BOX_MM = (50.0, 25.0, 40.0)
 """Fissures are looked for so far above and below the caudate level, right of the vena cava, and left of the midline."""
-SPINE_MM = (60.0, 66.0, 40.0)
-"""Depth of the middle of the spine below the skin of the back, and its half axes to the front and to the side."""
+SPINE_GAP_MM, SPINE_HALF_AXES_MM = 12.0, (48.0, 38.0)
+"""How far the front of the spine lies behind the middle of the vena cava, and its half axes to the front and to the side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ def estimate_anatomy(scan: SourceScan) -> Anatomy:
         cava=cava,
         skin=skin,
         edge=edge,
-        mobility=edge * _mobility(grid, body, skin, liver + shares["spleen"], midline),
+        mobility=edge * _mobility(grid, cava[1], skin, liver + shares["spleen"], midline),
     )
 
 
@@ -138,14 +138,13 @@ def _edge(grid: CoarseGrid, thick_slices: bool) -> np.ndarray:
     return weight
 
 
-def _mobility(grid: CoarseGrid, body: np.ndarray, skin: np.ndarray, organs: np.ndarray, midline: float) -> np.ndarray:
+def _mobility(grid: CoarseGrid, back: float, skin: np.ndarray, organs: np.ndarray, midline: float) -> np.ndarray:
     far = ndimage.distance_transform_edt(organs < 0.5, sampling=grid.step).astype(np.float32)
     weight = rise(skin, 6.0, 24.0) * (1 - rise(far, 4.0, 30.0))
-    rows = np.flatnonzero(body[organs.sum((1, 2)) > 0].any((0, 2)))
-    depth, front, side = SPINE_MM
-    y, x = grid.points[1] - (rows[-1] * grid.step[1] - depth), grid.points[2] - midline
+    front, side = SPINE_HALF_AXES_MM
+    y, x = grid.points[1] - (back + SPINE_GAP_MM + front), grid.points[2] - midline
     spine = np.sqrt((y / front) ** 2 + (x / side) ** 2)
-    return ndimage.gaussian_filter(weight * rise(spine, 0.85, 1.35), 0.7)
+    return ndimage.gaussian_filter(weight * rise(spine, 0.85, 1.3), 0.7)
 
 
 def _landmarks(
