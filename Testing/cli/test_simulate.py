@@ -50,7 +50,7 @@ def test_options_that_make_no_sense_are_refused(tmp_path, capsys, options, messa
 
 
 def test_only_the_wanted_stages_are_simulated(tmp_path):
-    arguments = ["--stages", "1,3", "--matrix", "64", "--cases", "2", "--quiet", "--output", str(tmp_path / "cohort")]
+    arguments = ["--stages", "1,3", "--matrix", "64", "--cases", "3", "--quiet", "--output", str(tmp_path / "cohort")]
     assert main(["simulate", *arguments]) == 0
     with (tmp_path / "cohort" / "manifest.csv").open(newline="", encoding="utf-8") as stream:
         assert {row["stage"] for row in csv.DictReader(stream)} == {"1", "3"}
