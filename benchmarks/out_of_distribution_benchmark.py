@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from sklearn.neighbors import NearestNeighbors
 from LiverAILib.data.cohort import CohortRow, read_cohort
 from LiverAILib.data.model import load_model
 from LiverAILib.imaging.geometry import to_canonical
+from LiverAILib.methods.encoder_distance import encoder_features
 from LiverAILib.methods.nowak2021.method import Nowak2021
 from LiverAILib.methods.nowak2021.out_of_distribution import pooled_features
 from LiverAILib.methods.nowak2021.settings import PIPELINES
@@ -32,6 +34,7 @@ from LiverAILib.methods.out_of_distribution import fit_feature_distribution
 from LiverAILib.segmentation.caudate_level import caudate_level
 from LiverAILib.segmentation.training.public_data import write_manifests
 
+ENCODER = "encoder"
 SPOILED = 40
 """Test cases that are spoiled in every way."""
 
@@ -100,8 +103,14 @@ def features_of(args: argparse.Namespace) -> dict[str, np.ndarray]:
     found = {}
     for pipeline, kinds in collect(args.manifest, args.data).items():
         for kind, slices in kinds.items():
-            made = slices if kind == "labels" else pooled_features(method.networks[pipeline], torch.from_numpy(slices))
+            made = (
+                slices
+                if kind == "labels"
+                else pooled_features(method.networks[pipeline], torch.from_numpy(slices), method.settings.encoder)
+            )
             found[f"{pipeline}/{kind}"] = made
+            if kind != "labels":
+                found[f"{pipeline} {ENCODER}/{kind}"] = encoder_features(torch.from_numpy(slices))
         output = method.networks[pipeline].output
         found[f"{pipeline}/head"] = np.c_[output.weight.numpy(), output.bias.numpy()]
     if args.features:
@@ -142,19 +151,39 @@ def main() -> None:
     parser.add_argument("--features", type=Path)
     features = features_of(parser.parse_args())
     for pipeline in PIPELINES:
-        own = {key.split("/")[1]: value for key, value in features.items() if key.startswith(pipeline + "/")}
+        own = features_by_kind(features, pipeline)
         labels, head = own.pop("labels"), own.pop("head")
         train, validation, test = own.pop("train"), own.pop("validation"), own.pop("test")
         print(f"\npipeline {pipeline}: {len(train)} training, {len(validation)} validation, {len(test)} test cases")
         for name, score in scorers(train, validation, labels, head).items():
-            limit = np.sort(score(validation))[-1]
-            within = score(test)
-            print(f"  {name}: test cases flagged {share(within > limit)}")
-            for kind, values in own.items():
-                strange = score(values)
-                truth = np.r_[np.zeros(len(within)), np.ones(len(strange))]
-                area = roc_auc_score(truth, np.r_[within, strange])
-                print(f"    {kind:<26} n = {len(strange):3d}   AUC {area:.3f}   flagged {share(strange > limit)}")
+            print_detection(name, score, validation, test, own)
+        own = features_by_kind(features, f"{pipeline} {ENCODER}")
+        train, validation, test = own.pop("train"), own.pop("validation"), own.pop("test")
+        score = fit_feature_distribution(train, validation).score
+        print_detection("early features of the encoder in the box, Mahalanobis, one mean", score, validation, test, own)
+
+
+def features_by_kind(features: Mapping[str, np.ndarray], space: str) -> dict[str, np.ndarray]:
+    """The features of a space by kind of input."""
+    return {key.split("/")[1]: value for key, value in features.items() if key.split("/")[0] == space}
+
+
+def print_detection(
+    name: str,
+    score: Callable[[np.ndarray], np.ndarray],
+    validation: np.ndarray,
+    test: np.ndarray,
+    strange_kinds: Mapping[str, np.ndarray],
+) -> None:
+    """Share of test cases flagged, and AUC and share of every kind of strange input."""
+    limit = np.sort(score(validation))[-1]
+    within = score(test)
+    print(f"  {name}: test cases flagged {share(within > limit)}")
+    for kind, values in strange_kinds.items():
+        strange = score(values)
+        truth = np.r_[np.zeros(len(within)), np.ones(len(strange))]
+        area = roc_auc_score(truth, np.r_[within, strange])
+        print(f"    {kind:<26} n = {len(strange):3d}   AUC {area:.3f}   flagged {share(strange > limit)}")
 
 
 def share(flags: np.ndarray) -> str:

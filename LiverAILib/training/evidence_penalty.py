@@ -50,13 +50,13 @@ def class_activation_maps(network: Classifier, features: torch.Tensor) -> torch.
     return torch.stack(maps, 1)
 
 
-def liver_cells(liver: torch.Tensor, size: torch.Size | tuple[int, ...], *, dilation: int = 1) -> torch.Tensor:
+def liver_cells(liver: torch.Tensor, size: torch.Size | tuple[int, ...], *, dilation: int = 0) -> torch.Tensor:
     """Which positions of feature maps may hold evidence: those that the liver touches and `dilation` further ones.
 
     Args:
         liver: Share of the liver (batch, *fine), 0..1.
         size: Spatial size of the feature maps.
-        dilation: Positions around them that are allowed too.
+        dilation: Positions around them that are allowed too; of 7 x 7 positions one around allows nine tenths of an input.
 
     Returns:
         Boolean (batch, *size).
@@ -82,7 +82,7 @@ def outside_share(maps: torch.Tensor, allowed: torch.Tensor) -> torch.Tensor:
 
 
 def evidence_penalty(
-    network: Classifier, features: torch.Tensor, liver: torch.Tensor, *, dilation: int = 1
+    network: Classifier, features: torch.Tensor, liver: torch.Tensor, *, dilation: int = 0
 ) -> torch.Tensor:
     """Mean share of the evidence outside of the liver (scalar), to be weighted and added to the loss.
 

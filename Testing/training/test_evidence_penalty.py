@@ -61,10 +61,12 @@ def test_liver_cells_are_those_that_the_liver_touches_and_their_neighbors():
     liver[0, 2, 2] = 1  # cell (1, 1) of 4 x 4
     touched = torch.zeros(4, 4, dtype=torch.bool)
     touched[1, 1] = True
-    assert torch.equal(liver_cells(liver, (4, 4), dilation=0)[0], touched)
+    assert torch.equal(liver_cells(liver, (4, 4))[0], touched)
     touched[:3, :3] = True
     assert torch.equal(liver_cells(liver, (4, 4), dilation=1)[0], touched)
-    assert torch.equal(liver_cells(liver[:, None].expand(1, 2, 8, 8), (2, 4, 4))[0], touched.expand(2, 4, 4))
+    assert torch.equal(
+        liver_cells(liver[:, None].expand(1, 2, 8, 8), (2, 4, 4), dilation=1)[0], touched.expand(2, 4, 4)
+    )
 
 
 def test_the_share_counts_evidence_for_and_against_every_class():
@@ -79,8 +81,8 @@ def test_samples_without_a_liver_do_not_count():
     network, features = Linear(), torch.randn(2, 3, 4, 4, requires_grad=True)
     liver = torch.zeros(2, 4, 4)
     liver[0, 0, 0] = 1
-    alone = evidence_penalty(network, features[:1], liver[:1], dilation=0)
-    torch.testing.assert_close(evidence_penalty(network, features, liver, dilation=0), alone)
+    alone = evidence_penalty(network, features[:1], liver[:1])
+    torch.testing.assert_close(evidence_penalty(network, features, liver), alone)
     assert evidence_penalty(network, features, torch.zeros(2, 4, 4)).item() == 0
 
 
@@ -101,12 +103,12 @@ def test_it_moves_the_evidence_from_a_shortcut_beside_the_liver_into_it():
         for _ in range(300):
             loss = F.cross_entropy(network.classify(features), labels)
             if weight:
-                loss = loss + weight * evidence_penalty(network, features, liver, dilation=0)
+                loss = loss + weight * evidence_penalty(network, features, liver)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
         assert (network.classify(features).argmax(1) == labels).all()
         # In class 0 there is nothing but noise.
-        shares[weight] = evidence_penalty(network, features[labels == 1], liver[labels == 1], dilation=0).item()
+        shares[weight] = evidence_penalty(network, features[labels == 1], liver[labels == 1]).item()
     assert shares[0.0] > 0.4
     assert shares[0.5] < 0.1
