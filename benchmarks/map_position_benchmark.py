@@ -2,9 +2,9 @@
 
 `python benchmarks/map_position_benchmark.py MANIFEST [--model NAME] [--cases 60]` takes cases of the splits "validation" and
 "test" (given masks, level of the caudate lobe) and prints by pipeline and predicted class the share of the map's mass on the
-liver, beyond the body and on planted evidence, beside the share of the area (chance), for the input as it is and changed: another background,
-convolutions that pad by reflection instead of zeros. It also prints how large the map of an empty (black) image is against the
-spread of the maps between cases, and how well positions without liver alone tell the classes apart.
+liver, beyond the body and on planted evidence, beside the share of the area (chance), for the input as it is and changed:
+another background, convolutions that pad by reflection instead of zeros. It also prints how large the map of an empty (black)
+image is against the spread of the maps between cases, and how well positions without liver alone tell the classes apart.
 """
 
 from __future__ import annotations
