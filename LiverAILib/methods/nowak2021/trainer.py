@@ -71,7 +71,7 @@ def train_nowak2021(
         state |= slice_distribution(network, train, validation, pipeline, size=size, encoder=encoder, sources=sources)
         best = max(history, key=lambda record: record.get("score", float("-inf")))
         metrics[pipeline] = {
-            "validation_cross_entropy": -best["score"],
+            "validation_cross_entropy": best.get("validation_cross_entropy", -best["score"]),
             "validation_accuracy": best["validation_accuracy"],
         }
     found = {

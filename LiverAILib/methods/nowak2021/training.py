@@ -26,7 +26,12 @@ from LiverAILib.networks.classifier import ImageClassifier
 from LiverAILib.training import distributed
 from LiverAILib.training.augmentation import Geometry, Intensity
 from LiverAILib.training.balance import class_weights, epoch_batches
-from LiverAILib.training.evidence_penalty import evidence_penalty
+from LiverAILib.training.evidence_penalty import (
+    class_activation_maps,
+    evidence_penalty,
+    liver_cells,
+    outside_share,
+)
 from LiverAILib.training.fit import FitOptions, Task, fit
 from LiverAILib.training.frozen_features import FeatureCache, view_epochs
 from LiverAILib.training.loss import corn_loss, cross_entropy
@@ -152,8 +157,7 @@ def pipeline_task(network: ImageClassifier, training: SliceSet, validation: Slic
         return found + options.evidence_penalty * evidence_penalty(network, features, batch[0][:, COLORS])
 
     def validate(network: ImageClassifier) -> dict[str, float]:
-        scores = predict(network, validation, size=size, encoder=options.encoder, precision=precision)
-        return scored(scores, validation.labels)
+        return validated(network, validation, options)
 
     return Task(
         network,
@@ -208,9 +212,8 @@ def frozen_task(
     )
 
     def validate(network: ImageClassifier) -> dict[str, float]:
-        if not cached:
-            scores = predict(network, validation, size=options.size, encoder=options.encoder, precision=precision)
-            return scored(scores, validation.labels)
+        if not cached or options.evidence_penalty:
+            return validated(network, validation, options)
         held_out.check()
         network.eval()
         features = held_out(range(len(validation.labels))).to(precision.device)
@@ -233,6 +236,36 @@ def class_loss(
         weights = weights.to(options.precision.device)
     function = corn_loss if network.head == "corn" else cross_entropy
     return lambda logits, labels: function(logits, labels, weights=weights)
+
+
+def validated(network: ImageClassifier, data: SliceSet, options: PipelineOptions) -> dict[str, float]:
+    """What `scored` says of slices; with a penalty the score is that of the loss, so that the state is not chosen without it."""
+    scores = predict(network, data, size=options.size, encoder=options.encoder, precision=options.precision)
+    found = scored(scores, data.labels)
+    if not options.evidence_penalty or data.livers is None:
+        return found
+    outside = evidence_outside(network, data, options)
+    return found | {
+        "score": found["score"] - options.evidence_penalty * outside,
+        "validation_cross_entropy": -found["score"],
+        "validation_evidence_outside": outside,
+    }
+
+
+def evidence_outside(network: ImageClassifier, data: SliceSet, options: PipelineOptions) -> float:
+    """Mean share of the evidence outside of the liver in slices whose livers are known."""
+    assert data.livers is not None
+    network.eval()
+    device = options.precision.device
+    give = plain_inputs(data, size=options.size, encoder=options.encoder)
+    shares = []
+    for part in torch.arange(len(data.labels)).split(16):
+        with torch.no_grad():
+            features = network.features(give(part.tolist()).to(device)).float()
+        maps = class_activation_maps(network, features.requires_grad_()).detach()
+        cells = liver_cells(data.livers[part].to(device).float() / 255, features.shape[2:])
+        shares.append(outside_share(maps, cells))
+    return float(torch.cat(shares).mean())
 
 
 def scored(scores: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from LiverAILib.data.case import Case
 from LiverAILib.data.cohort import read_cohort
@@ -12,9 +15,11 @@ from LiverAILib.data.model import load_model
 from LiverAILib.jobs.assess import assess
 from LiverAILib.jobs.train import train
 from LiverAILib.methods.nowak2021.settings import EncoderSettings, Nowak2021Settings
-from LiverAILib.methods.nowak2021.slices import Preparation, batches, load_slices
+from LiverAILib.methods.nowak2021.slices import Preparation, SliceSet, batches, load_slices
+from LiverAILib.methods.nowak2021.training import PipelineOptions, evidence_outside, validated
 from LiverAILib.methods.nowak2021.view import network_input
 from LiverAILib.networks.backbones import read_bundled
+from LiverAILib.networks.classifier import ImageClassifier
 from Testing.tiny_cohort import write_tiny_cohort
 
 LITE = "tf_efficientnet_lite0"
@@ -61,6 +66,15 @@ def test_all_published_stages_run_and_the_card_names_the_encoder(trained):
     assert any(line.startswith("evidence penalty: 0.5 instead of 0.0") for line in departed)
 
 
+def test_the_state_is_chosen_by_the_loss_with_the_penalty(trained):
+    for stages in trained[0].card.entries["training_stages"].values():
+        for stage in stages:
+            found = stage["validation"]
+            expected = -found["validation_cross_entropy"] - 0.5 * found["validation_evidence_outside"]
+            assert found["score"] == pytest.approx(expected)
+            assert 0 <= found["validation_evidence_outside"] < 1
+
+
 def test_the_frozen_stages_begin_with_the_weights_in_the_box_and_the_last_ones_change_them(trained):
     state = trained[0].state()
     begin = read_bundled(LITE)["conv_stem.weight"]
@@ -100,3 +114,33 @@ def test_the_liver_follows_the_slices_as_a_fourth_channel(cohort):
     black = inputs[:, 0] <= inputs[:, 0].min() + 1e-6
     assert inputs[:, 3][black].mean() < 0.15
     assert inputs[:, 3][~black].mean() > 0.85
+
+
+class Passing(ImageClassifier):
+    """The input, coarse, is the feature map; the output layer takes its first channel alone."""
+
+    def __init__(self):
+        super().__init__(3, 2)
+        self.output.weight.data[:] = torch.tensor([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+
+    layer_groups = ()
+
+    def early_features(self, inputs):
+        return F.avg_pool2d(inputs, 8)
+
+    def late_features(self, features):
+        return features
+
+
+def test_the_evidence_outside_is_the_share_of_the_maps_beside_the_liver():
+    encoder = EncoderSettings("own", mean=(0.0,) * 3, std=(1.0,) * 3)
+    slices, livers = torch.zeros(2, 32, 32), torch.zeros(2, 8, 8, dtype=torch.uint8)
+    livers[:, :4, :2] = 255  # positions (0, 0) and (1, 0) of 4 x 4
+    slices[0, :8, :8] = 0.6  # on the liver
+    slices[:, 24:, 24:] = 0.2  # beside it
+    data = SliceSet(slices.half(), torch.tensor([0, 1]), torch.arange(2), livers)
+    options = PipelineOptions(size=32, encoder=encoder, evidence_penalty=2.0)
+    assert evidence_outside(Passing(), data, options) == pytest.approx((0.25 + 1) / 2, abs=1e-3)
+    found = validated(Passing(), data, options)
+    assert found["score"] == pytest.approx(-found["validation_cross_entropy"] - 2 * 0.625, abs=1e-3)
+    assert "validation_evidence_outside" not in validated(Passing(), data, replace(options, evidence_penalty=0.0))
