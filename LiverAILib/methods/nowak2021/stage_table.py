@@ -69,5 +69,6 @@ def _reached(stage: Mapping[str, Any]) -> str:
     if "dice_liver" in found:
         return f"Dice {found['dice_liver']:.4f}"
     if "validation_accuracy" in found and "score" in found:
-        return f"accuracy {found['validation_accuracy']:.2f}, cross entropy {found.get('validation_cross_entropy', -found['score']):.4f}"
+        entropy = found.get("validation_cross_entropy", -found["score"])
+        return f"accuracy {found['validation_accuracy']:.2f}, cross entropy {entropy:.4f}"
     return ", ".join(f"{key} {value:.4f}" for key, value in found.items() if isinstance(value, float))
