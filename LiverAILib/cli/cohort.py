@@ -1,4 +1,4 @@
-"""`liverai cohort split`: the splits or folds of a cohort."""
+"""`liverai cohort`: the splits or folds of a cohort, and several cohorts in one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from LiverAILib.errors import UserError
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add `liverai cohort`."""
-    parser = commands.add_parser("cohort", help="divide a cohort into splits or folds")
+    parser = commands.add_parser("cohort", help="divide a cohort into splits or folds, or join several")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     split = actions.add_parser(
         "split",
@@ -36,6 +36,17 @@ def add(commands: argparse._SubParsersAction) -> None:
     shown.add_argument("--quiet", action="store_true", help="print nothing but errors")
     shown.add_argument("--json", action="store_true", help="print the numbers of cases as JSON")
     split.set_defaults(run=run_split)
+    join = actions.add_parser(
+        "join",
+        help="write a manifest of all cases of several ones",
+        description="Put the cases of several manifests into one, with their splits and folds. A patient may be in one only.",
+    )
+    join.add_argument("manifests", nargs="+", type=Path, metavar="CSV", help="cohort manifests")
+    join.add_argument("--output", required=True, type=Path, metavar="CSV", help="the new manifest")
+    output.add_labels(join)
+    join.add_argument("--overwrite", action="store_true", help="replace the new manifest if it exists")
+    join.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    join.set_defaults(run=run_join)
 
 
 def run_split(args: argparse.Namespace) -> int:
@@ -61,6 +72,17 @@ def run_split(args: argparse.Namespace) -> int:
         for name, own in found.items():
             listed = ", ".join(f"{label} {own[label]}" for label in sorted(own))
             print(f"{'' if args.folds is None else 'fold '}{name}: {sum(own.values())} cases ({listed})")
+        print(f"manifest: {args.output}")
+    return 0
+
+
+def run_join(args: argparse.Namespace) -> int:
+    """`liverai cohort join`."""
+    from LiverAILib.jobs.join_cohorts import join_cohorts
+
+    cohort = join_cohorts(args.manifests, args.output, labels=args.labels, overwrite=args.overwrite)
+    if not args.quiet:
+        print(f"{len(cohort.rows)} cases of {len(args.manifests)} manifests")
         print(f"manifest: {args.output}")
     return 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 from LiverAILib.atomic_write import atomic_csv
 from LiverAILib.data.cohort import FOLD, UNSTATED, Cohort, CohortRow, read_cohort
 from LiverAILib.data.label_kinds import LABEL_KINDS
-from LiverAILib.data.masks import split_choice
+from LiverAILib.data.manifest_table import moved, read_table
 from LiverAILib.errors import UserError
 from LiverAILib.methods import list_papers
 from LiverAILib.output_paths import check_keeps_inputs, check_output_file
@@ -49,7 +48,7 @@ def split_cohort(
         UserError: The manifest cannot be used or divided, or the output cannot be written.
     """
     output = Path(output)
-    cohort = _read(Path(manifest), labels)
+    cohort = read_any_cohort(Path(manifest), labels)
     check_output_file(output, (".csv",))
     check_keeps_inputs([output], cohort.files())
     if output.exists() and not overwrite:
@@ -58,17 +57,14 @@ def split_cohort(
         column, cells = "split", patient_splits(cohort.rows, shares, seed=seed)
     else:
         column, cells = FOLD, _folds(cohort, folds, seed)
-    with cohort.path.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream)
-        table, columns = list(reader), list(reader.fieldnames or ())
+    columns, table = read_table(cohort.path)
     if column not in columns:
         columns.insert(2, column)
-    written = []
-    for row, cell in zip(table, cells, strict=True):
-        moved = {name: _moved(name, row.get(name) or "", cohort.path.parent, output.parent) for name in columns}
-        written.append({**moved, column: cell})
-    atomic_csv(output, columns, ([row[name] for name in columns] for row in written))
-    return _read(output, labels)
+    written = [
+        {**moved(row, cohort.path.parent, output.parent), column: cell} for row, cell in zip(table, cells, strict=True)
+    ]
+    atomic_csv(output, columns, ([row.get(name, "") for name in columns] for row in written))
+    return read_any_cohort(output, labels)
 
 
 def counts(cohort: Cohort, column: str) -> dict[str, Counter[str]]:
@@ -88,13 +84,12 @@ def _label(row: CohortRow) -> str:
     return "measured" if row.value is not None else "no label"
 
 
-def _read(path: Path, labels: str | None) -> Cohort:
+def read_any_cohort(path: Path, labels: str | None) -> Cohort:
     """The cohort with whatever labels it has: stages, cirrhosis, or the quantity of a method."""
     quantities = dict.fromkeys(spec.answer.quantity_column for spec in list_papers().values())
     named: Mapping[str, object] = {}
     if path.is_file():
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            named = dict.fromkeys(csv.DictReader(stream).fieldnames or ())
+        named = dict.fromkeys(read_table(path)[0])
     if labels is None and not any(name in named for name in (*LABEL_KINDS, UNSTATED)):
         quantity = next((name for name in quantities if name and name in named), "")
         return read_cohort(path, quantity=quantity)
@@ -108,21 +103,3 @@ def _folds(cohort: Cohort, folds: int, seed: int) -> list[str]:
         raise UserError(f'{cohort.path}: every case is of split "test", which is in no fold. Empty the column split.')
     numbers = dict(zip((row.case_id for row in kept), patient_folds(kept, folds, seed=seed), strict=True))
     return [str(numbers.get(row.case_id, "")) for row in cohort]
-
-
-def _moved(column: str, cell: str, old: Path, new: Path) -> str:
-    """A cell of the manifest, its paths relative to the folder `new` instead of `old`."""
-    kind = column.partition(":")[0]
-    if kind not in ("image", "mask") or not cell.strip() or old.resolve() == new.resolve():
-        return cell
-    if kind == "image":
-        return ";".join(_relative(old / part.strip(), new) for part in cell.split(";"))
-    file, choice = split_choice(old / cell.strip())
-    return _relative(file, new) + ("" if choice is None else f"#{choice}")
-
-
-def _relative(file: Path, folder: Path) -> str:
-    try:
-        return os.path.relpath(file.resolve(), folder.resolve())
-    except ValueError:  # another drive
-        return str(file.resolve())

@@ -14,7 +14,7 @@ from LiverAILib.segmentation.intensity_profile import QUANTILES
 BACKGROUND = "background"
 CONTEXT = "context."
 """First part of the names of the context network's tensors."""
-CONTEXT_WEIGHT = 0.5
+CONTEXT_WEIGHT = 0.3
 """Share of the context network in a new model (see `ContextSettings`)."""
 
 

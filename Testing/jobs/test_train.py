@@ -38,7 +38,7 @@ def test_a_trained_segmentation_model_segments_and_a_finished_run_is_not_trained
 def test_a_context_network_is_trained_beside_the_other_and_both_are_trained_further(cohort, tmp_path):
     settings = {**TINY, "backbone": "tf_efficientnet_lite0", "encoder_weights": "bundled", "schedule": "short"}
     model = train("segmentation", cohort, tmp_path / "run", **settings, context_epochs=1)
-    assert model.settings["context"] == {"channels": [16, 32, 64, 128, 160], "weight": 0.5}
+    assert model.settings["context"] == {"channels": [16, 32, 64, 128, 160], "weight": 0.3}
     assert model.settings["normalization"] == "minus one to one"
     image = read_image(cohort.parent / "0.nii.gz")
     result = Segmenter(model, device="cpu").examine(image)
@@ -51,6 +51,9 @@ def test_a_context_network_is_trained_beside_the_other_and_both_are_trained_furt
     changed = {name.split(".")[0] for name in before if not before[name].equal(after[name])}
     assert {"encoder", "decoder", "context"} <= changed
     assert further.settings == model.settings
+    kept = train("segmentation", cohort, tmp_path / "kept", **TINY, initial_weights=str(model.folder))
+    assert kept.settings == model.settings
+    assert all(kept.state()[name].equal(before[name]) for name in before if name.startswith("context."))
 
 
 def test_a_trained_classifier_assesses_and_its_card_says_what_it_saw(cohort, tmp_path):

@@ -10,8 +10,6 @@ Cases of split "test" stay as they are.
 from __future__ import annotations
 
 import argparse
-import csv
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import numpy as np
 
 from LiverAILib.atomic_write import atomic_csv
 from LiverAILib.data.cohort import CohortRow, read_cohort
+from LiverAILib.data.manifest_table import moved, read_table
 from LiverAILib.data.model import Model, load_model
 from LiverAILib.data.structures import LIVER, Structure
 from LiverAILib.imaging.files import write_image
@@ -26,7 +25,7 @@ from LiverAILib.imaging.image import Image
 from LiverAILib.segmentation.predict import SegmentationResult, Segmenter
 from LiverAILib.segmentation.training.samples import ROLE_MODALITIES
 
-CONFIDENT = 0.90
+CONFIDENT = 0.80
 """Mean probability within a mask."""
 VOLUMES_ML = {"spleen": (60.0, 1200.0), "right_kidney": (70.0, 350.0), "left_kidney": (70.0, 350.0)}
 """Smallest and largest volume of an organ that was not cut off."""
@@ -48,27 +47,20 @@ def write_pseudo_labels(manifest: Path, model: Model, output: Path, *, log: Call
     cohort = read_cohort(manifest)
     segmenter = Segmenter(model)
     output.mkdir(parents=True, exist_ok=True)
-    with manifest.open(newline="", encoding="utf-8") as file:
-        table = list(csv.DictReader(file))
-    for row, cells in zip(cohort, table, strict=True):
-        _move(cells, manifest.parent, output)
+    columns, table = read_table(manifest)
+    written = []
+    for row, old in zip(cohort, table, strict=True):
+        cells = moved(old, manifest.parent, output)
         lacking = [s for s in segmenter.structures if s.name not in row.masks and s.name in VOLUMES_ML]
         if lacking and row.split != "test":
             found = _pseudo_masks(segmenter, row, lacking, output / f"{row.case_id}_organs.nii.gz")
             cells |= found
             log(f"{row.case_id}: {', '.join(name.removeprefix(MASK_COLUMN) for name in found) or 'none'}")
-    columns = list(dict.fromkeys([*table[0], *(MASK_COLUMN + name for name in VOLUMES_ML)]))
+        written.append(cells)
+    columns = list(dict.fromkeys([*columns, *(MASK_COLUMN + name for name in VOLUMES_ML)]))
     path = output / "manifest.csv"
-    atomic_csv(path, columns, ([cells.get(column, "") for column in columns] for cells in table))
+    atomic_csv(path, columns, ([cells.get(column, "") for column in columns] for cells in written))
     return path
-
-
-def _move(cells: dict[str, str], old: Path, new: Path) -> None:
-    """Paths relative to the folder of the new manifest, in place."""
-    for column, cell in cells.items():
-        if column.startswith(("image:", MASK_COLUMN)) and cell:
-            path, mark, label = cell.partition("#")
-            cells[column] = os.path.relpath(old / path, new) + mark + label
 
 
 def _pseudo_masks(segmenter: Segmenter, row: CohortRow, lacking: list[Structure], path: Path) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from LiverAILib.errors import UserError
 from LiverAILib.networks.backbones import bundled_backbones
 from LiverAILib.networks.context_unet import CHANNELS
 from LiverAILib.networks.unet import ADJACENT_SLICES, SINGLE_SLICE, TIMM, encoder_names
-from LiverAILib.segmentation.settings import SegmentationSettings
+from LiverAILib.segmentation.settings import CONTEXT_WEIGHT, ContextSettings, SegmentationSettings
 from LiverAILib.segmentation.training.samples import WIDE_GEOMETRY, WIDE_INTENSITY
 from LiverAILib.training import schedule as schedules
 from LiverAILib.training.augmentation import Geometry, Intensity
@@ -48,7 +48,7 @@ class SegmentationRecipe:
         ct_share: Share of CT in a batch where there are MR too.
         context_epochs: Epochs of the context network, which sees the whole abdomen at low resolution; 0 for none.
         context_lr: Its peak learning rate.
-        context_channels: Feature channels of its levels.
+        context: Its channels, and its share in the result; None for a model without it.
         refine_epochs: Epochs that follow nearer to real scans (see `fitting.train_segmentation`).
         validate_every: Epochs from one validation to the next.
         patience: See `FitOptions`.
@@ -71,7 +71,7 @@ class SegmentationRecipe:
     ct_share: float = 0.45
     context_epochs: int = 0
     context_lr: float = 2e-3
-    context_channels: tuple[int, ...] = CHANNELS
+    context: ContextSettings | None = None
     refine_epochs: int = 0
     validate_every: int = 1
     patience: int | None = None
@@ -108,13 +108,12 @@ def recipe_of(options: TrainingOptions, start: Model | None = None) -> Segmentat
             raise UserError(f"--backbone {options.backbone}: the model trained further has an encoder. Leave it out.")
         earlier = SegmentationSettings.from_card(start.card)
         organs = tuple(structure.name for structure in earlier.structures)
-        channels = earlier.context.channels if earlier.context else CHANNELS
         recipe = replace(
             recipe,
             organs=organs,
             adjacent_slices=earlier.adjacent_slices,
             encoder=earlier.encoder,
-            context_channels=channels,
+            context=earlier.context,
             context_lr=5e-4,
         )
     size = options.image_size
@@ -126,6 +125,7 @@ def recipe_of(options: TrainingOptions, start: Model | None = None) -> Segmentat
         batch_size=options.batch_size or recipe.batch_size,
         steps=options.steps or recipe.steps,
         context_epochs=options.context_epochs or 0,
+        context=recipe.context or (ContextSettings(CHANNELS, CONTEXT_WEIGHT) if options.context_epochs else None),
         patience=options.patience,
         lr_spacing=options.lr_spacing or recipe.lr_spacing,
         freeze_batch_norm=bool(options.freeze_batch_norm),

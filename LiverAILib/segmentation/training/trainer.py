@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from LiverAILib.data.cohort import Cohort
-from LiverAILib.data.model import LICENSE_UNKNOWN
+from LiverAILib.data.model import LICENSE_UNKNOWN, Model
 from LiverAILib.networks.context_unet import ContextUnet
 from LiverAILib.networks.unet import SINGLE_SLICE, build_unet, pretrained_normalization
-from LiverAILib.segmentation.settings import CONTEXT, CONTEXT_WEIGHT, SegmentationSettings
+from LiverAILib.segmentation.settings import CONTEXT, SegmentationSettings
 from LiverAILib.segmentation.training import fitting
 from LiverAILib.segmentation.training.recipe import SegmentationRecipe, recipe_of
 from LiverAILib.training.initial_weights import initial_model, start_from
@@ -41,28 +41,46 @@ def train_segmentation(
     )
     if start is not None:
         start_from(network, start, without=CONTEXT)
-    fit_as = fit_options(options, validate_every=recipe.validate_every)
     history = fitting.train_segmentation(
         cohort,
         output,
         network=network,
         recipe=recipe,
-        options=fit_as,
+        options=fit_options(options, validate_every=recipe.validate_every),
         precision=choose_precision(options),
         log=log,
     )
     state = dict(network.cpu().state_dict())
+    context = _context_state(cohort, output, recipe, options, start, log)
+    return segmentation_card(cohort, history, recipe, normalization) | departed, state | context
+
+
+def _context_state(
+    cohort: Cohort,
+    output: Path,
+    recipe: SegmentationRecipe,
+    options: TrainingOptions,
+    start: Model | None,
+    log: Callable[[str], None],
+) -> dict[str, torch.Tensor]:
+    """Tensors of the context network, trained for the recipe's epochs; of a model trained further, at least those it has."""
+    if recipe.context is None:
+        return {}
+    context = ContextUnet(len(recipe.organs) + 1, recipe.context.channels)
+    if start is not None and SegmentationSettings.from_card(start.card).context is not None:
+        start_from(context, start, prefix=CONTEXT)
     if recipe.context_epochs:
-        context = ContextUnet(len(recipe.organs) + 1, recipe.context_channels)
-        if start is not None and SegmentationSettings.from_card(start.card).context is not None:
-            start_from(context, start, prefix=CONTEXT)
         log("context network")
-        precision = choose_precision(options)
         fitting.train_context(
-            cohort, output / "context", network=context, recipe=recipe, options=fit_as, precision=precision, log=log
+            cohort,
+            output / "context",
+            network=context,
+            recipe=recipe,
+            options=fit_options(options),
+            precision=choose_precision(options),
+            log=log,
         )
-        state |= {CONTEXT + name: tensor for name, tensor in context.cpu().state_dict().items()}
-    return segmentation_card(cohort, history, recipe, normalization) | departed, state
+    return {CONTEXT + name: tensor for name, tensor in context.cpu().state_dict().items()}
 
 
 def segmentation_card(
@@ -71,10 +89,10 @@ def segmentation_card(
     """Entries of the card of a segmentation model that its training determines."""
     roles = {role for row in cohort.split("train") for role in row.images}
     settings: dict[str, Any] = {"encoder": recipe.encoder, "adjacent_slices": recipe.adjacent_slices}
-    if recipe.context_epochs:
-        settings["context"] = {"channels": list(recipe.context_channels), "weight": CONTEXT_WEIGHT}
+    if recipe.context is not None:
+        settings["context"] = {"channels": list(recipe.context.channels), "weight": recipe.context.weight}
     shown = "single slices" if recipe.adjacent_slices == SINGLE_SLICE else "three adjacent slices as channels"
-    if recipe.context_epochs:
+    if recipe.context is not None:
         shown += "; a 3D U-Net on the whole abdomen at low resolution"
     organs = ", ".join(name.replace("_", " ") for name in recipe.organs).capitalize()
     return {

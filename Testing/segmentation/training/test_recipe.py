@@ -21,7 +21,7 @@ TABLE_2 = [
     ("4", 40, 0.0005, 0.0005),
 ]
 
-OURS = {"ct_share", "context_lr", "context_channels"}
+OURS = {"ct_share", "context_lr", "context"}
 """Settings of our additions, which the published recipe does not reach."""
 PUBLISHED = {
     "context_epochs": 0,
