@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import slicer
 import slicer.util
 import vtk
@@ -11,12 +9,11 @@ import vtk
 # Torch and SimpleITK are imported with the first Apply, not here: opening the module has to be instant.
 from LiverAISlicer.logic import AssessmentLogic, UserError
 from LiverAISlicer.modellist import ModelList
+from LiverAISlicer.parameters import LiverAIParameterNode
 from LiverAISlicer.patient import CONTRAST, patientValues
-from LiverAISlicer.resultnodes import findResult, readNodes
-from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+from LiverAISlicer.resultnodes import findResult
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -24,8 +21,6 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
-
-HIDDEN_MARGIN = 100000
 
 
 class LiverAI(ScriptedLoadableModule):
@@ -44,28 +39,6 @@ class LiverAI(ScriptedLoadableModule):
         self.parent.acknowledgementText = _(
             "Methods: Nowak et al., Eur Radiol 2021. Each model names its data and license."
         )
-
-
-@parameterNodeWrapper
-class LiverAIParameterNode:
-    """What the panel remembers in the scene; for models that take several images also references `Input.<role>.<n>`."""
-
-    inputVolume: vtkMRMLScalarVolumeNode
-    segmentation: vtkMRMLSegmentationNode
-    model: str = ""
-    targetClass: str = ""
-    fineHeatMap: bool = False
-    automaticSlice: bool = True
-    sliceIndex: Annotated[int, WithinRange(0, HIDDEN_MARGIN)] = 0
-    heatMapOpacity: Annotated[float, WithinRange(0.0, 1.0)] = 0.5
-    ageYears: Annotated[float, WithinRange(0.0, 120.0)] = 0.0
-    heightCm: Annotated[float, WithinRange(0.0, 250.0)] = 0.0
-    weightKg: Annotated[float, WithinRange(0.0, 400.0)] = 0.0
-    astUPerL: Annotated[float, WithinRange(0.0, 20000.0)] = 0.0
-    astUlnUPerL: Annotated[float, WithinRange(0.0, 100.0)] = 0.0
-    altUPerL: Annotated[float, WithinRange(0.0, 20000.0)] = 0.0
-    platelets1e9PerL: Annotated[float, WithinRange(0.0, 2000.0)] = 0.0
-    contrast: str = ""
 
 
 class LiverAILogic(ScriptedLoadableModuleLogic, AssessmentLogic):
@@ -89,18 +62,22 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
-        self._background = None
-        self._running = None
-        self._nodes = None
+        self._run = None
+        self._result = None
         self._modelList = None
         self._imageSelectors = None
         self._regionSelectors = None
+        self._refresh = None
         self._updating = False
 
     def setup(self) -> None:
         """Build the panel."""
-        from LiverAISlicer.imageselectors import ImageSelectors  # needs Qt
+        # These need Qt.
+        from LiverAISlicer.imageselectors import ImageSelectors
+        from LiverAISlicer.later import Later
+        from LiverAISlicer.panelrun import PanelRun
         from LiverAISlicer.regionselectors import RegionSelectors
+        from LiverAISlicer.resultpanel import ResultPanel
 
         ScriptedLoadableModuleWidget.setup(self)
         panel = slicer.util.loadUI(self.resourcePath("UI/LiverAI.ui"))
@@ -111,26 +88,36 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._modelList = ModelList(self.ui)
         self._imageSelectors = ImageSelectors(self.ui.imagesCollapsibleButton.layout())
         self._regionSelectors = RegionSelectors(self.ui.regionsCollapsibleButton.layout(), self._firstImage)
+        self._run = PanelRun(self.ui, self._write, self._updateApply)
+        self._result = ResultPanel(self.ui, self.logic, lambda: self._parameterNode)
+        self._refresh = Later(self.onParametersChanged)
+        for text in (_("not stated"), _("yes"), _("no")):
+            self.ui.contrastComboBox.addItem(text)
+        self._connect()
+        self._updating = True
+        self._modelList.fill()
+        self._updating = False
+        self._updateApply()
+        self.initializeParameterNode()
+
+    def _connect(self) -> None:
         self.ui.applyButton.connect("clicked(bool)", self.onApply)
         self.ui.cancelButton.connect("clicked(bool)", self.onCancel)
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self.onModelChanged)
         self.ui.targetClassComboBox.connect("currentIndexChanged(int)", self.onTargetClassChanged)
-        for text in (_("not stated"), _("yes"), _("no")):
-            self.ui.contrastComboBox.addItem(text)
         self.ui.contrastComboBox.connect("currentIndexChanged(int)", self.onContrastChanged)
-        self.ui.pipelineComboBox.connect("currentIndexChanged(int)", self.onPipelineChanged)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
-        self._updating = True
-        self._modelList.fill()
-        self._updating = False
-        self._setBusy(False)
-        self.initializeParameterNode()
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
+        for change in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndBatchProcessEvent):
+            self.addObserver(scene, change, self.onNodesChanged)
 
     def cleanup(self) -> None:
         """The application closes or the module is reloaded."""
-        if self._background is not None:
-            self._background.close()
+        if self._run is not None:
+            self._run.close()
+            self._refresh.forget()
         self.removeObservers()
 
     def enter(self) -> None:
@@ -145,8 +132,8 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Developer's Reload: the library's files are read again too."""
         from LiverAISlicer.library import forgetLibrary
 
-        if self._background is not None:
-            self._background.close()
+        if self._run is not None:
+            self._run.close()
         forgetLibrary()
         ScriptedLoadableModuleWidget.onReload(self)
 
@@ -157,9 +144,18 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneEndClose(self, caller, event) -> None:
         """A new scene has new parameters."""
-        self._showNodes(None)
+        self._result.show(None)
         if self.parent.isEntered:
             self.initializeParameterNode()
+
+    def onSceneEndImport(self, caller, event) -> None:
+        """A saved scene was opened, or added to this one: its parameters, volumes and results count now."""
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
+    def onNodesChanged(self, caller, event) -> None:
+        """A node came, went or changed: look for results once whoever does it is done."""
+        self._refresh.ask()
 
     def initializeParameterNode(self) -> None:
         """Connect the panel to the scene's parameters, with the first volume as input."""
@@ -184,7 +180,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onParametersChanged(self, caller=None, event=None) -> None:
         """Bring what is not bound by itself up to date."""
-        if self._parameterNode is None or self._updating:
+        if self._parameterNode is None or self._updating or slicer.mrmlScene.IsBatchProcessing():
             return
         self._updating = True
         try:
@@ -197,8 +193,8 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.ui.contrastComboBox.currentIndex = CONTRAST.index(parameters.contrast)
             self._updateSliceRange()
             self._updateResult()
-            self._updateOpacity()
-            self._setBusy(self._isBusy())
+            self._result.updateDisplay()
+            self._updateApply()
         finally:
             self._updating = False
 
@@ -217,16 +213,6 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self._parameterNode and not self._updating and index >= 0:
             self._parameterNode.contrast = CONTRAST[index]
 
-    def onPipelineChanged(self, index: int) -> None:
-        """Show another heat map."""
-        if self._updating or self._nodes is None or index < 0:
-            return
-        outcome, role, number = list(self._nodes.heatMaps)[index]
-        try:
-            self.logic.show(self._nodes, outcome, self._opacity(), role=role, number=number)
-        except UserError as error:
-            slicer.util.errorDisplay(str(error), windowTitle="LiverAI")
-
     def onApply(self, checked: bool = False) -> None:
         """Assess the input in the background."""
         try:
@@ -237,16 +223,9 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onCancel(self, checked: bool = False) -> None:
         """End what runs; the scene is as it was before Apply."""
-        if self._isBusy():
-            self._background.cancel()
-            self._running = None
-            self._setBusy(False)
-            self.ui.statusLabel.text = _("Cancelled.")
+        self._run.cancel()
 
     def _start(self) -> None:
-        from LiverAISlicer.background import BackgroundAssessor
-        from LiverAISlicer.qtprocess import QtWorker
-
         from LiverAILib.data.outcome import HIRES_CAM
 
         parameters, spec = self._parameterNode, self._modelList.spec
@@ -263,40 +242,11 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             covariates=patientValues(parameters),
             regions=self._regionSelectors.regions,
         )
-        if self._background is None:
-            self._background = BackgroundAssessor(QtWorker, slicer.util.startupEnvironment())
-            self._background.onProgress = self.onProgress
-            self._background.onDone = self.onDone
-            self._background.onError = self.onError
-        self._running = (images, segmentationNode)
-        self.onProgress(0.0, _("Starting"))
-        self._background.submit(job)
-        self._setBusy(True)
+        self._run.start(job, images, segmentationNode)
 
-    def onProgress(self, share: float, text: str) -> None:
-        """The background process reports."""
-        self.ui.progressBar.value = round(100 * share)
-        self.ui.statusLabel.text = text
-
-    def onDone(self, assessment) -> None:
-        """The background process has a result: put it into the scene."""
-        images, segmentationNode = self._running
-        self._running = None
-        try:
-            nodes = self.logic.write(None, assessment, segmentationNode, self._opacity(), images=images)
-        except UserError as error:
-            self.onError(str(error), "")
-            return
-        self._setBusy(False)
-        self.ui.statusLabel.text = _("Done.")
-        self._showNodes(nodes)
-
-    def onError(self, text: str, details: str) -> None:
-        """The background process, or writing its result, failed."""
-        self._running = None
-        self._setBusy(False)
-        self.ui.statusLabel.text = text
-        slicer.util.errorDisplay(text, windowTitle="LiverAI", detailedText=details)
+    def _write(self, assessment, images, segmentationNode) -> None:
+        """Put a finished assessment into the scene."""
+        self._result.show(self.logic.write(None, assessment, segmentationNode, self._result.opacity, images=images))
 
     def _dependenciesReady(self) -> bool:
         """True where the Python packages are there or the user let them be installed."""
@@ -305,11 +255,8 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         question = _("LiverAI needs Python packages that are not installed: {names}. Install them now (up to 3 GB)?")
         return installDependencies(lambda names: slicer.util.confirmOkCancelDisplay(question.format(names=names)))
 
-    def _isBusy(self) -> bool:
-        return self._background is not None and self._background.busy
-
-    def _setBusy(self, busy: bool) -> None:
-        ready = bool(self._images())
+    def _updateApply(self) -> None:
+        ready, busy = bool(self._images()), self._run.isBusy
         self.ui.applyButton.enabled = ready and not busy
         self.ui.applyButton.toolTip = _("Segment, classify and explain") if ready else _("Choose the input and a model")
         self.ui.cancelButton.enabled = busy
@@ -341,43 +288,12 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.ui.statusLabel.text = str(error)
 
     def _updateResult(self) -> None:
-        """Show what the scene already holds for these images and this model."""
+        """Show what the scene already holds for these images and this model; a later change of it is shown too."""
         nodes = [node for role in self._images().values() for node in role]
-        if not nodes:
-            self._showNodes(None)
-            return
-        tableNode = findResult(nodes[0], self._parameterNode.model, images=nodes)
-        if self._nodes is None or tableNode is not self._nodes.tableNode:
-            self._showNodes(readNodes(tableNode) if tableNode is not None else None)
-
-    def _showNodes(self, nodes) -> None:
-        """Fill the result area."""
-        from LiverAISlicer.summary import resultHtml
-
-        from LiverAILib.data.assessment import RESEARCH_USE
-
-        self._nodes = nodes
-        wasUpdating, self._updating = self._updating, True
-        self.ui.pipelineComboBox.clear()
-        if nodes is None:
-            self.ui.resultLabel.text = _("No result yet.")
-        else:
-            # "Research use only" is shown at the foot of the panel.
-            self.ui.resultLabel.text = resultHtml(nodes.record, _, hidden=(RESEARCH_USE,))
-            several = len(nodes.heatMaps) > len(nodes.heatMapNodes)
-            self.ui.pipelineTitle.text = _("Heat map of:") if several else _("Pipeline:")
-            # The first heat map is the primary outcome's.
-            for title in nodes.heatMapTitles:
-                self.ui.pipelineComboBox.addItem(title)
-        self.ui.pipelineComboBox.enabled = nodes is not None and bool(nodes.heatMaps)
-        self._updating = wasUpdating
-
-    def _opacity(self) -> float:
-        return self._parameterNode.heatMapOpacity if self._parameterNode else 0.5
-
-    def _updateOpacity(self) -> None:
-        if self._nodes is not None:
-            self.logic.setHeatMapOpacity(self._nodes, self._opacity())
+        tableNode = findResult(nodes[0], self._parameterNode.model, images=nodes) if nodes else None
+        if tableNode is not None and not self.hasObserver(tableNode, vtk.vtkCommand.ModifiedEvent, self.onNodesChanged):
+            self.addObserver(tableNode, vtk.vtkCommand.ModifiedEvent, self.onNodesChanged)
+        self._result.showTable(tableNode)
 
 
 class LiverAITest(ScriptedLoadableModuleTest):

@@ -98,6 +98,8 @@ class ImageSelectors:
 
     def _addRow(self, role: ImageRole, number: int) -> None:
         selector = slicer.qMRMLNodeComboBox()
+        # A long name must not widen the panel.
+        selector.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Fixed)
         selector.nodeTypes = COLOR_TYPES if role.color else GRAY_TYPES
         selector.showChildNodeTypes = False
         selector.addEnabled = False

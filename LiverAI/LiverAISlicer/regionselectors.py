@@ -76,6 +76,8 @@ class RegionSelectors:
 
     def _addRow(self, region: DrawnRegion) -> None:
         selector = slicer.qMRMLNodeComboBox()
+        # A long name must not widen the panel.
+        selector.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Fixed)
         selector.nodeTypes = ["vtkMRMLMarkupsROINode"]
         selector.addEnabled = True
         selector.removeEnabled = True

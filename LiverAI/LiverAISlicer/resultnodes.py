@@ -92,9 +92,18 @@ def findResult(volumeNode, model: str | None = None, *, images: Sequence[Any] | 
     for node in views.nodesOfClass(volumeNode.GetScene(), "vtkMRMLTableNode"):
         given = [node.GetNthNodeReferenceID(INPUT, i) for i in range(node.GetNumberOfNodeReferences(INPUT))]
         same = given[:1] == wanted if images is None else given == wanted
-        if node.GetAttribute(ROLE) == RESULT_ROLE and same and model in (None, node.GetAttribute(MODEL)):
+        isResult = node.GetAttribute(ROLE) == RESULT_ROLE and node.GetAttribute(RECORD)
+        if isResult and same and model in (None, node.GetAttribute(MODEL)):
             found = node
     return found
+
+
+def isOutdated(nodes: AssessmentNodes) -> bool:
+    """Whether the table of a result holds another record by now, or nodes of the result are gone."""
+    if nodes.tableNode.GetScene() is None or any(node.GetScene() is None for node in nodes.heatMaps.values()):
+        return True
+    record = json.loads(nodes.tableNode.GetAttribute(RECORD))
+    return upgrade_record(record, where=nodes.tableNode.GetName()) != nodes.record
 
 
 def readNodes(tableNode) -> AssessmentNodes:

@@ -30,7 +30,14 @@ def addKnownVolume(scene, name: str = "T2"):
 
 
 def knownAssessment(
-    image: Image, *, index: int | None = None, axis: int = 2, cirrhosis: float = 0.8, peak: float = 3.0, shift: int = 0
+    image: Image,
+    *,
+    index: int | None = None,
+    axis: int = 2,
+    cirrhosis: float = 0.8,
+    peak: float = 3.0,
+    shift: int = 0,
+    model: str = "known-model",
 ) -> Assessment:
     """An assessment with a box as liver, a smaller one as spleen, and a hot spot as heat map, on the grid of `image`.
 
@@ -41,6 +48,7 @@ def knownAssessment(
         cirrhosis: Probability of cirrhosis of the headline pipeline.
         peak: Maximum of the raw heat map.
         shift: Moves the liver by voxels along i.
+        model: Name of the model that is said to have made it.
     """
     shape = np.array(image.array.shape)
     labels = np.zeros(shape, np.uint8)
@@ -82,7 +90,7 @@ def knownAssessment(
         case_id="known",
         images={"t2": (image,)},
         method="nowak2021",
-        model="known-model",
+        model=model,
         segmentation=Segmentation(image.with_array(labels, modality=None), (LIVER, SPLEEN), "known-segmentation"),
         outcomes=outcomes,
         primary="segmented",
@@ -91,7 +99,7 @@ def knownAssessment(
             Measurement("Liver volume", float((labels == LIVER.label).sum()) * image.voxel_volume_ml, "mL", "voxels"),
         ),
         warnings=(CaseWarning("known", "This result is made up for a test."),),
-        provenance={"model": {"name": "known-model", "simulated": True}},
+        provenance={"model": {"name": model, "simulated": True}},
         seconds={"segment": 0.5},
         simulated=True,
     )

@@ -78,7 +78,7 @@ assert ticks > 20, "the window was frozen"
 text = ui.resultLabel.text
 assert SIMULATED in text
 assert RESEARCH_USE not in text
-nodes = panel._nodes
+nodes = panel._result.nodes
 assert f"{nodes.record['probabilities']['cirrhosis']:.3f}" in text
 assert nodes.record["slice"]["index"] == 5
 assert nodes.heatMapNode.GetAttribute("LiverAI.Target") == "cirrhosis"
@@ -96,9 +96,10 @@ panel.logic.show(nodes)
 ui.opacitySlider.value = 0.8
 assert abs(composite.GetForegroundOpacity() - 0.8) < 1e-6
 settle()
+assert panel_window.needed_width() <= panel_window.NARROW, "the result widens the panel"
+panel_window.picture(sys.argv[1])
 result = ui.resultLabel
 assert result.height >= result.heightForWidth(result.width), "the result is cut off"
-parent.widget.grab().save(sys.argv[1])
 
 # Correct the mask, apply again: the same result nodes, the correction untouched.
 labelmap = known.segmentationNode.GetBinaryLabelmapInternalRepresentation("liver")
@@ -109,7 +110,7 @@ ui.statusLabel.text = ""
 ui.applyButton.click()
 wait(lambda: ui.statusLabel.text == "Done." or errors)
 assert not errors, errors
-assert panel._nodes.tableNode is table
+assert panel._result.nodes.tableNode is table
 assert scene.GetNumberOfNodes() == count
 assert (maskFromSegmentationNode(known.segmentationNode, "liver", volume).array == corrected).all()
 
@@ -125,7 +126,7 @@ assert scene.GetNumberOfNodes() == count
 # Cancel: nothing of it stays.
 ui.sliceSpinBox.value = 5
 ui.applyButton.click()
-wait(lambda: panel._background.busy)
+wait(lambda: panel._run.isBusy)
 ui.cancelButton.click()
 assert ui.statusLabel.text == "Cancelled."
 assert ui.applyButton.enabled

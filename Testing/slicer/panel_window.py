@@ -33,7 +33,9 @@ class Parent:
 
     def __init__(self) -> None:
         self.widget = QtWidgets.QWidget()
-        self._layout = pythonqt_standins.Proxy(QtWidgets.QVBoxLayout(self.widget))
+        layout = QtWidgets.QVBoxLayout(self.widget)
+        layout.setContentsMargins(0, 0, 0, 0)  # as the application's module panel sets them
+        self._layout = pythonqt_standins.Proxy(layout)
 
     def layout(self):
         return self._layout
@@ -64,6 +66,26 @@ def settle() -> None:
     """A layout in a layout takes several rounds."""
     for _ in range(10):
         application.processEvents()
+
+
+NARROW = 350
+"""Pixels: the width that the module panel has to make do with."""
+SCROLL_BAR = 20
+
+
+def needed_width() -> int:
+    """What the application's module panel cannot be narrowed below: the contents' least width beside a scroll bar."""
+    settle()
+    return parent.widget.minimumSizeHint().width() + SCROLL_BAR
+
+
+def picture(file: str | Path, *, width: int = NARROW - SCROLL_BAR) -> None:
+    """Take the panel's picture at a width, as high as it needs to be."""
+    parent.widget.resize(width, 10)
+    settle()
+    parent.widget.resize(width, max(parent.widget.heightForWidth(width), parent.widget.minimumSizeHint().height()))
+    settle()
+    parent.widget.grab().save(str(file))
 
 
 def check_no_slot_failed() -> None:

@@ -18,10 +18,36 @@ slotErrors: list[str] = []
 
 
 class CollapsibleButton(QtWidgets.QGroupBox):
-    """ctkCollapsibleButton: a titled group."""
+    """ctkCollapsibleButton: a titled group that shows its contents or its title only.
+
+    Its horizontal policy is Minimum, as in CTK: what its contents would like to have is the least that it takes, so that a
+    label with a long text widens the whole panel.
+    """
 
     def __init__(self, parent=None) -> None:
         super().__init__(parent)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Minimum, QtWidgets.QSizePolicy.Preferred)
+        self._collapsed = False
+
+    def _collapse(self, collapsed: bool) -> None:
+        self._collapsed = collapsed
+        for child in self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindDirectChildrenOnly):
+            child.setVisible(not collapsed)
+        self.updateGeometry()
+
+    def showEvent(self, event) -> None:
+        super().showEvent(event)
+        if self._collapsed:
+            self._collapse(True)
+
+    def sizeHint(self) -> QtCore.QSize:
+        title = QtCore.QSize(self.fontMetrics().horizontalAdvance(self.title()) + 30, self.fontMetrics().height() + 10)
+        return title if self._collapsed else super().sizeHint().expandedTo(title)
+
+    def minimumSizeHint(self) -> QtCore.QSize:
+        return self.sizeHint() if self._collapsed else super().minimumSizeHint()
+
+    collapsed = QtCore.Property(bool, lambda self: self._collapsed, _collapse)
 
     def _setText(self, text: str) -> None:
         self.setTitle(text)
@@ -158,6 +184,19 @@ def unwrap(value):
     return object.__getattribute__(value, "_wrapped") if isinstance(value, Proxy) else value
 
 
+def guarded(slot):
+    """The slot; an exception in it is printed and kept in `slotErrors`."""
+
+    def call(*arguments) -> None:
+        try:
+            slot(*arguments)
+        except Exception:
+            slotErrors.append(traceback.format_exc())
+            print(slotErrors[-1])
+
+    return call
+
+
 class Proxy:
     """A Qt object as PythonQt shows it."""
 
@@ -192,15 +231,8 @@ class Proxy:
             print(f"{wrapped.metaObject().className()} has no signal {signature}")
             return False
         takes = len(inspect.signature(slot).parameters)
-
-        def call(*arguments) -> None:
-            try:
-                slot(*arguments[:takes])
-            except Exception:
-                slotErrors.append(traceback.format_exc())
-                print(slotErrors[-1])
-
-        getattr(wrapped, normalized.split("(")[0]).connect(call)
+        call = guarded(slot)
+        getattr(wrapped, normalized.split("(")[0]).connect(lambda *arguments: call(*arguments[:takes]))
         return True
 
 
@@ -218,6 +250,8 @@ class ClassProxy:
         return Proxy(made)
 
     def __getattr__(self, name: str):
+        if (self._class, name) == (QtCore.QTimer, "singleShot"):
+            return lambda milliseconds, function: QtCore.QTimer.singleShot(milliseconds, guarded(function))
         return getattr(self._class, name)
 
 

@@ -34,7 +34,7 @@ settle()
 assert panel._parameterNode.parameterNode.GetNodeReference("Region.liver") is liver
 assert regionFromROINode(liver, image).width == 32
 ui.applyButton.click()
-wait(lambda: panel._nodes is not None)
+wait(lambda: panel._result.nodes is not None)
 assert "Liver fat by biopsy" in ui.resultLabel.text
 assert "No region in the kidney was drawn" in ui.resultLabel.text
 

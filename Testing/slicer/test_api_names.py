@@ -182,9 +182,8 @@ def test_widget_classes_and_properties_of_the_panel_exist(api):
 def test_members_of_the_panels_widgets_exist(api):
     """Everything that the code asks of `self.ui.<widget>`, signals in `connect` strings included."""
     classes, missing, checked = widgets(), [], 0
-    panel = ast.parse((ROOT / "LiverAI" / "LiverAI.py").read_text(encoding="utf-8"))
-    models = ast.parse((ROOT / "LiverAI" / "LiverAISlicer" / "modellist.py").read_text(encoding="utf-8"))
-    for name in chains(panel) | chains(models):
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in FILES]
+    for name in {name for tree in trees for name in chains(tree)}:
         parts = name.replace("self._ui.", "self.ui.").split(".")
         parts = ["self", *parts] if parts[0] == "ui" else parts
         if parts[:2] == ["self", "ui"] and len(parts) > 2:
@@ -192,9 +191,10 @@ def test_members_of_the_panels_widgets_exist(api):
             known = members(api, classes[parts[2]]) if parts[2] in classes else ()
             if parts[2] not in classes or (len(parts) > 3 and parts[3] not in known):
                 missing.append(name)
-    for node in ast.walk(panel):
-        name = dotted(node.func) if isinstance(node, ast.Call) else None
-        if name and name.startswith("self.ui.") and name.endswith(".connect"):
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        name = dotted(node.func) or "" if isinstance(node, ast.Call) else ""
+        name = re.sub(r"^(self\._ui|ui)\.", "self.ui.", name)
+        if name.startswith("self.ui.") and name.endswith(".connect"):
             signal = node.args[0].value.split("(")[0]
             if signal not in members(api, classes[name.split(".")[2]]):
                 missing.append(f"{name}: {signal}")

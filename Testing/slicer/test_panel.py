@@ -21,3 +21,7 @@ def test_panel(tmp_path, untrained_model):
     picture = Path(os.environ.get("LIVERAI_PICTURES", tmp_path)) / "panel.png"
     run_panel("panel_scenario.py", picture, LIVERAI_MODELS=str(untrained_model.parent))
     assert picture.stat().st_size > 5000
+
+
+def test_panel_that_stays_open_shows_what_the_scene_holds(tmp_path, untrained_model):
+    run_panel("scene_panel_scenario.py", tmp_path, LIVERAI_MODELS=str(untrained_model.parent))

@@ -75,7 +75,7 @@ assert ui.cancelButton.enabled
 wait(lambda: ui.statusLabel.text == "Done." or errors)
 assert not errors, errors
 assert f"{expected_value():.4g} %" in ui.resultLabel.text
-result = panel._nodes
+result = panel._result.nodes
 assert result.segmentationNode is None
 for key in nodes:
     heat = slicer.util.arrayFromVolume(result.heatMap("brightness", *key))
@@ -98,7 +98,7 @@ selectors()["reference", 0].setCurrentNode(None)
 assert ui.resultLabel.text == "No result yet."
 assert not ui.applyButton.enabled
 selectors()["reference", 0].setCurrentNode(nodes["reference", 0])
-assert panel._nodes.tableNode is result.tableNode
+assert panel._result.nodes.tableNode is result.tableNode
 
 # A model of one image shows its input, and the choices are still there afterwards.
 choose_model("nowak2021-simulated")
@@ -109,7 +109,7 @@ assert not selectors()
 assert ui.resultLabel.text == "No result yet."
 choose_model("planted")
 assert {key: box.currentNode() for key, box in selectors().items()} == nodes
-assert panel._nodes.tableNode is result.tableNode
+assert panel._result.nodes.tableNode is result.tableNode
 
 # A role that takes any number of images always has a free place, before those of the next role.
 form = QtWidgets.QWidget()
