@@ -11,7 +11,7 @@ from LiverAISlicer.logic import AssessmentLogic, UserError
 from LiverAISlicer.modellist import ModelList
 from LiverAISlicer.parameters import LiverAIParameterNode
 from LiverAISlicer.patient import CONTRAST, patientValues
-from LiverAISlicer.resultnodes import findResult
+from LiverAISlicer.resultnodes import AssessmentNodes, findResult
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
@@ -244,9 +244,11 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         )
         self._run.start(job, images, segmentationNode)
 
-    def _write(self, assessment, images, segmentationNode) -> None:
-        """Put a finished assessment into the scene."""
-        self._result.show(self.logic.write(None, assessment, segmentationNode, self._result.opacity, images=images))
+    def _write(self, assessment, images, segmentationNode) -> AssessmentNodes:
+        """Put a finished assessment into the scene and show it."""
+        nodes = self.logic.write(None, assessment, segmentationNode, self._result.opacity, images=images)
+        self._result.show(nodes)
+        return nodes
 
     def _dependenciesReady(self) -> bool:
         """True where the Python packages are there or the user let them be installed."""

@@ -93,6 +93,14 @@ def styleOf(signed: bool) -> HeatMapStyle:
     return SIGNED if signed else UNSIGNED
 
 
+def newNode(className: str, name: str, role: str):
+    """A node of ours that is not in a scene yet."""
+    node = getattr(slicer, className)()
+    node.SetName(name)
+    node.SetAttribute(ROLE, role)
+    return node
+
+
 def showHeatMap(volumeNode, extent: float, style: HeatMapStyle, transaction) -> None:
     """Give a new heat-map node its colors, window and threshold."""
     transaction.addDisplay(volumeNode)

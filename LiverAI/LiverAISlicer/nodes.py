@@ -192,13 +192,16 @@ def maskFromSegmentationNode(segmentationNode, segmentId: str, volumeNode) -> Im
     reference.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
     gridToSegmentation = np.linalg.inv(nodeToWorld(segmentationNode)) @ ijkToWorld(volumeNode)
     reference.SetImageToWorldMatrix(slicer.util.vtkMatrixFromArray(gridToSegmentation))
+    inside = labelmapOnGrid(labelmap, reference)
+    return gridOfVolumeNode(volumeNode).with_array(inside.astype(np.uint8))
+
+
+def labelmapOnGrid(labelmap, grid) -> np.ndarray:
+    """Bool (k, j, i) of `grid`, a vtkOrientedImageData with scalars: where a labelmap is not 0 (nearest neighbor)."""
     resampled = slicer.vtkOrientedImageData()
-    slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
-        labelmap, reference, resampled, False
-    )
+    slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(labelmap, grid, resampled, False)
     scalars = resampled.GetPointData().GetScalars()
-    array = numpy_support.vtk_to_numpy(scalars).reshape(tuple(reversed(resampled.GetDimensions())))
-    return gridOfVolumeNode(volumeNode).with_array((array > 0).astype(np.uint8))
+    return numpy_support.vtk_to_numpy(scalars).reshape(tuple(reversed(resampled.GetDimensions()))) > 0
 
 
 def segmentLabelmap(segmentationNode, segmentId: str):

@@ -12,6 +12,10 @@ from LiverAILib.errors import UserError
 from LiverAISlicer.background import BackgroundAssessor
 from LiverAISlicer.jobs import Job
 from LiverAISlicer.qtprocess import QtWorker
+from LiverAISlicer.resultnodes import AssessmentNodes
+
+Images = Mapping[str, Sequence[Any]]
+"""Volume nodes by role."""
 
 
 class PanelRun:
@@ -19,23 +23,24 @@ class PanelRun:
 
     Args:
         ui: Widgets of the panel.
-        write: Puts an assessment into the scene: assessment, images by role, segmentation that the user gave.
+        write: Puts an assessment into the scene: assessment, images by role, segmentation that the user gave. Returns its
+            nodes.
         onChanged: Called when a run starts or ends.
     """
 
-    def __init__(self, ui: Any, write: Callable[[Any, Mapping[str, Sequence[Any]], Any], None], onChanged) -> None:
+    def __init__(self, ui: Any, write: Callable[[Any, Images, Any], AssessmentNodes], onChanged) -> None:
         self._ui = ui
         self._write = write
         self._onChanged = onChanged
         self._background: BackgroundAssessor | None = None
-        self._given: tuple[Mapping[str, Sequence[Any]], Any] | None = None
+        self._given: tuple[Images, Any] | None = None
 
     @property
     def isBusy(self) -> bool:
         """Whether an assessment is being made."""
         return self._background is not None and self._background.busy
 
-    def start(self, job: Job, images: Mapping[str, Sequence[Any]], segmentationNode) -> None:
+    def start(self, job: Job, images: Images, segmentationNode) -> None:
         """Assess in the background.
 
         Args:
@@ -74,11 +79,11 @@ class PanelRun:
         images, segmentationNode = self._given
         self._given = None
         try:
-            self._write(assessment, images, segmentationNode)
+            nodes = self._write(assessment, images, segmentationNode)
         except UserError as error:
             self._failed(str(error), "")
             return
-        self._ui.statusLabel.text = _("Done.")
+        self._ui.statusLabel.text = _doneText(nodes)
         self._onChanged()
 
     def _failed(self, text: str, details: str) -> None:
@@ -86,3 +91,10 @@ class PanelRun:
         self._onChanged()
         self._ui.statusLabel.text = text
         slicer.util.errorDisplay(text, windowTitle="LiverAI", detailedText=details)
+
+
+def _doneText(nodes: AssessmentNodes) -> str:
+    if nodes.keptSegmentation is None:
+        return _("Done.")
+    text = _("Done. The segmentation that you edited is kept as '{name}', hidden in the views.")
+    return text.format(name=nodes.keptSegmentation.GetName())

@@ -37,6 +37,7 @@ class AssessmentNodes:
         heatMaps: vtkMRMLScalarVolumeNode by outcome and image.
         tableNode: vtkMRMLTableNode with everything in words and numbers.
         record: What `assessment.json` holds.
+        keptSegmentation: Our segmentation of an earlier run, which was edited since and is kept beside the new one.
     """
 
     imageNodes: Mapping[ImageKey, Any]
@@ -44,6 +45,7 @@ class AssessmentNodes:
     heatMaps: Mapping[HeatMapKey, Any]
     tableNode: Any
     record: Mapping[str, Any]
+    keptSegmentation: Any = None
 
     @property
     def volumeNode(self):

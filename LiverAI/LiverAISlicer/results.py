@@ -16,8 +16,8 @@ from LiverAILib.data.assessment import Assessment
 from LiverAILib.data.outcome import HeatMap
 from LiverAILib.errors import UserError
 from LiverAISlicer import build, display, hierarchy, views
-from LiverAISlicer.display import ROLE
-from LiverAISlicer.nodes import checkVolumeNode, maskFromSegmentationNode
+from LiverAISlicer.nodes import checkVolumeNode
+from LiverAISlicer.ownsegmentation import writeSegmentation
 from LiverAISlicer.resultnodes import (
     HEATMAP,
     IMAGE_NUMBER,
@@ -38,9 +38,7 @@ from LiverAISlicer.resultnodes import (
 )
 from LiverAISlicer.transaction import SceneTransaction
 
-SEGMENTATION_ROLE, HEATMAP_ROLE = "segmentation", "heat map"
-CONTENT = "LiverAI.Content"
-OWN_SEGMENTATION = "liveraiOwnSegmentation"
+HEATMAP_ROLE = "heat map"
 
 
 @dataclass(frozen=True)
@@ -73,8 +71,8 @@ def writeAssessment(
     """Write an assessment into the scene of its inputs.
 
     An earlier result of the same inputs and model is updated. A segmentation that the user gave is only referred to, and
-    one of ours that was edited since is left alone, a new one is made. The heat map of an image lies beside it and under
-    its transform.
+    one of ours that was edited since keeps its content and is renamed, a new one is made. The heat map of an image lies
+    beside it and under its transform.
 
     Args:
         volumeNode: The input of a method of one image; its grid must still be that of the assessment.
@@ -89,7 +87,7 @@ def writeAssessment(
     imageNodes = _imageNodes(assessment, {next(iter(assessment.images)): [volumeNode]} if images is None else images)
     volumeNode = next(iter(imageNodes.values()))
     _checkStillThere(imageNodes, segmentationNode, assessment)
-    segmentation = None
+    segmentation = kept = None
     if assessment.segmentation is None:
         segmentationNode = None
     elif segmentationNode is None:
@@ -102,13 +100,13 @@ def writeAssessment(
     with SceneTransaction(volumeNode.GetScene()) as transaction:
         tableNode = _resultTable(imageNodes, assessment.model, transaction)
         if segmentation is not None:
-            segmentationNode = _writeSegmentation(segmentation, assessment, volumeNode, tableNode, transaction)
+            segmentationNode, kept = writeSegmentation(segmentation, assessment, volumeNode, tableNode, transaction)
         transaction.setReference(tableNode, SEGMENTATION, segmentationNode)
         heatMaps = {
             key: _writeHeatMap(key, built, imageNodes[key[1:]], tableNode, transaction) for key, built in maps.items()
         }
         _fillTable(tableNode, table, record, imageNodes, transaction)
-        nodes = AssessmentNodes(imageNodes, segmentationNode, heatMaps, tableNode, record)
+        nodes = AssessmentNodes(imageNodes, segmentationNode, heatMaps, tableNode, record, kept)
         _placeInHierarchy(nodes, segmentation is not None, transaction)
         imageKey, (index, axis) = shown
         views.showFusion(imageNodes[imageKey], nodes.heatMapNode, transaction, opacity)
@@ -176,7 +174,7 @@ def _resultTable(imageNodes: Mapping[ImageKey, Any], model: str, transaction: Sc
     images = list(imageNodes.values())
     tableNode = findResult(images[0], model, images=images)
     if tableNode is None:
-        tableNode = _newNode("vtkMRMLTableNode", f"{images[0].GetName()} {model} result", RESULT_ROLE)
+        tableNode = display.newNode("vtkMRMLTableNode", f"{images[0].GetName()} {model} result", RESULT_ROLE)
         tableNode = transaction.addNode(tableNode)
         for node in images:
             tableNode.AddNodeReferenceID(INPUT, node.GetID())
@@ -211,53 +209,6 @@ def _placeInHierarchy(nodes: AssessmentNodes, ownSegmentation: bool, transaction
         folder = hierarchy.placeBeside(ours, nodes.imageNodes[key], transaction, folder)
 
 
-def _newNode(className: str, name: str, role: str):
-    node = getattr(slicer, className)()
-    node.SetName(name)
-    node.SetAttribute(ROLE, role)
-    return node
-
-
-def _writeSegmentation(segmentation, assessment: Assessment, volumeNode, tableNode, transaction: SceneTransaction):
-    """Our segmentation node with new content: the earlier one, unless it was edited or deleted since."""
-    node = tableNode.GetNodeReference(OWN_SEGMENTATION)
-    if node is not None and node.GetAttribute(CONTENT) != _content(node, volumeNode):
-        node = None
-    if node is None:
-        node = _newNode("vtkMRMLSegmentationNode", f"{volumeNode.GetName()} LiverAI segmentation", SEGMENTATION_ROLE)
-        node = transaction.addNode(node)
-        node.SetAndObserveSegmentation(segmentation)
-        display.showOutline(node, transaction)
-        transaction.setReference(tableNode, OWN_SEGMENTATION, node)
-    else:
-        old = node.GetSegmentation()
-        transaction.change(
-            lambda: node.SetAndObserveSegmentation(segmentation), lambda: node.SetAndObserveSegmentation(old)
-        )
-    _placeUnderTransform(node, volumeNode, transaction)
-    # The source volume: the Segment Editor's master volume, and what DICOM export takes study and geometry from.
-    node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
-    transaction.setAttribute(node, MODEL, assessment.segmentation.source)
-    transaction.setAttribute(node, CONTENT, _content(node, volumeNode))
-    return node
-
-
-def _content(segmentationNode, volumeNode) -> str:
-    """Fingerprint of what a segmentation holds, on the volume's grid; names count, so a renamed segment is kept."""
-    segmentation = segmentationNode.GetSegmentation()
-    try:
-        return build.fingerprint(
-            {
-                f"{segmentId}={segmentation.GetSegment(segmentId).GetName()}": maskFromSegmentationNode(
-                    segmentationNode, segmentId, volumeNode
-                ).array
-                for segmentId in segmentation.GetSegmentIDs()
-            }
-        )
-    except UserError as error:  # Converted to another representation or moved under a warp: a person was at work.
-        return f"edited: {error}"
-
-
 def _writeHeatMap(key: HeatMapKey, built: _BuiltMap, imageNode, tableNode, transaction: SceneTransaction):
     """The heat map of an outcome over an image: the earlier node with new content, or a new one."""
     outcome, role, number = key
@@ -267,7 +218,7 @@ def _writeHeatMap(key: HeatMapKey, built: _BuiltMap, imageNode, tableNode, trans
     imageNode.GetIJKToRASMatrix(matrix)
     node = existingHeatMap(tableNode, key, built.isFirst)
     if node is None:
-        node = _newNode("vtkMRMLScalarVolumeNode", name, HEATMAP_ROLE)
+        node = display.newNode("vtkMRMLScalarVolumeNode", name, HEATMAP_ROLE)
         node.SetAndObserveImageData(built.data)
         node.SetIJKToRASMatrix(matrix)
         node = transaction.addNode(node)
@@ -286,18 +237,10 @@ def _writeHeatMap(key: HeatMapKey, built: _BuiltMap, imageNode, tableNode, trans
         transaction.change(lambda: node.SetIJKToRASMatrix(matrix), lambda: node.SetIJKToRASMatrix(oldMatrix))
         transaction.setValue(node, "Name", name)
         display.updateHeatMapWindow(node, oldExtent, built.extent, style, transaction)
-    _placeUnderTransform(node, imageNode, transaction)
+    transaction.placeUnderTransformOf(node, imageNode)
     described = {"Method": heatmap.method, "Target": heatmap.target, "Scale": heatmap.scale, "Zero": heatmap.zero}
     attributes = {f"LiverAI.{what}": value for what, value in described.items()}
     attributes |= {PIPELINE: outcome, IMAGE_ROLE: role, IMAGE_NUMBER: str(number), SLICE: json.dumps(built.slice)}
     for attribute, value in attributes.items():
         transaction.setAttribute(node, attribute, value)
     return node
-
-
-def _placeUnderTransform(node, volumeNode, transaction: SceneTransaction) -> None:
-    old, new = node.GetTransformNodeID(), volumeNode.GetTransformNodeID()
-    if old != new:
-        transaction.change(
-            lambda: node.SetAndObserveTransformNodeID(new), lambda: node.SetAndObserveTransformNodeID(old)
-        )

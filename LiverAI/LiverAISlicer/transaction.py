@@ -68,6 +68,12 @@ class SceneTransaction:
         setter = getattr(node, f"Set{name}")
         self.change(lambda: setter(value), lambda: setter(old))
 
+    def placeUnderTransformOf(self, node, other) -> None:
+        """Give a node the parent transform of another one."""
+        old, new = node.GetTransformNodeID(), other.GetTransformNodeID()
+        if old != new:
+            self.change(lambda: node.SetAndObserveTransformNodeID(new), lambda: node.SetAndObserveTransformNodeID(old))
+
     def _removeNode(self, node) -> None:
         hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.scene)
         item = hierarchy.GetItemByDataNode(node) if hierarchy else 0
