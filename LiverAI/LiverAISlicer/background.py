@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -16,9 +15,8 @@ from LiverAILib.data.assessment import Assessment
 from LiverAISlicer.jobs import RESULT, Job, writeJob
 from LiverAISlicer.library import libraryRoot
 from LiverAISlicer.process import WorkerProcess, workerCommand
+from LiverAISlicer.workerprotocol import STOP, readEvent
 
-MARK = "@liverai "
-STOP = "stop"
 LOG_LINES = 200
 
 
@@ -103,11 +101,11 @@ class BackgroundAssessor:
     def _line(self, process: WorkerProcess, line: str) -> None:
         if process is not self._process:
             return
-        if not line.startswith(MARK):
+        event = readEvent(line)
+        if event is None:
             if line.strip():
                 self._log.append(line)
             return
-        event = json.loads(line[len(MARK) :])
         kind = event["event"]
         if kind == "ready":
             self._workerId = event["pid"]

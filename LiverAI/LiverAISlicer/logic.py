@@ -34,6 +34,7 @@ from LiverAISlicer.regions import regionFromROINode  # noqa: E402
 from LiverAISlicer.resultnodes import SLICE, AssessmentNodes  # noqa: E402
 from LiverAISlicer.results import writeAssessment  # noqa: E402
 from LiverAISlicer.transaction import SceneTransaction  # noqa: E402
+from LiverAISlicer.waiting import sharedAssessor  # noqa: E402
 
 Progress = Callable[[float, str], None]
 
@@ -45,7 +46,8 @@ ImageNodes = Mapping[str, Sequence[Any]]
 class AssessmentLogic:
     """Assess volume nodes.
 
-    Networks stay loaded, and a second call with a corrected mask repeats only what depends on it.
+    The networks run in a child process that stays alive: they stay loaded, and a second call with a corrected mask repeats only
+    what depends on it.
     """
 
     def __init__(self) -> None:
@@ -67,10 +69,11 @@ class AssessmentLogic:
         device: str = "auto",
         covariates: Mapping[str, float | str] | None = None,
         regions: Mapping[str, Any] | None = None,
+        inProcess: bool = False,
     ) -> AssessmentNodes:
         """Assess a volume, or the images of a case, and write the result beside them.
 
-        Blocks; the panel uses a background process instead.
+        Blocks until it is done; the panel does not.
 
         Args:
             volumeNode: vtkMRMLScalarVolumeNode, the image of the model's first role; None where `images` names all images.
@@ -87,6 +90,8 @@ class AssessmentLogic:
             device: "auto", "cpu", "cuda" or "mps".
             covariates: Age, laboratory values, ... for the measurements, with the unit in the name: {"age_years": 54}.
             regions: Name to the vtkMRMLMarkupsROINode of a model that looks at a region: {"liver": node, "kidney": node}.
+            inProcess: Run the networks in this process instead of a child process. Inside the application their libraries can
+                clash with those of a software OpenGL.
 
         Raises:
             UserError: The input or the model cannot be used. The scene is then as it was.
@@ -105,11 +110,7 @@ class AssessmentLogic:
             covariates=covariates,
             regions=regions,
         )
-        self._progress = progress
-        try:
-            assessment = self._assessor(model, device).assess(job.case, job.request)
-        finally:
-            self._progress = None
+        assessment = self._assessInProcess(job, progress) if inProcess else sharedAssessor().assess(job, progress)
         return self.write(None, assessment, segmentationNode, images=images)
 
     def job(
@@ -209,6 +210,13 @@ class AssessmentLogic:
             if chosen and not views.isShown(volumeNode):
                 views.jumpToSlice(volumeNode, *json.loads(chosen), transaction)
             views.showFusion(volumeNode, heatMapNode, transaction, opacity)
+
+    def _assessInProcess(self, job: Job, progress: Progress | None) -> Assessment:
+        self._progress = progress
+        try:
+            return self._assessor(job.model, job.device).assess(job.case, job.request)
+        finally:
+            self._progress = None
 
     def _assessor(self, model: str, device: str):
         """The assessor of a model and device, kept for the next call while the model on disk is the same."""

@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 from LiverAILib.errors import UserError
 from LiverAISlicer.background import BackgroundAssessor
 from LiverAISlicer.jobs import Job
+from LiverAISlicer.process import workerEnvironment
 from LiverAISlicer.qtprocess import QtWorker
 from LiverAISlicer.resultnodes import AssessmentNodes
 
@@ -49,7 +50,7 @@ class PanelRun:
             segmentationNode: The mask that the user gave, or None.
         """
         if self._background is None:
-            self._background = BackgroundAssessor(QtWorker, slicer.util.startupEnvironment())
+            self._background = BackgroundAssessor(QtWorker, workerEnvironment())
             self._background.onProgress = self._progress
             self._background.onDone = self._done
             self._background.onError = self._failed

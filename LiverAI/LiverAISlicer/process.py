@@ -106,3 +106,14 @@ def pythonCommand() -> str:
 def workerCommand(folder: Path, libraryRoot: Path) -> list[str]:
     """Command line of the background worker that looks for jobs in `folder`."""
     return [pythonCommand(), str(WORKER), str(folder), str(libraryRoot)]
+
+
+def workerEnvironment() -> dict[str, str]:
+    """Environment of child processes: that of before the application's start, and `LIVERAI_...` variables as they are now."""
+    import slicer
+    import slicer.util
+
+    if getattr(slicer, "app", None) is None:  # Slicer's libraries without the application
+        return dict(os.environ)
+    ours = {name: value for name, value in os.environ.items() if name.startswith("LIVERAI_")}
+    return {**slicer.util.startupEnvironment(), **ours}

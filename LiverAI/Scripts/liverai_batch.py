@@ -8,6 +8,7 @@ folder in OUTPUT with segmentation.seg.nrrd (where the method segments), heatmap
 result.tsv and assessment.json (with --save-scene scene.mrb too), and a row in OUTPUT/summary.csv. A case that fails is
 reported there and the others go on; a case whose images, masks, covariates, options and models are those of an earlier run is
 not computed again.
+The networks run in a child process; with --in-process in this one.
 Exit code: 0 all done, 1 a case failed, 2 nothing could be started. Runs with plain slicer-core too. Research use only.
 """
 
@@ -15,8 +16,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +29,7 @@ import slicer.util
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from LiverAISlicer.batchoptions import parseArguments
 from LiverAISlicer.logic import AssessmentLogic, UserError
 from LiverAISlicer.resultnodes import AssessmentNodes
 
@@ -32,34 +37,68 @@ from LiverAILib.console import print_any_character
 
 if TYPE_CHECKING:
     from LiverAILib.data.assessment import Assessment
+    from LiverAILib.jobs.batch import Writer
+
+WORKER = Path(__file__).resolve().parent / "liverai_batch_worker.py"
 
 
-def parseArguments(arguments: list[str]) -> argparse.Namespace:
-    """The options; a `--` that Slicer passes on is skipped."""
-    from LiverAILib.cli.batch import INPUT_HELP, add_options
-
-    parser = argparse.ArgumentParser(
-        prog="liverai_batch.py", description="Assess every image of a folder or manifest in Slicer."
-    )
-    parser.add_argument("--input", type=Path, required=True, metavar="FOLDER|CSV", help=INPUT_HELP)
-    add_options(parser)
-    parser.add_argument("--save-scene", action="store_true", help="also save the scene of each case as scene.mrb")
-    return parser.parse_args(arguments[1:] if arguments[:1] == ["--"] else arguments)
-
-
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, arguments: list[str]) -> int:
     """Assess all cases; returns the exit code."""
     from LiverAISlicer.dependencies import checkDependencies
 
-    from LiverAILib.cli.batch import run_batch
     from LiverAILib.data.model import load_model
 
     checkDependencies()
     load_model(options.model)  # before the libraries of the networks are loaded, which takes seconds
-    return run_batch(options, sceneWriter(saveScene=options.save_scene))
+    write = sceneWriter(saveScene=options.save_scene)
+    if options.in_process:
+        from LiverAILib.cli.batch import run_batch
+
+        return run_batch(options, write)
+    with tempfile.TemporaryDirectory(prefix="LiverAI-") as folder:
+        return runInChild(Path(folder), arguments, write)
 
 
-def sceneWriter(*, saveScene: bool) -> Callable[[Assessment, Path], Mapping[str, Any]]:
+def runInChild(folder: Path, arguments: list[str], write: Writer) -> int:
+    """Let a child process assess the cases, write what it hands over, and pass on what it prints; returns its exit code."""
+    from LiverAISlicer.library import libraryRoot
+    from LiverAISlicer.process import pythonCommand, workerEnvironment
+    from LiverAISlicer.workerprotocol import readEvent
+
+    command = [pythonCommand(), str(WORKER), str(folder), str(libraryRoot()), *arguments]
+    child = subprocess.Popen(
+        command, env=workerEnvironment(), stdout=subprocess.PIPE, text=True, encoding="utf-8", errors="replace"
+    )
+    try:
+        for line in child.stdout:
+            event = readEvent(line)
+            if event is None:
+                print(line, end="", flush=True)
+            else:
+                answerChild(event, write)
+        return child.wait()
+    finally:
+        child.kill()
+        child.wait()
+
+
+def answerChild(event: Mapping[str, str], write: Writer) -> None:
+    """Write the case that the child process has handed over, and tell it the record or what went wrong."""
+    from LiverAILib.results.files import read_assessment
+
+    try:
+        answer = {"record": write(read_assessment(event["folder"]), Path(event["place"]))}
+    except UserError as error:
+        answer = {"error": str(error)}
+    except Exception as error:  # Whatever it is, the other cases go on, and the summary has to show its cause.
+        traceback.print_exc()
+        answer = {"error": f"{type(error).__name__}: {error}"}
+    unfinished = Path(event["answer"]).with_suffix(".tmp")
+    unfinished.write_text(json.dumps(answer), encoding="utf-8")
+    unfinished.rename(event["answer"])
+
+
+def sceneWriter(*, saveScene: bool) -> Writer:
     """What writes the result of a case: it puts it into an empty scene and saves that."""
     from LiverAISlicer.nodes import volumeNodeFromImage
     from LiverAISlicer.resultnodes import imageTitle
@@ -111,7 +150,7 @@ def main(arguments: list[str]) -> int:
     if getattr(slicer, "mrmlScene", None) is None:  # Slicer's libraries without the application.
         slicer.mrmlScene = slicer.vtkMRMLScene()
     try:
-        return run(parseArguments(arguments))
+        return run(parseArguments(arguments), arguments)
     except UserError as error:
         print(f"liverai_batch: {error}", file=sys.stderr)
         return 2

@@ -3,43 +3,26 @@
 Usage: PythonSlicer liverai_worker.py FOLDER LIBRARY_ROOT
 
 Jobs appear as FOLDER/job-N (see LiverAISlicer/jobs.py); each ends in an event "done" or "error". Events are lines of
-JSON after a mark on standard output; other output belongs to the log. The process ends when FOLDER/stop appears or
-FOLDER is gone (so that it ends even where only a launcher in between was killed), when its parent ends, or after a
-while without a job.
+JSON after a mark on standard output; other output belongs to the log. The process ends when LiverAISlicer/workerprotocol.py
+says so, or after a while without a job.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import threading
 import time
 import traceback
 from pathlib import Path
 
-MARK = "@liverai "
-STOP = "stop"
 POLL_SECONDS = 0.1
 IDLE_SECONDS = 600.0
-
-
-def emit(event: str, **fields: object) -> None:
-    """Tell the panel something."""
-    print(MARK + json.dumps({"event": event, **fields}), flush=True)
-
-
-def watch(folder: Path) -> None:
-    """End the process, even in the middle of a job, when the panel does not want it any more."""
-    parent = os.getppid()
-    while folder.is_dir() and not (folder / STOP).exists() and os.getppid() == parent:
-        time.sleep(POLL_SECONDS)
-    os._exit(3)
 
 
 def run(folder: Path, assessors: dict) -> None:
     """Do one job."""
     from LiverAISlicer.jobs import RESULT, readJob
+    from LiverAISlicer.workerprotocol import emit
 
     job = readJob(folder)
     emit("progress", share=0.0, text="Loading the networks' libraries")
@@ -62,11 +45,13 @@ def main(arguments: list[str]) -> int:
     """Take jobs until there is no more need."""
     folder, root = Path(arguments[0]), arguments[1]
     sys.path[:0] = [root, str(Path(__file__).resolve().parent.parent)]
+    from LiverAISlicer.workerprotocol import emit, endWithSlicer
+
     from LiverAILib.console import print_any_character
     from LiverAILib.errors import UserError
 
     print_any_character()
-    threading.Thread(target=watch, args=(folder,), daemon=True).start()
+    endWithSlicer(folder)
     emit("ready", pid=os.getpid())
     assessors: dict = {}
     done: set[str] = set()

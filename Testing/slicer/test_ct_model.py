@@ -41,7 +41,7 @@ def test_the_views_go_to_the_largest_area_of_liver_and_the_map_runs_through_the_
     known = logic.write(ct, knownAssessment(imageFromVolumeNode(ct)))
     for node, _ in slice_views:
         node.SetSliceOffset(1e3)
-    nodes = logic.assess(ct, model, known.segmentationNode, device="cpu")
+    nodes = logic.assess(ct, model, known.segmentationNode, device="cpu", inProcess=True)
     assert nodes.record["slice"] is None
     assert list(nodes.record["probabilities"]) == ["F0", "F1", "F2", "F3", "F4"]
     liver = maskFromSegmentationNode(known.segmentationNode, segmentFor(known.segmentationNode), ct).array
@@ -63,11 +63,11 @@ def test_a_slice_is_refused_and_the_scene_stays_as_it_was(scene, ct, model):
     known = logic.write(ct, knownAssessment(imageFromVolumeNode(ct)))
     count = scene.GetNumberOfNodes()
     with pytest.raises(UserError, match="looks at the whole image"):
-        logic.assess(ct, model, known.segmentationNode, 6, device="cpu")
+        logic.assess(ct, model, known.segmentationNode, 6, device="cpu", inProcess=True)
     assert scene.GetNumberOfNodes() == count
 
 
 def test_an_mr_is_refused(scene, model):
     mr = addKnownVolume(scene)
     with pytest.raises(UserError, match="is for CT"):
-        LiverAI.LiverAILogic().assess(mr, model, device="cpu")
+        LiverAI.LiverAILogic().assess(mr, model, device="cpu", inProcess=True)

@@ -54,6 +54,7 @@ def test_logic_with_the_real_library_repeats_only_what_the_mask_changes(scene, u
         lambda share, text: reported.append((share, text)),
         device="cpu",
         covariates={"age_years": 54, "ast_u_per_l": 80, "alt_u_per_l": 64, "platelets_1e9_per_l": 120},
+        inProcess=True,
     )
     from LiverAILib.data.case import Case
     from LiverAILib.jobs.assess import assess
@@ -67,7 +68,7 @@ def test_logic_with_the_real_library_repeats_only_what_the_mask_changes(scene, u
     assert nodes.segmentationNode is known.segmentationNode
     assert reported[-1][0] == 1.0
     assert len(logic._assessors) == 1
-    again = logic.assess(volume, untrained_model, known.segmentationNode, 6, "cirrhosis", device="cpu")
+    again = logic.assess(volume, untrained_model, known.segmentationNode, 6, "cirrhosis", device="cpu", inProcess=True)
     assert again.tableNode is nodes.tableNode
     assert again.record["probabilities"] == nodes.record["probabilities"]
 
@@ -78,7 +79,7 @@ def test_error_of_the_library_leaves_the_scene_as_it_was(scene, untrained_model,
     known = logic.write(volume, knownAssessment(imageFromVolumeNode(volume)))
     before = scene_text(scene)
     with pytest.raises(UserError, match="shows no liver"):
-        logic.assess(volume, untrained_model, known.segmentationNode, 0, device="cpu")
+        logic.assess(volume, untrained_model, known.segmentationNode, 0, device="cpu", inProcess=True)
     assert scene_text(scene) == before
 
 
@@ -97,7 +98,7 @@ def test_bundled_models_from_volume_to_scene(tmp_path, scene, slice_views):
     )
     volume.SetAndObserveTransformNodeID(add_transform(scene, affine(rotation(3, -4, 5), (10, 20, 30))).GetID())
     logic = LiverAI.LiverAILogic()
-    nodes = logic.assess(volume, BUNDLED, device="cpu")
+    nodes = logic.assess(volume, BUNDLED, device="cpu", inProcess=True)
     liver = maskFromSegmentationNode(nodes.segmentationNode, "liver", volume)
     assert 500 < liver.array.sum() * liver.voxel_volume_ml < 5000
     assert set(nodes.heatMapNodes) == set(nodes.record["outcomes"])
@@ -105,7 +106,7 @@ def test_bundled_models_from_volume_to_scene(tmp_path, scene, slice_views):
     used = np.flatnonzero(np.moveaxis(heat, 2 - nodes.record["slice"]["axis"], 0).any((1, 2)))
     assert list(used) == [nodes.record["slice"]["index"]]
     assert imageFromVolumeNode(nodes.heatMapNode).same_geometry(imageFromVolumeNode(volume))
-    again = logic.assess(volume, BUNDLED, nodes.segmentationNode, device="cpu")
+    again = logic.assess(volume, BUNDLED, nodes.segmentationNode, device="cpu", inProcess=True)
     assert again.record["probabilities"] == pytest.approx(nodes.record["probabilities"], abs=1e-6)
     assert "segment" not in again.record["seconds"] or again.record["seconds"]["segment"] < 1
 

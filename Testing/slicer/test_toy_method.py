@@ -59,7 +59,7 @@ def table_text(node) -> str:
 
 
 def test_assess_gives_the_planted_value_and_a_map_over_each_image(logic, images, model, slice_views):
-    nodes = logic.assess(None, model, images=images, device="cpu")
+    nodes = logic.assess(None, model, images=images, device="cpu", inProcess=True)
     outcome = nodes.record["outcomes"]["brightness"]
     assert outcome["value"] == pytest.approx(expected_value(), abs=1e-4)
     assert nodes.segmentationNode is None
@@ -81,7 +81,7 @@ def test_assess_gives_the_planted_value_and_a_map_over_each_image(logic, images,
 
 
 def test_views_show_an_image_with_its_own_map_and_go_there(logic, images, model, slice_views):
-    nodes = logic.assess(None, model, images=images, device="cpu")
+    nodes = logic.assess(None, model, images=images, device="cpu", inProcess=True)
     slice_node, composite = slice_views[0]
     assert composite.GetBackgroundVolumeID() == images["view"][0].GetID()
     assert composite.GetForegroundVolumeID() == nodes.heatMapNode.GetID()
@@ -97,7 +97,9 @@ def test_views_show_an_image_with_its_own_map_and_go_there(logic, images, model,
 
 
 def test_signed_maps_are_red_and_blue_about_zero(logic, images, model):
-    display = logic.assess(None, model, images=images, device="cpu").heatMapNode.GetScalarVolumeDisplayNode()
+    display = logic.assess(
+        None, model, images=images, device="cpu", inProcess=True
+    ).heatMapNode.GetScalarVolumeDisplayNode()
     strongest = np.abs(expected_map(("view", 0))).max()
     assert (display.GetWindowLevelMin(), display.GetWindowLevelMax()) == pytest.approx((-strongest, strongest))
     table = display.GetColorNode().GetLookupTable()
@@ -108,15 +110,15 @@ def test_signed_maps_are_red_and_blue_about_zero(logic, images, model):
 
 
 def test_second_run_updates_and_another_choice_of_images_is_another_result(scene, logic, images, model):
-    first = logic.assess(None, model, images=images, device="cpu")
+    first = logic.assess(None, model, images=images, device="cpu", inProcess=True)
     count = scene.GetNumberOfNodes()
     slicer.util.arrayFromVolume(images["reference"][0])[:] = 0
-    second = logic.assess(None, model, images=images, device="cpu")
+    second = logic.assess(None, model, images=images, device="cpu", inProcess=True)
     assert scene.GetNumberOfNodes() == count
     assert [node.GetID() for node in second.heatMaps.values()] == [node.GetID() for node in first.heatMaps.values()]
     assert not slicer.util.arrayFromVolume(second.heatMaps["brightness", "reference", 0]).any()
     swapped = {**images, "view": images["view"][::-1]}
-    third = logic.assess(None, model, images=swapped, device="cpu")
+    third = logic.assess(None, model, images=swapped, device="cpu", inProcess=True)
     assert third.tableNode is not first.tableNode
     every = [*images["view"], *images["reference"]]
     assert findResult(every[0], images=every) is first.tableNode
@@ -138,13 +140,13 @@ def test_second_run_updates_and_another_choice_of_images_is_another_result(scene
 def test_wrong_images_are_refused_and_the_scene_stays(scene, logic, images, model, change, message):
     before = scene_text(scene)
     with pytest.raises(UserError, match=message):
-        logic.assess(None, model, images=change(images), device="cpu")
+        logic.assess(None, model, images=change(images), device="cpu", inProcess=True)
     assert scene_text(scene) == before
 
 
 def test_a_volume_is_no_single_image(logic, images, model, volume):
     with pytest.raises(UserError, match="T2: a volume of 12 slices"):
-        logic.assess(None, model, images={**images, "reference": [volume]}, device="cpu")
+        logic.assess(None, model, images={**images, "reference": [volume]}, device="cpu", inProcess=True)
 
 
 def run_script(*arguments: object) -> subprocess.CompletedProcess:

@@ -50,7 +50,7 @@ def load(files, scene) -> dict[str, list]:
 
 def test_slicer_answers_as_the_library_does_with_a_map_over_each_picture(method, files, scene, logic):
     images = load(files, scene)
-    nodes = logic.assess(None, MODELS[method], images=images, device="cpu")
+    nodes = logic.assess(None, MODELS[method], images=images, device="cpu", inProcess=True)
     spec = method_named(method)
     case = Case.from_files(files, modalities=spec.default_modalities)
     expected = assess(case, load_model(MODELS[method]), device="cpu")
@@ -74,7 +74,7 @@ def test_swapped_pictures_are_refused_and_the_scene_stays(scene, logic, tmp_path
     before = scene_text(scene)
     swapped = {"gray_scale": images["elastogram"], "elastogram": images["gray_scale"]}
     with pytest.raises(UserError, match="elastogram"):
-        logic.assess(None, MODELS["xue2020"], images=swapped, device="cpu")
+        logic.assess(None, MODELS["xue2020"], images=swapped, device="cpu", inProcess=True)
     assert scene_text(scene) == before
 
 
