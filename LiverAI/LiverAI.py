@@ -246,7 +246,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _write(self, assessment, images, segmentationNode) -> AssessmentNodes:
         """Put a finished assessment into the scene and show it."""
-        nodes = self.logic.write(None, assessment, segmentationNode, self._result.opacity, images=images)
+        nodes = self.logic.write(None, assessment, segmentationNode, self._result.look, images=images)
         self._result.show(nodes)
         return nodes
 

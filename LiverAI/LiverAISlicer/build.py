@@ -23,10 +23,11 @@ COLUMNS = ("Section", "Item", "Value", "Unit", "Explanation")
 
 
 def imageDataFromArray(array: np.ndarray, imageData=None):
-    """vtkImageData (or `imageData`, filled) with a copy of `array`, (k, j, i), as its scalars."""
+    """vtkImageData (or `imageData`, filled) with a copy of `array`, (k, j, i) or (k, j, i, components), as its scalars."""
     imageData = vtk.vtkImageData() if imageData is None else imageData
-    imageData.SetDimensions(tuple(reversed(array.shape)))
-    scalars = numpy_support.numpy_to_vtk(np.ascontiguousarray(array).ravel(), deep=True)
+    imageData.SetDimensions(tuple(reversed(array.shape[:3])))
+    voxels = array.ravel() if array.ndim == 3 else array.reshape(-1, array.shape[3])
+    scalars = numpy_support.numpy_to_vtk(np.ascontiguousarray(voxels), deep=True)
     scalars.SetName("ImageScalars")
     imageData.GetPointData().SetScalars(scalars)
     return imageData

@@ -21,6 +21,7 @@ from LiverAILib.errors import UserError  # noqa: E402
 from LiverAILib.imaging.image import Image  # noqa: E402
 from LiverAILib.methods import ImageRole, MethodSpec, method_of  # noqa: E402
 from LiverAISlicer import views  # noqa: E402
+from LiverAISlicer.display import DEFAULT_LOOK, HeatMapLook  # noqa: E402
 from LiverAISlicer.jobs import Job  # noqa: E402
 from LiverAISlicer.nodes import (  # noqa: E402
     checkVolumeNode,
@@ -33,6 +34,7 @@ from LiverAISlicer.nodes import (  # noqa: E402
 from LiverAISlicer.regions import regionFromROINode  # noqa: E402
 from LiverAISlicer.resultnodes import SLICE, AssessmentNodes  # noqa: E402
 from LiverAISlicer.results import writeAssessment  # noqa: E402
+from LiverAISlicer.shownmaps import applyLook, shownNode, updateShown  # noqa: E402
 from LiverAISlicer.transaction import SceneTransaction  # noqa: E402
 from LiverAISlicer.waiting import sharedAssessor  # noqa: E402
 
@@ -158,12 +160,12 @@ class AssessmentLogic:
         volumeNode,
         assessment: Assessment,
         segmentationNode=None,
-        opacity: float = views.DEFAULT_OPACITY,
+        look: HeatMapLook = DEFAULT_LOOK,
         *,
         images: ImageNodes | None = None,
     ) -> AssessmentNodes:
         """Put an assessment into the scene; see `LiverAISlicer.results.writeAssessment`."""
-        return writeAssessment(volumeNode, assessment, segmentationNode, opacity, images=images)
+        return writeAssessment(volumeNode, assessment, segmentationNode, look, images=images)
 
     def sliceCount(self, volumeNode) -> int:
         """Number of slices of a volume along its own axis nearest to superior."""
@@ -172,15 +174,19 @@ class AssessmentLogic:
         grid = gridOfVolumeNode(volumeNode)
         return grid.size[axis_order(grid).slice_axis]
 
-    def setHeatMapOpacity(self, nodes: AssessmentNodes, opacity: float) -> None:
-        """Opacity, 0..1, of a result's heat map where slice views show it."""
-        views.setHeatMapOpacity(nodes.tableNode.GetScene(), nodes.heatMaps.values(), opacity)
+    def setLook(self, nodes: AssessmentNodes, look: HeatMapLook) -> None:
+        """How slice views show the heat maps of a result, from now on."""
+        scene, heatMaps = nodes.tableNode.GetScene(), list(nodes.heatMaps.values())
+        with SceneTransaction(scene) as transaction:
+            for node in heatMaps:
+                applyLook(node, nodes.segmentationNode, look, transaction)
+        views.setForegroundOpacity(scene, [shownNode(node) for node in heatMaps], look.opacity)
 
     def show(
         self,
         nodes: AssessmentNodes,
         pipeline: str | None = None,
-        opacity: float = views.DEFAULT_OPACITY,
+        opacity: float = DEFAULT_LOOK.opacity,
         *,
         role: str | None = None,
         number: int = 0,
@@ -207,9 +213,11 @@ class AssessmentLogic:
         checkVolumeNode(volumeNode, color=True)
         chosen = heatMapNode.GetAttribute(SLICE)
         with SceneTransaction(heatMapNode.GetScene()) as transaction:
+            if shownNode(heatMapNode) is heatMapNode:  # a result of an earlier version
+                updateShown(heatMapNode, nodes.segmentationNode, DEFAULT_LOOK, transaction)
             if chosen and not views.isShown(volumeNode):
                 views.jumpToSlice(volumeNode, *json.loads(chosen), transaction)
-            views.showFusion(volumeNode, heatMapNode, transaction, opacity)
+            views.showFusion(volumeNode, shownNode(heatMapNode), transaction, opacity)
 
     def _assessInProcess(self, job: Job, progress: Progress | None) -> Assessment:
         self._progress = progress

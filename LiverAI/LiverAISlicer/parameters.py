@@ -22,6 +22,9 @@ class LiverAIParameterNode:
     automaticSlice: bool = True
     sliceIndex: Annotated[int, WithinRange(0, HIDDEN_MARGIN)] = 0
     heatMapOpacity: Annotated[float, WithinRange(0.0, 1.0)] = 0.5
+    heatMapThreshold: Annotated[float, WithinRange(0.0, 1.0)] = 0.2
+    heatMapInsideLiver: bool = False
+    heatMapLegend: bool = True
     ageYears: Annotated[float, WithinRange(0.0, 120.0)] = 0.0
     heightCm: Annotated[float, WithinRange(0.0, 250.0)] = 0.0
     weightKg: Annotated[float, WithinRange(0.0, 400.0)] = 0.0

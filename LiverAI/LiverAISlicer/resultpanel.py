@@ -8,6 +8,7 @@ import slicer.util
 from slicer.i18n import tr as _
 
 from LiverAILib.errors import UserError
+from LiverAISlicer.display import DEFAULT_LOOK, HeatMapLook
 from LiverAISlicer.resultnodes import AssessmentNodes, isOutdated, readNodes
 from LiverAISlicer.summary import resultHtml
 
@@ -29,10 +30,17 @@ class ResultPanel:
         ui.pipelineComboBox.connect("currentIndexChanged(int)", self.onPipelineChanged)
 
     @property
-    def opacity(self) -> float:
-        """Opacity of heat maps, 0..1."""
+    def look(self) -> HeatMapLook:
+        """How the user wants heat maps to be shown."""
         parameters = self._parameters()
-        return parameters.heatMapOpacity if parameters else 0.5
+        if parameters is None:
+            return DEFAULT_LOOK
+        return HeatMapLook(
+            parameters.heatMapOpacity,
+            parameters.heatMapThreshold,
+            parameters.heatMapInsideLiver,
+            parameters.heatMapLegend,
+        )
 
     def showTable(self, tableNode) -> None:
         """Show the result of a table node, or none; nothing happens where it is shown already."""
@@ -64,9 +72,9 @@ class ResultPanel:
         self._updating = False
 
     def updateDisplay(self) -> None:
-        """Bring the slice views to the opacity that the panel shows."""
+        """Bring the slice views to the look that the panel shows."""
         if self.nodes is not None:
-            self._logic.setHeatMapOpacity(self.nodes, self.opacity)
+            self._logic.setLook(self.nodes, self.look)
 
     def onPipelineChanged(self, index: int) -> None:
         """Show another heat map."""
@@ -74,6 +82,6 @@ class ResultPanel:
             return
         outcome, role, number = list(self.nodes.heatMaps)[index]
         try:
-            self._logic.show(self.nodes, outcome, self.opacity, role=role, number=number)
+            self._logic.show(self.nodes, outcome, self.look.opacity, role=role, number=number)
         except UserError as error:
             slicer.util.errorDisplay(str(error), windowTitle="LiverAI")

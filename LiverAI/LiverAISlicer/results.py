@@ -16,6 +16,7 @@ from LiverAILib.data.assessment import Assessment
 from LiverAILib.data.outcome import HeatMap
 from LiverAILib.errors import UserError
 from LiverAISlicer import build, display, hierarchy, views
+from LiverAISlicer.display import DEFAULT_LOOK, HeatMapLook
 from LiverAISlicer.nodes import checkVolumeNode
 from LiverAISlicer.ownsegmentation import writeSegmentation
 from LiverAISlicer.resultnodes import (
@@ -24,18 +25,22 @@ from LiverAISlicer.resultnodes import (
     IMAGE_ROLE,
     IMAGES,
     INPUT,
+    METHOD,
     MODEL,
     PIPELINE,
     RECORD,
     RESULT_ROLE,
     SEGMENTATION,
+    SIGNED,
     SLICE,
+    TARGET,
     AssessmentNodes,
     HeatMapKey,
     ImageKey,
     existingHeatMap,
     findResult,
 )
+from LiverAISlicer.shownmaps import shownNode, updateShown
 from LiverAISlicer.transaction import SceneTransaction
 
 HEATMAP_ROLE = "heat map"
@@ -64,7 +69,7 @@ def writeAssessment(
     volumeNode,
     assessment: Assessment,
     segmentationNode=None,
-    opacity: float = views.DEFAULT_OPACITY,
+    look: HeatMapLook = DEFAULT_LOOK,
     *,
     images: Mapping[str, Sequence[Any]] | None = None,
 ) -> AssessmentNodes:
@@ -78,7 +83,7 @@ def writeAssessment(
         volumeNode: The input of a method of one image; its grid must still be that of the assessment.
         assessment: What was found.
         segmentationNode: The segmentation that the user gave as input, or None.
-        opacity: Of the heat map over the image, 0..1.
+        look: How the views show heat maps.
         images: Role to the nodes of all inputs, in place of `volumeNode`.
 
     Raises:
@@ -105,11 +110,14 @@ def writeAssessment(
         heatMaps = {
             key: _writeHeatMap(key, built, imageNodes[key[1:]], tableNode, transaction) for key, built in maps.items()
         }
+        for node in heatMaps.values():
+            updateShown(node, segmentationNode, look, transaction)
         _fillTable(tableNode, table, record, imageNodes, transaction)
         nodes = AssessmentNodes(imageNodes, segmentationNode, heatMaps, tableNode, record, kept)
         _placeInHierarchy(nodes, segmentation is not None, transaction)
         imageKey, (index, axis) = shown
-        views.showFusion(imageNodes[imageKey], nodes.heatMapNode, transaction, opacity)
+        shownMap = None if nodes.heatMapNode is None else shownNode(nodes.heatMapNode)
+        views.showFusion(imageNodes[imageKey], shownMap, transaction, look.opacity)
         views.jumpToSlice(imageNodes[imageKey], index, axis, transaction)
     return nodes
 
@@ -238,9 +246,17 @@ def _writeHeatMap(key: HeatMapKey, built: _BuiltMap, imageNode, tableNode, trans
         transaction.setValue(node, "Name", name)
         display.updateHeatMapWindow(node, oldExtent, built.extent, style, transaction)
     transaction.placeUnderTransformOf(node, imageNode)
-    described = {"Method": heatmap.method, "Target": heatmap.target, "Scale": heatmap.scale, "Zero": heatmap.zero}
-    attributes = {f"LiverAI.{what}": value for what, value in described.items()}
-    attributes |= {PIPELINE: outcome, IMAGE_ROLE: role, IMAGE_NUMBER: str(number), SLICE: json.dumps(built.slice)}
+    attributes = {
+        METHOD: heatmap.method,
+        TARGET: heatmap.target,
+        SIGNED: "yes" if heatmap.signed else None,
+        "LiverAI.Scale": heatmap.scale,
+        "LiverAI.Zero": heatmap.zero,
+        PIPELINE: outcome,
+        IMAGE_ROLE: role,
+        IMAGE_NUMBER: str(number),
+        SLICE: json.dumps(built.slice),
+    }
     for attribute, value in attributes.items():
         transaction.setAttribute(node, attribute, value)
     return node

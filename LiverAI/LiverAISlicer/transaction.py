@@ -38,6 +38,10 @@ class SceneTransaction:
         self._undo.append(undo)
         do()
 
+    def onUndo(self, undo: Callable[[], object]) -> None:
+        """Remember how to take back what has been done already."""
+        self._undo.append(undo)
+
     def addNode(self, node):
         """Add a node to the scene; returns the node that is in the scene."""
         added = self.scene.AddNode(node)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import slicer
 
 from LiverAISlicer.nodes import ijkToWorld
 from LiverAISlicer.transaction import SceneTransaction
-
-DEFAULT_OPACITY = 0.5
 
 
 def nodesOfClass(scene, className: str) -> list:
@@ -22,12 +21,15 @@ def sliceCenter(volumeNode, index: int, axis: int) -> np.ndarray:
     return (ijkToWorld(volumeNode) @ [*center, 1.0])[:3]
 
 
-def showFusion(volumeNode, heatMapNode, transaction: SceneTransaction, opacity: float = DEFAULT_OPACITY) -> None:
+def showFusion(volumeNode, heatMapNode, transaction: SceneTransaction, opacity: float) -> None:
     """In every slice view: the image in the background, the heat map (nothing where it is None) in the foreground."""
     for composite in nodesOfClass(transaction.scene, "vtkMRMLSliceCompositeNode"):
         transaction.setValue(composite, "BackgroundVolumeID", volumeNode.GetID())
         transaction.setValue(composite, "ForegroundVolumeID", None if heatMapNode is None else heatMapNode.GetID())
         transaction.setValue(composite, "ForegroundOpacity", opacity)
+    legend = None if heatMapNode is None else slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(heatMapNode)
+    if legend is not None:
+        legend.Modified()  # legends do not notice by themselves that a view shows another volume
 
 
 def isShown(volumeNode) -> bool:
@@ -46,9 +48,9 @@ def jumpToSlice(volumeNode, index: int, axis: int, transaction: SceneTransaction
         )
 
 
-def setHeatMapOpacity(scene, heatMapNodes, opacity: float) -> None:
-    """Opacity of the foreground, 0..1, where it is one of the heat maps."""
-    nodeIds = {node.GetID() for node in heatMapNodes}
+def setForegroundOpacity(scene, volumeNodes, opacity: float) -> None:
+    """Opacity of the foreground, 0..1, where it is one of the volumes."""
+    nodeIds = {node.GetID() for node in volumeNodes}
     for composite in nodesOfClass(scene, "vtkMRMLSliceCompositeNode"):
         if composite.GetForegroundVolumeID() in nodeIds:
             composite.SetForegroundOpacity(opacity)

@@ -13,7 +13,8 @@ class Structure:
         name: Key in manifests and models ("right_kidney").
         title: As shown to a person ("Right kidney").
         label: Value in LiverAI's label maps; 0 where none of them holds it.
-        color: RGB, 0..255, the color of Slicer's General Anatomy list.
+        color: RGB, 0..255. Organs differ for persons who see fewer colors too (Okabe and Ito 2008), over gray images and over
+            heat maps.
         code: SNOMED CT code of the structure.
         meaning: SNOMED CT meaning of the code.
         laterality: SNOMED CT code and meaning of the side, or ("", "").
@@ -43,12 +44,13 @@ class Structure:
 
 
 RIGHT, LEFT = ("24028007", "Right"), ("7771000", "Left")
-KIDNEY_COLOR, VEIN_COLOR = (185, 102, 83), (0, 151, 206)
+LIVER_COLOR, KIDNEY_COLOR, SPLEEN_COLOR = (0, 200, 140), (0, 114, 210), (204, 121, 167)
+VEIN_COLOR = (86, 180, 233)
 
-LIVER = Structure("liver", "Liver", 1, (221, 130, 101), "10200004", "Liver")
+LIVER = Structure("liver", "Liver", 1, LIVER_COLOR, "10200004", "Liver")
 RIGHT_KIDNEY = Structure("right_kidney", "Right kidney", 2, KIDNEY_COLOR, "64033007", "Kidney", RIGHT, ("9846003",))
 LEFT_KIDNEY = Structure("left_kidney", "Left kidney", 3, KIDNEY_COLOR, "64033007", "Kidney", LEFT, ("18639004",))
-SPLEEN = Structure("spleen", "Spleen", 4, (157, 108, 162), "78961009", "Spleen")
+SPLEEN = Structure("spleen", "Spleen", 4, SPLEEN_COLOR, "78961009", "Spleen")
 
 STRUCTURES = {s.name: s for s in (LIVER, RIGHT_KIDNEY, LEFT_KIDNEY, SPLEEN)}
 """What the segmentation networks mark, in the order of the labels."""

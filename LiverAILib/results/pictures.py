@@ -123,7 +123,14 @@ def _draw_image(axis: Axes, assessment: Assessment, role: str, number: int) -> N
         liver = axis_order(image).apply(assessment.segmentation.image.array)[shown.position] == LIVER.label
         liver = liver[_window(image, shown.position)]
         if liver.any():
-            axis.contour(liver, [0.5], colors=["#e6a08c"], linewidths=1.2, extent=extent, origin="upper")
+            axis.contour(
+                liver,
+                [0.5],
+                colors=[tuple(channel / 255 for channel in LIVER.color)],
+                linewidths=1.2,
+                extent=extent,
+                origin="upper",
+            )
         title = f"Slice {shown.index}, liver outline"
     axis.set_title(title, fontsize=10)
 

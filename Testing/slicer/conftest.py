@@ -21,6 +21,7 @@ else:
     import slicer
     import slicer.util
     import slicer_standins
+    from scene_tools import let_read_mrb
 
     slicer_standins.install()
 
@@ -55,13 +56,7 @@ def new_scene(tmp_path):
 
     def make():
         scene = slicer.vtkMRMLScene()
-        cache = slicer.vtkCacheManager()
-        cache.SetMRMLScene(scene)
-        cache.SetRemoteCacheDirectory(str(tmp_path))
-        manager = slicer.vtkDataIOManager()
-        manager.SetCacheManager(cache)
-        scene.SetCacheManager(cache)
-        scene.SetDataIOManager(manager)
+        let_read_mrb(scene, tmp_path)
         slicer.mrmlScene = scene
         return scene
 

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 import panel_window
-import slicer
 from LiverAISlicer.logic import AssessmentLogic
 from LiverAISlicer.nodes import imageFromVolumeNode
 from LiverAISlicer.resultnodes import findResult
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment
 from panel_window import check_no_slot_failed, panel, scene, settle
+from scene_tools import let_read_mrb
 
 NAME = "untrained"
 """Model that the panel offers."""
@@ -32,12 +32,7 @@ def shown() -> float | None:
 
 # A scene with a result is saved, then closed.
 folder = Path(sys.argv[1])
-manager, cache = slicer.vtkDataIOManager(), slicer.vtkCacheManager()
-cache.SetMRMLScene(scene)
-cache.SetRemoteCacheDirectory(str(folder))
-manager.SetCacheManager(cache)
-scene.SetCacheManager(cache)
-scene.SetDataIOManager(manager)
+let_read_mrb(scene, folder)
 write(addKnownVolume(scene, "saved"), 0.8)
 assert scene.WriteToMRB(str(folder / "scene.mrb"))
 scene.Clear()

@@ -79,3 +79,14 @@ def scene_text(scene) -> str:
     scene.SetSaveToXMLString(1)
     scene.Commit()
     return scene.GetSceneXMLString()
+
+
+def let_read_mrb(scene, folder) -> None:
+    """Set up what the application does, so that a scene can read .mrb files: a cache in `folder`, and nodes of its modules."""
+    cache, manager = slicer.vtkCacheManager(), slicer.vtkDataIOManager()
+    cache.SetMRMLScene(scene)
+    cache.SetRemoteCacheDirectory(str(folder))
+    manager.SetCacheManager(cache)
+    scene.SetCacheManager(cache)
+    scene.SetDataIOManager(manager)
+    scene.RegisterNodeClass(slicer.vtkMRMLColorLegendDisplayNode())

@@ -11,9 +11,11 @@ import slicer
 import slicer.util
 import vtk
 from LiverAISlicer import results
+from LiverAISlicer.display import HeatMapLook
 from LiverAISlicer.nodes import imageFromVolumeNode, maskFromSegmentationNode
 from LiverAISlicer.resultnodes import findResult, readNodes
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment
+from LiverAISlicer.shownmaps import shownNode
 from scene_tools import add_transform, affine, rotation, scene_text, world_of_voxel
 
 from LiverAILib.data.assessment import RESEARCH_USE, SIMULATED
@@ -167,7 +169,9 @@ def test_application_that_makes_and_removes_items_by_itself(monkeypatch, scene, 
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def added(caller, event, node):
-        if node.IsA("vtkMRMLDisplayableNode") or node.IsA("vtkMRMLTableNode"):
+        constants = slicer.vtkMRMLSubjectHierarchyConstants
+        excluded = node.GetAttribute(constants.GetSubjectHierarchyExcludeFromTreeAttributeName())
+        if not excluded and (node.IsA("vtkMRMLDisplayableNode") or node.IsA("vtkMRMLTableNode")):
             hierarchy_of(scene).CreateItem(hierarchy_of(scene).GetSceneItemID(), node)
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
@@ -209,7 +213,7 @@ def test_views_jump_to_the_slice_and_keep_all_else(scene, logic, volume, slice_v
         assert node.GetFieldOfView() == (123, 99, 1)
         assert np.allclose(slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())[:3, :3], old[:3, :3])
         assert composite.GetBackgroundVolumeID() == volume.GetID()
-        assert composite.GetForegroundVolumeID() == nodes.heatMapNode.GetID()
+        assert composite.GetForegroundVolumeID() == shownNode(nodes.heatMapNode).GetID()
         assert composite.GetForegroundOpacity() == 0.5
     assert slice_views[0][1].GetLabelOpacity() == 0.25
 
@@ -217,9 +221,9 @@ def test_views_jump_to_the_slice_and_keep_all_else(scene, logic, volume, slice_v
 def test_another_pipeline_and_opacity_can_be_shown(logic, volume, assessment, slice_views):
     nodes = logic.write(volume, assessment)
     logic.show(nodes, "full", 0.3)
-    assert slice_views[0][1].GetForegroundVolumeID() == nodes.heatMapNodes["full"].GetID()
+    assert slice_views[0][1].GetForegroundVolumeID() == shownNode(nodes.heatMapNodes["full"]).GetID()
     slice_views[1][1].SetForegroundVolumeID(None)
-    logic.setHeatMapOpacity(nodes, 0.7)
+    logic.setLook(nodes, HeatMapLook(opacity=0.7))
     assert slice_views[0][1].GetForegroundOpacity() == pytest.approx(0.7)
     assert slice_views[1][1].GetForegroundOpacity() == pytest.approx(0.3)
 
@@ -395,7 +399,7 @@ def test_saved_scene_loads_again(tmp_path, scene, new_scene, logic, volume, asse
     assert np.array_equal(mask.array > 0, assessment.segmentation.image.array == LIVER.label)
     assert table_rows(again.tableNode) == table_rows(nodes.tableNode)
     composite = loaded.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
-    assert composite.GetForegroundVolumeID() == again.heatMapNode.GetID()
+    assert composite.GetForegroundVolumeID() == shownNode(again.heatMapNode).GetID()
     # A run on the loaded scene updates the loaded result.
     count = loaded.GetNumberOfNodes()
     assert logic.write(again.volumeNode, assessment).tableNode is again.tableNode

@@ -17,8 +17,10 @@ import numpy as np
 import pytest
 import slicer
 import slicer.util
+from LiverAISlicer.display import HeatMapLook
 from LiverAISlicer.nodes import imageFromVolumeNode, volumeNodeFromImage
 from LiverAISlicer.resultnodes import findResult, readNodes
+from LiverAISlicer.shownmaps import shownNode
 from LiverAISlicer.summary import resultHtml
 from panel_run import run_panel
 from scene_tools import add_transform, affine, rotation, scene_text
@@ -84,13 +86,13 @@ def test_views_show_an_image_with_its_own_map_and_go_there(logic, images, model,
     nodes = logic.assess(None, model, images=images, device="cpu", inProcess=True)
     slice_node, composite = slice_views[0]
     assert composite.GetBackgroundVolumeID() == images["view"][0].GetID()
-    assert composite.GetForegroundVolumeID() == nodes.heatMapNode.GetID()
+    assert composite.GetForegroundVolumeID() == shownNode(nodes.heatMapNode).GetID()
     assert slice_node.GetSliceOffset() == pytest.approx(30)
     logic.show(nodes, "brightness", 0.4, role="reference")
     assert composite.GetBackgroundVolumeID() == images["reference"][0].GetID()
-    assert composite.GetForegroundVolumeID() == nodes.heatMaps["brightness", "reference", 0].GetID()
+    assert composite.GetForegroundVolumeID() == shownNode(nodes.heatMaps["brightness", "reference", 0]).GetID()
     assert slice_node.GetSliceOffset() == pytest.approx(-60)
-    logic.setHeatMapOpacity(nodes, 0.9)
+    logic.setLook(nodes, HeatMapLook(opacity=0.9))
     assert composite.GetForegroundOpacity() == pytest.approx(0.9)
     with pytest.raises(UserError, match="not in the scene any more"):
         logic.show(nodes, "brightness", role="reference", number=1)

@@ -39,6 +39,24 @@ def test_image_is_visible_with_the_heat_map_over_its_hot_part_only(measured):
     assert measured["unchanged_share"] > 0.6
 
 
+def test_no_hard_edge_where_the_map_ends_or_falls_below_the_threshold(measured):
+    """A step of the whole map at full opacity would be 40 to 80 levels."""
+    assert measured["steepest"] < 8
+    assert measured["cut_share"] > 0.05
+    assert measured["cut_steepest"] < 8
+
+
+def test_inside_the_liver_only_shows_nothing_elsewhere_and_a_higher_threshold_less(measured):
+    assert 0.005 < measured["in_liver_share"] < measured["heat_share"]
+    assert measured["in_liver_outside"] < 12 < measured["heat_outside"]
+    assert 0 < measured["thresholded_share"] < 0.6 * measured["heat_share"]
+
+
+def test_the_colors_have_a_legend_in_the_corner(measured):
+    assert measured["legend_share"] > 0.005
+    assert measured["legend_in_upper_right_share"] > 0.95
+
+
 def test_liver_has_an_outline_and_no_filled_area(measured):
     assert 0.002 < measured["outline_share"] < 0.05
 

@@ -12,6 +12,7 @@ import slicer
 import slicer.util
 from LiverAISlicer.imageselectors import ImageSelectors
 from LiverAISlicer.nodes import volumeNodeFromImage
+from LiverAISlicer.shownmaps import shownNode
 from panel_window import check_no_slot_failed, errors, panel, parent, scene, settle, wait
 from PySide6 import QtWidgets
 
@@ -89,7 +90,7 @@ shown = [ui.pipelineComboBox.itemText(index) for index in range(ui.pipelineCombo
 assert shown == ["brightness: view 1", "brightness: view 2", "brightness: reference"]
 ui.pipelineComboBox.currentIndex = 2
 assert composite.GetBackgroundVolumeID() == nodes["reference", 0].GetID()
-assert composite.GetForegroundVolumeID() == result.heatMap("brightness", "reference").GetID()
+assert composite.GetForegroundVolumeID() == shownNode(result.heatMap("brightness", "reference")).GetID()
 settle()
 parent.widget.grab().save(sys.argv[1])
 

@@ -41,6 +41,7 @@ class SliceView:
         factory = slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance()
         factory.SetMRMLApplicationLogic(self.application)
         factory.RegisterDisplayableManager("vtkMRMLSegmentationsDisplayableManager2D")
+        factory.RegisterDisplayableManager("vtkMRMLColorLegendDisplayableManager")
         self.managers = slicer.vtkMRMLDisplayableManagerGroup()
         self.managers.SetRenderer(self.renderer)
         self.managers.Initialize(factory, self.renderer)
@@ -89,9 +90,26 @@ def signed_assessment(assessment: Assessment) -> Assessment:
     return replace(assessment, model="signed", outcomes={"segmented": replace(outcome, heatmaps=maps)})
 
 
+def cut_assessment(assessment: Assessment) -> Assessment:
+    """The assessment as of another model, whose map is as high everywhere in a box and not computed outside."""
+    heatmap = assessment.heatmap
+    heat = np.zeros_like(heatmap.image.array)
+    heat[6, 8:32, 10:38] = 1
+    maps = (replace(heatmap, image=heatmap.image.with_array(heat)),)
+    outcome = assessment.outcomes["segmented"]
+    return replace(assessment, model="cut", outcomes={"segmented": replace(outcome, heatmaps=maps)})
+
+
+def steepest(colored: np.ndarray, plain: np.ndarray) -> float:
+    """Largest step between neighboring pixels of what was laid over an image, of 255 levels."""
+    laid = np.abs(colored - plain).sum(2) / 3
+    return float(max(np.abs(np.diff(laid, axis=axis)).max() for axis in (0, 1)))
+
+
 def main(target: str) -> None:
     slicer.mrmlScene = scene = slicer.vtkMRMLScene()
     view = SliceView(scene)
+    from LiverAISlicer.display import HeatMapLook
     from LiverAISlicer.logic import AssessmentLogic
     from LiverAISlicer.nodes import imageFromVolumeNode
     from LiverAISlicer.selftest import addKnownVolume, knownAssessment
@@ -101,13 +119,24 @@ def main(target: str) -> None:
     composite.SetBackgroundVolumeID(volume.GetID())
     view.fit()
     assessment = knownAssessment(imageFromVolumeNode(volume), index=6)
-    node = AssessmentLogic().write(volume, assessment)
-    fused = view.picture(target)
+    logic = AssessmentLogic()
+    node = logic.write(volume, assessment)
+    with_legend = view.picture(target)
+    logic.setLook(node, HeatMapLook(legend=False))
+    fused = view.picture()
+    legend = np.abs(with_legend - fused).sum(2) > 30
     node.segmentationNode.GetDisplayNode().SetVisibility(False)
     no_outline = view.picture()
+    logic.setLook(node, HeatMapLook(insideLiver=True, legend=False))
+    in_liver = view.picture()
+    logic.setLook(node, HeatMapLook(threshold=0.8, legend=False))
+    thresholded = view.picture()
     composite.SetForegroundOpacity(0.0)
     plain = view.picture()
-    signed_nodes = AssessmentLogic().write(volume, signed_assessment(assessment))
+    cut_nodes = logic.write(volume, cut_assessment(assessment), look=HeatMapLook(legend=False))
+    cut_nodes.segmentationNode.GetDisplayNode().SetVisibility(False)
+    cut = view.picture(str(Path(target).with_stem(Path(target).stem + "_cut")))
+    signed_nodes = logic.write(volume, signed_assessment(assessment), look=HeatMapLook(legend=False))
     signed_nodes.segmentationNode.GetDisplayNode().SetVisibility(False)
     signed = view.picture(str(Path(target).with_stem(Path(target).stem + "_signed")))
 
@@ -122,6 +151,12 @@ def main(target: str) -> None:
         ras.DeepCopy(view.node.GetXYToRAS())
         return list(ras.MultiplyPoint([columns.mean(), rows.mean(), 0, 1])[:3])
 
+    rows, columns = np.indices(plain.shape[:2])
+    points = np.stack([columns, rows, np.zeros_like(rows), np.ones_like(rows)], -1).reshape(-1, 4).astype(float)
+    ras = points @ slicer.util.arrayFromVTKMatrix(view.node.GetXYToRAS()).T
+    # The known liver: voxels 12 to 23 along i, 10 to 29 along j.
+    x, y = ((40 - ras[:, 0]) / 1.5).reshape(plain.shape[:2]), ((30 - ras[:, 1]) / 1.5).reshape(plain.shape[:2])
+    liver = (x > 11) & (x < 24) & (y > 9) & (y < 30)
     red, blue = signed[..., 0] - signed[..., 2] > 30, signed[..., 2] - signed[..., 0] > 30
     print(
         "MEASURED "
@@ -134,6 +169,15 @@ def main(target: str) -> None:
                 "heat_is_colored": float(colored[heat].mean()),
                 "unchanged_share": float((np.abs(no_outline - plain).sum(2) < 2).mean()),
                 "spot_ras": world(heat),
+                "legend_share": float(legend.mean()),
+                "legend_in_upper_right_share": float(legend[SIZE // 2 :, SIZE // 2 :].sum() / max(legend.sum(), 1)),
+                "steepest": steepest(no_outline, plain),
+                "cut_share": float((np.abs(cut - plain).sum(2) > 30).mean()),
+                "cut_steepest": steepest(cut, plain),
+                "in_liver_share": float((np.abs(in_liver - plain).sum(2) > 30).mean()),
+                "heat_outside": float(np.abs(no_outline - plain).sum(2)[~liver].max()),
+                "in_liver_outside": float(np.abs(in_liver - plain).sum(2)[~liver].max()),
+                "thresholded_share": float((np.abs(thresholded - plain).sum(2) > 30).mean()),
                 "offset": view.node.GetSliceOffset(),
                 "red_share": float(red.mean()),
                 "blue_share": float(blue.mean()),
