@@ -7,11 +7,13 @@ import slicer.util
 import vtk
 
 # Torch and SimpleITK are imported with the first Apply, not here: opening the module has to be instant.
+from LiverAISlicer.display import ROLE
 from LiverAISlicer.logic import AssessmentLogic, UserError
 from LiverAISlicer.modellist import ModelList
 from LiverAISlicer.parameters import LiverAIParameterNode
 from LiverAISlicer.patient import CONTRAST, patientValues
-from LiverAISlicer.resultnodes import AssessmentNodes, findResult
+from LiverAISlicer.resultnodes import findResult
+from LiverAISlicer.views import displayedVolume
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
@@ -36,9 +38,16 @@ class LiverAI(ScriptedLoadableModule):
             "Segments the liver, stages diffuse liver disease with published deep-learning methods, and shows over the "
             "image where the evidence lies. For research use only."
         )
+        slicer.app.connect("startupCompleted()", self.onStartupCompleted)
         self.parent.acknowledgementText = _(
             "Methods: Nowak et al., Eur Radiol 2021. Each model names its data and license."
         )
+
+    def onStartupCompleted(self) -> None:
+        """All modules are there: list the simulated cases in Sample Data."""
+        from LiverAISlicer.sampledata import registerSampleData
+
+        registerSampleData()
 
 
 class LiverAILogic(ScriptedLoadableModuleLogic, AssessmentLogic):
@@ -68,12 +77,14 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._imageSelectors = None
         self._regionSelectors = None
         self._refresh = None
+        self._importAhead = None
         self._updating = False
 
     def setup(self) -> None:
         """Build the panel."""
         # These need Qt.
         from LiverAISlicer.imageselectors import ImageSelectors
+        from LiverAISlicer.importahead import ImportAhead
         from LiverAISlicer.later import Later
         from LiverAISlicer.panelrun import PanelRun
         from LiverAISlicer.regionselectors import RegionSelectors
@@ -86,10 +97,10 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         panel.setMRMLScene(slicer.mrmlScene)
         self.logic = LiverAILogic()
         self._modelList = ModelList(self.ui)
-        self._imageSelectors = ImageSelectors(self.ui.imagesCollapsibleButton.layout())
+        self._imageSelectors = ImageSelectors(self.ui.imagesCollapsibleButton.layout(), self.onInputActivated)
         self._regionSelectors = RegionSelectors(self.ui.regionsCollapsibleButton.layout(), self._firstImage)
-        self._run = PanelRun(self.ui, self._write, self._updateApply)
         self._result = ResultPanel(self.ui, self.logic, lambda: self._parameterNode)
+        self._run = PanelRun(self.ui, self._writeSteps, self._updateApply, self._result.show)
         self._refresh = Later(self.onParametersChanged)
         for text in (_("not stated"), _("yes"), _("no")):
             self.ui.contrastComboBox.addItem(text)
@@ -99,10 +110,13 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._updating = False
         self._updateApply()
         self.initializeParameterNode()
+        self._importAhead = ImportAhead()
+        self._importAhead.start()
 
     def _connect(self) -> None:
         self.ui.applyButton.connect("clicked(bool)", self.onApply)
-        self.ui.cancelButton.connect("clicked(bool)", self.onCancel)
+        self.ui.sampleButton.connect("clicked(bool)", self.onSample)
+        self.ui.inputSelector.connect("nodeActivated(vtkMRMLNode*)", self.onInputActivated)
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self.onModelChanged)
         self.ui.targetClassComboBox.connect("currentIndexChanged(int)", self.onTargetClassChanged)
         self.ui.contrastComboBox.connect("currentIndexChanged(int)", self.onContrastChanged)
@@ -116,9 +130,15 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def cleanup(self) -> None:
         """The application closes or the module is reloaded."""
         if self._run is not None:
-            self._run.close()
-            self._refresh.forget()
+            self._close()
         self.removeObservers()
+
+    def _close(self) -> None:
+        """End processes and what waits for the event loop."""
+        for one in (self._run, self._result):
+            one.close()
+        self._refresh.forget()
+        self._importAhead.stop()
 
     def enter(self) -> None:
         """The user opens the panel."""
@@ -133,7 +153,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from LiverAISlicer.library import forgetLibrary
 
         if self._run is not None:
-            self._run.close()
+            self._close()
         forgetLibrary()
         ScriptedLoadableModuleWidget.onReload(self)
 
@@ -158,10 +178,10 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._refresh.ask()
 
     def initializeParameterNode(self) -> None:
-        """Connect the panel to the scene's parameters, with the first volume as input."""
+        """Connect the panel to the scene's parameters, with the volume on display as input."""
         self.setParameterNode(self.logic.getParameterNode())
         if not self._parameterNode.inputVolume:
-            volumeNode = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+            volumeNode = displayedVolume(slicer.mrmlScene, ROLE)
             if volumeNode:
                 self._parameterNode.inputVolume = volumeNode
 
@@ -198,6 +218,17 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         finally:
             self._updating = False
 
+    def onInputActivated(self, node) -> None:
+        """The user chose an input: the views show it, with its heat map where it has a result."""
+        if node is None or self._parameterNode is None:
+            return
+        self._refresh.forget()
+        self.onParametersChanged()
+        if self._result.nodes is None or node not in self._result.nodes.imageNodes.values():
+            self.logic.showImage(node)
+        else:
+            self._result.showHeatMap(node)
+
     def onModelChanged(self, index: int) -> None:
         """The user chose a model."""
         if self._parameterNode and not self._updating and 0 <= index < len(self._modelList.models):
@@ -214,7 +245,10 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._parameterNode.contrast = CONTRAST[index]
 
     def onApply(self, checked: bool = False) -> None:
-        """Assess the input in the background."""
+        """Assess the input in the background, or cancel what runs."""
+        if self._run.isBusy:
+            self.onCancel()
+            return
         try:
             if self._dependenciesReady():
                 self._start()
@@ -224,6 +258,23 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onCancel(self, checked: bool = False) -> None:
         """End what runs; the scene is as it was before Apply."""
         self._run.cancel()
+
+    def onSample(self, checked: bool = False) -> None:
+        """Make simulated images for the model and choose them."""
+        from LiverAISlicer.sampledata import loadSample
+
+        spec = self._modelList.spec
+        try:
+            with slicer.util.WaitCursor():
+                nodes = loadSample(spec.simulation, slicer.mrmlScene)
+        except UserError as error:
+            slicer.util.errorDisplay(str(error), windowTitle="LiverAI")
+            return
+        if spec.single_image:
+            self._parameterNode.inputVolume = nodes[spec.role][0]
+        else:
+            self._imageSelectors.choose(nodes)
+        self.onInputActivated(nodes[spec.role][0])
 
     def _start(self) -> None:
         from LiverAILib.data.outcome import HIRES_CAM
@@ -244,11 +295,9 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         )
         self._run.start(job, images, segmentationNode)
 
-    def _write(self, assessment, images, segmentationNode) -> AssessmentNodes:
-        """Put a finished assessment into the scene and show it."""
-        nodes = self.logic.write(None, assessment, segmentationNode, self._result.look, images=images)
-        self._result.show(nodes)
-        return nodes
+    def _writeSteps(self, assessment, images, segmentationNode):
+        """Put a finished assessment into the scene, in steps."""
+        return self.logic.writeSteps(assessment, images, segmentationNode, self._result.look)
 
     def _dependenciesReady(self) -> bool:
         """True where the Python packages are there or the user let them be installed."""
@@ -259,10 +308,16 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _updateApply(self) -> None:
         ready, busy = bool(self._images()), self._run.isBusy
-        self.ui.applyButton.enabled = ready and not busy
-        self.ui.applyButton.toolTip = _("Segment, classify and explain") if ready else _("Choose the input and a model")
-        self.ui.cancelButton.enabled = busy
+        self.ui.applyButton.enabled = ready or busy
+        self.ui.applyButton.text = _("Cancel") if busy else _("Apply")
+        if busy:
+            self.ui.applyButton.toolTip = _("End the assessment; the scene stays as it was")
+        else:
+            self.ui.applyButton.toolTip = (
+                _("Segment, classify and explain") if ready else _("Choose the input and a model")
+            )
         self.ui.progressBar.visible = busy
+        self.ui.sampleButton.enabled = not busy and bool(self._modelList.spec and self._modelList.spec.simulation)
 
     def _images(self) -> dict[str, list]:
         """The chosen images by role; empty where some are missing or there is no model."""

@@ -14,7 +14,7 @@ from vtk.util import numpy_support
 
 from LiverAILib.data.assessment import Assessment, Segmentation
 from LiverAILib.data.outcome import Classification, HeatMap, Outcome
-from LiverAILib.data.structures import LIVER
+from LiverAILib.data.structures import LIVER, Structure
 from LiverAILib.results.measurement_rows import cutoff_rows
 from LiverAISlicer.nodes import BINARY_LABELMAP
 from LiverAISlicer.resultnodes import imageTitle
@@ -44,12 +44,9 @@ def buildSegmentation(segmentation: Segmentation, volumeNode):
     labels = np.asarray(segmentation.image.array, dtype=np.uint8)
     labelmap = imageDataFromArray(labels, slicer.vtkOrientedImageData())
     labelmap.SetImageToWorldMatrix(matrix)
-    present = set(np.unique(labels).tolist())
     result = slicer.vtkSegmentation()
     setSourceRepresentation(result)
-    for structure in segmentation.structures:
-        if structure.label not in present and structure.name != LIVER.name:
-            continue
+    for structure in _structuresWithSegment(segmentation):
         segment = slicer.vtkSegment()
         segment.SetName(structure.title)
         segment.SetColor([channel / 255 for channel in structure.color])
@@ -58,6 +55,18 @@ def buildSegmentation(segmentation: Segmentation, volumeNode):
         segment.AddRepresentation(BINARY_LABELMAP, labelmap)
         result.AddSegment(segment, structure.name)
     return result
+
+
+def _structuresWithSegment(segmentation: Segmentation) -> list[Structure]:
+    present = set(np.unique(segmentation.image.array).tolist())
+    return [one for one in segmentation.structures if one.label in present or one.name == LIVER.name]
+
+
+def contentOfSegmentation(segmentation: Segmentation) -> str:
+    """What `ownsegmentation.contentOf` gives for the node of a segmentation as long as nobody has edited it."""
+    labels = np.asarray(segmentation.image.array)
+    found = _structuresWithSegment(segmentation)
+    return fingerprint({f"{one.name}={one.title}": labels == one.label for one in found})
 
 
 def setSourceRepresentation(segmentation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import qt
@@ -30,8 +31,10 @@ class ImageSelectors:
         isComplete: Whether every role has as many images as the method needs.
     """
 
-    def __init__(self, layout) -> None:
+    def __init__(self, layout, onActivated: Callable[[Any], None]) -> None:
+        """`onActivated` is called with the node when the user chooses one."""
         self._layout = layout
+        self._onActivated = onActivated
         self._spec: MethodSpec | None = None
         self._parameterNode: Any = None
         self._selectors: dict[ImageKey, Any] = {}
@@ -53,6 +56,12 @@ class ImageSelectors:
             while self._layout.rowCount():
                 self._layout.removeRow(0)
         self.update()
+
+    def choose(self, nodes: Mapping[str, Sequence[Any]]) -> None:
+        """Choose these nodes, by role."""
+        for role, given in nodes.items():
+            for number, node in enumerate(given):
+                self._parameterNode.SetNodeReferenceID(referenceName(role, number), node.GetID())
 
     def update(self) -> None:
         """Show what the parameter node holds."""
@@ -112,6 +121,7 @@ class ImageSelectors:
         selector.setMRMLScene(slicer.mrmlScene)
         key = (role.name, number)
         selector.connect("currentNodeChanged(vtkMRMLNode*)", lambda node, key=key: self._choose(key, node))
+        selector.connect("nodeActivated(vtkMRMLNode*)", self._onActivated)
         title = role.title if role.maximum == 1 else f"{role.title} {number + 1}"
         names = [one.name for one in self._spec.images]
         row = sum(self._rowsOf(name) for name in names[: names.index(role.name) + 1])

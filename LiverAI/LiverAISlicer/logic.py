@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,7 +33,7 @@ from LiverAISlicer.nodes import (  # noqa: E402
 )
 from LiverAISlicer.regions import regionFromROINode  # noqa: E402
 from LiverAISlicer.resultnodes import SLICE, AssessmentNodes  # noqa: E402
-from LiverAISlicer.results import writeAssessment  # noqa: E402
+from LiverAISlicer.results import writeAssessment, writeSteps  # noqa: E402
 from LiverAISlicer.shownmaps import applyLook, shownNode, updateShown  # noqa: E402
 from LiverAISlicer.transaction import SceneTransaction  # noqa: E402
 from LiverAISlicer.waiting import sharedAssessor  # noqa: E402
@@ -167,6 +167,12 @@ class AssessmentLogic:
         """Put an assessment into the scene; see `LiverAISlicer.results.writeAssessment`."""
         return writeAssessment(volumeNode, assessment, segmentationNode, look, images=images)
 
+    def writeSteps(
+        self, assessment: Assessment, images: ImageNodes, segmentationNode, look: HeatMapLook
+    ) -> Generator[None, None, AssessmentNodes]:
+        """`write` in steps, between which a window can live; see `LiverAISlicer.results.writeSteps`."""
+        return writeSteps(None, assessment, segmentationNode, look, images=images)
+
     def sliceCount(self, volumeNode) -> int:
         """Number of slices of a volume along its own axis nearest to superior."""
         from LiverAILib.imaging.geometry import axis_order
@@ -203,6 +209,40 @@ class AssessmentLogic:
         Raises:
             UserError: The map or its image is not in the scene any more.
         """
+        heatMapNode, volumeNode = self._heatMap(nodes, pipeline, role, number)
+        chosen = heatMapNode.GetAttribute(SLICE)
+        with SceneTransaction(heatMapNode.GetScene()) as transaction:
+            if shownNode(heatMapNode) is heatMapNode:  # a result of an earlier version
+                updateShown(heatMapNode, nodes.segmentationNode, DEFAULT_LOOK, transaction)
+            wasShown = views.isShown(volumeNode)
+            views.showFusion(volumeNode, shownNode(heatMapNode), transaction, opacity)
+            if chosen and not wasShown:
+                views.jumpToSlice(volumeNode, *json.loads(chosen), transaction)
+
+    def showImage(self, volumeNode) -> None:
+        """Show a volume without heat map in the slice views, all of it where they showed another one."""
+        if volumeNode.GetScene() is not None:
+            with SceneTransaction(volumeNode.GetScene()) as transaction:
+                views.showFusion(volumeNode, None, transaction, DEFAULT_LOOK.opacity)
+
+    def goToSlice(self, nodes: AssessmentNodes, pipeline: str | None = None, role: str | None = None, number: int = 0):
+        """Move the slice views to the slice that a heat map explains; arguments and errors as in `show`."""
+        heatMapNode, volumeNode = self._heatMap(nodes, pipeline, role, number)
+        chosen = heatMapNode.GetAttribute(SLICE)
+        if chosen:
+            with SceneTransaction(heatMapNode.GetScene()) as transaction:
+                views.jumpToSlice(volumeNode, *json.loads(chosen), transaction)
+
+    def show3D(self, nodes: AssessmentNodes, visible: bool = True) -> None:
+        """Show the segments' surfaces in 3D views, which are made when they are first asked for."""
+        node = nodes.segmentationNode
+        if node is not None and node.GetDisplayNode() is not None:
+            if visible:
+                node.CreateClosedSurfaceRepresentation()
+            node.GetDisplayNode().SetVisibility3D(visible)
+
+    def _heatMap(self, nodes: AssessmentNodes, pipeline: str | None, role: str | None, number: int) -> tuple[Any, Any]:
+        """A heat map and its image; arguments and errors as in `show`."""
         outcome = nodes.record["primary_outcome"] if pipeline is None else pipeline
         keys = [key for key in nodes.heatMaps if key[0] == outcome and role in (None, key[1])]
         key = next((key for key in keys if role is None or key[2] == number), None)
@@ -211,13 +251,7 @@ class AssessmentLogic:
             raise UserError(f"The heat map of '{outcome}' is not in the scene any more. Press Apply again.")
         volumeNode = nodes.explainedNode(key)
         checkVolumeNode(volumeNode, color=True)
-        chosen = heatMapNode.GetAttribute(SLICE)
-        with SceneTransaction(heatMapNode.GetScene()) as transaction:
-            if shownNode(heatMapNode) is heatMapNode:  # a result of an earlier version
-                updateShown(heatMapNode, nodes.segmentationNode, DEFAULT_LOOK, transaction)
-            if chosen and not views.isShown(volumeNode):
-                views.jumpToSlice(volumeNode, *json.loads(chosen), transaction)
-            views.showFusion(volumeNode, shownNode(heatMapNode), transaction, opacity)
+        return heatMapNode, volumeNode
 
     def _assessInProcess(self, job: Job, progress: Progress | None) -> Assessment:
         self._progress = progress

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import slicer
@@ -21,14 +22,34 @@ OWN_SEGMENTATION = "liveraiOwnSegmentation"
 EDITED = "{name} (edited)"
 
 
+@dataclass(frozen=True)
+class BuiltSegmentation:
+    """A segmentation as VTK data.
+
+    Attributes:
+        segmentation: vtkSegmentation.
+        content: See `contentOf`.
+    """
+
+    segmentation: Any
+    content: str
+
+    @classmethod
+    def of(cls, assessment: Assessment, volumeNode) -> BuiltSegmentation:
+        """The segmentation of an assessment on the grid of its first image."""
+        content = build.contentOfSegmentation(assessment.segmentation)
+        return cls(build.buildSegmentation(assessment.segmentation, volumeNode), content)
+
+
 def writeSegmentation(
-    segmentation, assessment: Assessment, volumeNode, tableNode, transaction: SceneTransaction
+    built: BuiltSegmentation, assessment: Assessment, volumeNode, tableNode, transaction: SceneTransaction
 ) -> tuple[Any, Any]:
     """Our segmentation node with new content: the earlier one, unless it was edited or deleted since.
 
     Returns:
         The node, and the edited one that is kept beside it (None where there is none).
     """
+    segmentation = built.segmentation
     node, kept = tableNode.GetNodeReference(OWN_SEGMENTATION), None
     if node is not None and node.GetAttribute(CONTENT) != contentOf(node):
         node, kept = None, node
@@ -50,7 +71,7 @@ def writeSegmentation(
     # The source volume: the Segment Editor's master volume, and what DICOM export takes study and geometry from.
     node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
     transaction.setAttribute(node, MODEL, assessment.segmentation.source)
-    transaction.setAttribute(node, CONTENT, contentOf(node))
+    transaction.setAttribute(node, CONTENT, built.content)
     return node, kept
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import slicer.util
@@ -11,10 +12,12 @@ from slicer.i18n import tr as _
 from LiverAILib.errors import UserError
 from LiverAISlicer.background import BackgroundAssessor
 from LiverAISlicer.jobs import Job
+from LiverAISlicer.later import Later
 from LiverAISlicer.process import workerEnvironment
 from LiverAISlicer.qtprocess import QtWorker
 from LiverAISlicer.resultnodes import AssessmentNodes
 
+Steps = Generator[None, None, AssessmentNodes]
 Images = Mapping[str, Sequence[Any]]
 """Volume nodes by role."""
 
@@ -24,22 +27,27 @@ class PanelRun:
 
     Args:
         ui: Widgets of the panel.
-        write: Puts an assessment into the scene: assessment, images by role, segmentation that the user gave. Returns its
-            nodes.
+        writeSteps: Puts an assessment into the scene, in steps: assessment, images by role, segmentation that the user gave.
+            Returns its nodes.
         onChanged: Called when a run starts or ends.
+        onWritten: Called with the nodes.
     """
 
-    def __init__(self, ui: Any, write: Callable[[Any, Images, Any], AssessmentNodes], onChanged) -> None:
+    def __init__(self, ui: Any, writeSteps: Callable[[Any, Images, Any], Steps], onChanged, onWritten) -> None:
         self._ui = ui
-        self._write = write
+        self._writeSteps = writeSteps
         self._onChanged = onChanged
+        self._onWritten = onWritten
         self._background: BackgroundAssessor | None = None
         self._given: tuple[Images, Any] | None = None
+        self._steps: Steps | None = None
+        self._next = Later(self._step)
+        self._timeLeft = TimeLeft()
 
     @property
     def isBusy(self) -> bool:
-        """Whether an assessment is being made."""
-        return self._background is not None and self._background.busy
+        """Whether an assessment is being made or written."""
+        return self._steps is not None or (self._background is not None and self._background.busy)
 
     def start(self, job: Job, images: Images, segmentationNode) -> None:
         """Assess in the background.
@@ -55,6 +63,7 @@ class PanelRun:
             self._background.onDone = self._done
             self._background.onError = self._failed
         self._given = (images, segmentationNode)
+        self._timeLeft = TimeLeft()
         self._progress(0.0, _("Starting"))
         self._background.submit(job)
         self._onChanged()
@@ -62,6 +71,7 @@ class PanelRun:
     def cancel(self) -> None:
         """End what runs; the scene is as it was before."""
         if self.isBusy:
+            self._forgetSteps()
             self._background.cancel()
             self._given = None
             self._ui.statusLabel.text = _("Cancelled.")
@@ -69,29 +79,78 @@ class PanelRun:
 
     def close(self) -> None:
         """End the process."""
+        self._forgetSteps()
         if self._background is not None:
             self._background.close()
 
     def _progress(self, share: float, text: str) -> None:
         self._ui.progressBar.value = round(100 * share)
+        seconds = self._timeLeft.after(share)
+        if seconds is not None:
+            text = _("{text}, about {seconds} s left").format(text=text, seconds=seconds)
         self._ui.statusLabel.text = text
 
     def _done(self, assessment) -> None:
-        images, segmentationNode = self._given
+        """The result is there: write it a step at a time, so that the window lives on."""
+        self._ui.statusLabel.text = _("Writing the result")
+        self._steps = self._writeSteps(assessment, *self._given)
         self._given = None
+        self._next.ask()
+
+    def _step(self) -> None:
         try:
-            nodes = self._write(assessment, images, segmentationNode)
+            next(self._steps)
+        except StopIteration as end:
+            self._steps = None
+            self._ui.statusLabel.text = _doneText(end.value)
+            self._onWritten(end.value)
+            self._onChanged()
         except UserError as error:
             self._failed(str(error), "")
-            return
-        self._ui.statusLabel.text = _doneText(nodes)
-        self._onChanged()
+        except Exception:
+            self._forgetSteps()
+            self._onChanged()
+            raise
+        else:
+            self._next.ask()
+
+    def _forgetSteps(self) -> None:
+        self._next.forget()
+        if self._steps is not None:
+            self._steps.close()
+            self._steps = None
 
     def _failed(self, text: str, details: str) -> None:
+        self._forgetSteps()
         self._given = None
         self._onChanged()
         self._ui.statusLabel.text = text
         slicer.util.errorDisplay(text, windowTitle="LiverAI", detailedText=details)
+
+
+class TimeLeft:
+    """Estimates how long a run still takes from how fast its progress went so far."""
+
+    STARTED = 0.1
+    """Share up to which libraries and models are loaded, which says nothing of the speed."""
+    LEAST = 0.1
+    """Progress beyond that before an estimate is made."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._start: tuple[float, float] | None = None
+
+    def after(self, share: float) -> int | None:
+        """Seconds, in steps of 5, from a share of the progress on; None while nothing can be said, and at the end."""
+        now = self._clock()
+        if share < self.STARTED or share >= 1:
+            return None
+        if self._start is None:
+            self._start = (share, now)
+        first, since = self._start
+        if share - first < self.LEAST:
+            return None
+        return max(5 * round((1 - share) * (now - since) / (share - first) / 5), 5)
 
 
 def _doneText(nodes: AssessmentNodes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from LiverAILib.errors import UserError
 from LiverAISlicer import build, display, hierarchy, views
 from LiverAISlicer.display import DEFAULT_LOOK, HeatMapLook
 from LiverAISlicer.nodes import checkVolumeNode
-from LiverAISlicer.ownsegmentation import writeSegmentation
+from LiverAISlicer.ownsegmentation import BuiltSegmentation, writeSegmentation
 from LiverAISlicer.resultnodes import (
     HEATMAP,
     IMAGE_NUMBER,
@@ -89,37 +89,73 @@ def writeAssessment(
     Raises:
         UserError: A volume is not the one that was assessed any more. The scene is then as it was.
     """
+    steps = writeSteps(volumeNode, assessment, segmentationNode, look, images=images)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def writeSteps(
+    volumeNode,
+    assessment: Assessment,
+    segmentationNode=None,
+    look: HeatMapLook = DEFAULT_LOOK,
+    *,
+    images: Mapping[str, Sequence[Any]] | None = None,
+) -> Generator[None, None, AssessmentNodes]:
+    """`writeAssessment` in steps, between which a window can live: nothing is in the scene before the last one."""
     imageNodes = _imageNodes(assessment, {next(iter(assessment.images)): [volumeNode]} if images is None else images)
     volumeNode = next(iter(imageNodes.values()))
     _checkStillThere(imageNodes, segmentationNode, assessment)
-    segmentation = kept = None
+    segmentation = None
     if assessment.segmentation is None:
         segmentationNode = None
     elif segmentationNode is None:
-        segmentation = build.buildSegmentation(assessment.segmentation, volumeNode)
-    maps = _builtMaps(assessment, next(iter(imageNodes))[0])
+        segmentation = BuiltSegmentation.of(assessment, volumeNode)
+    yield
+    maps: dict[HeatMapKey, _BuiltMap] = {}
+    for key, built in _builtMaps(assessment, next(iter(imageNodes))[0]):
+        maps[key] = built
+        yield
     table = build.buildTable(assessment)
     record = json.loads(json.dumps(assessment.record(), default=str))
     shown = _shownFirst(assessment, maps, next(iter(imageNodes)))
-
+    yield
+    _checkStillThere(imageNodes, segmentationNode, assessment)
     with SceneTransaction(volumeNode.GetScene()) as transaction:
-        tableNode = _resultTable(imageNodes, assessment.model, transaction)
-        if segmentation is not None:
-            segmentationNode, kept = writeSegmentation(segmentation, assessment, volumeNode, tableNode, transaction)
-        transaction.setReference(tableNode, SEGMENTATION, segmentationNode)
-        heatMaps = {
-            key: _writeHeatMap(key, built, imageNodes[key[1:]], tableNode, transaction) for key, built in maps.items()
-        }
-        for node in heatMaps.values():
-            updateShown(node, segmentationNode, look, transaction)
-        _fillTable(tableNode, table, record, imageNodes, transaction)
-        nodes = AssessmentNodes(imageNodes, segmentationNode, heatMaps, tableNode, record, kept)
+        nodes = _writeNodes(imageNodes, segmentationNode, segmentation, maps, record, transaction, assessment)
+        _fillTable(nodes.tableNode, table, record, imageNodes, transaction)
         _placeInHierarchy(nodes, segmentation is not None, transaction)
+        for node in nodes.heatMaps.values():
+            updateShown(node, nodes.segmentationNode, look, transaction)
         imageKey, (index, axis) = shown
         shownMap = None if nodes.heatMapNode is None else shownNode(nodes.heatMapNode)
         views.showFusion(imageNodes[imageKey], shownMap, transaction, look.opacity)
         views.jumpToSlice(imageNodes[imageKey], index, axis, transaction)
     return nodes
+
+
+def _writeNodes(
+    imageNodes: Mapping[ImageKey, Any],
+    segmentationNode,
+    segmentation: BuiltSegmentation | None,
+    maps: Mapping[HeatMapKey, _BuiltMap],
+    record: Mapping[str, Any],
+    transaction: SceneTransaction,
+    assessment: Assessment,
+) -> AssessmentNodes:
+    """The nodes of the result, new ones or those of an earlier run; the table is not filled yet."""
+    volumeNode, kept = next(iter(imageNodes.values())), None
+    tableNode = _resultTable(imageNodes, assessment.model, transaction)
+    if segmentation is not None:
+        segmentationNode, kept = writeSegmentation(segmentation, assessment, volumeNode, tableNode, transaction)
+    transaction.setReference(tableNode, SEGMENTATION, segmentationNode)
+    heatMaps = {
+        key: _writeHeatMap(key, built, imageNodes[key[1:]], tableNode, transaction) for key, built in maps.items()
+    }
+    return AssessmentNodes(imageNodes, segmentationNode, heatMaps, tableNode, record, kept)
 
 
 def _imageNodes(assessment: Assessment, images: Mapping[str, Sequence[Any]]) -> dict[ImageKey, Any]:
@@ -143,25 +179,26 @@ def _checkStillThere(imageNodes: Mapping[ImageKey, Any], segmentationNode, asses
             raise UserError(f"{node.GetName()}: the volume was changed while it was assessed. Press Apply again.")
 
 
-def _builtMaps(assessment: Assessment, mainRole: str) -> dict[HeatMapKey, _BuiltMap]:
+def _builtMaps(assessment: Assessment, mainRole: str) -> Iterator[tuple[HeatMapKey, _BuiltMap]]:
     """The heat maps of all outcomes, those of the primary one first."""
     from LiverAILib.results.shown_slice import shown_slice  # loads SimpleITK
 
-    maps: dict[HeatMapKey, _BuiltMap] = {}
     outcomes = set()
     for heatmap in assessment.heatmaps:
         array = np.asarray(heatmap.image.array, np.float32)
         role = heatmap.role or mainRole
         shown = shown_slice(assessment, role, heatmap.number)
-        maps[heatmap.pipeline, role, heatmap.number] = _BuiltMap(
-            heatmap,
-            heatmap.pipeline not in outcomes,
-            build.imageDataFromArray(array),
-            display.styleOf(heatmap.signed).extent(array),
-            (shown.index, shown.axis),
+        yield (
+            (heatmap.pipeline, role, heatmap.number),
+            _BuiltMap(
+                heatmap,
+                heatmap.pipeline not in outcomes,
+                build.imageDataFromArray(array),
+                display.styleOf(heatmap.signed).extent(array),
+                (shown.index, shown.axis),
+            ),
         )
         outcomes.add(heatmap.pipeline)
-    return maps
 
 
 def _shownFirst(

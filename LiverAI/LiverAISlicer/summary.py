@@ -1,8 +1,10 @@
-"""A result in words for the panel, as rich text."""
+"""A result in words for the panel, as rich text, and its measurements as rows of a table."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -12,104 +14,161 @@ if TYPE_CHECKING:
 Translate = Callable[[str], str]
 
 
-def resultHtml(record: Mapping[str, Any], tr: Translate, *, hidden: tuple[str, ...] = ()) -> str:
-    """The result of `assessment.json`: reservations, headline, notes, warnings, probabilities and quantities, measurements.
+def headlineHtml(record: Mapping[str, Any], tr: Translate, *, hidden: tuple[str, ...] = ()) -> str:
+    """Reservations, the answer, whether the pipelines agree on it, and notes.
 
     Args:
         record: What `Assessment.record()` gives.
         tr: Translates a sentence.
         hidden: Notes that the panel says elsewhere.
     """
-    primary = record["outcomes"][record["primary_outcome"]]
-    if primary["kind"] == "classification":
-        said = tr("probability {value}, pipeline {pipeline}").format(
-            value=f"{primary['probabilities'][primary['answer']]:.3f}", pipeline=record["primary_outcome"]
-        )
+    name = record["primary_outcome"]
+    primary = record["outcomes"][name]
+    if primary["kind"] == "quantity":
+        said = " ".join([primary["name"], intervalText(primary, tr)]).strip()
+        parts = [f"<p><b style='font-size:large'>{escape(primary['answer'])}</b> {escape(said)}</p>"]
     else:
-        said = " ".join([primary["name"], _interval(primary, tr)]).strip()
+        parts = [
+            f"<p><b style='font-size:large'>{escape(primary['answer'])}</b><br>{escape(_pipelines(record, tr))}</p>"
+        ]
     notes = [note for note in record["notes"] if note not in hidden]
     # What has to be known before the result is read: the first note of a model that was trained on simulated disease.
     first = notes[:1] if record.get("provenance", {}).get("model", {}).get("simulated") else []
-    parts = [f"<p><b>{escape(note)}</b></p>" for note in first]
-    parts += [f"<p><b style='font-size:large'>{escape(primary['answer'])}</b> {escape(said)}</p>"]
+    parts = [f"<p><b>{escape(note)}</b></p>" for note in first] + parts
     parts += [f"<p><b>{escape(note)}</b></p>" for note in notes[len(first) :]]
-    if record["warnings"]:
-        items = "".join(f"<li>{escape(warning['text'])}</li>" for warning in record["warnings"])
-        parts.append(f"<p>{escape(tr('Warnings'))}</p><ul>{items}</ul>")
-    parts.append(_probabilities(record, tr))
-    parts.append(_quantities(record, tr))
-    parts.append(_measurements(record["measurements"], tr))
-    missing = [item["name"] for item in record.get("not_assessed", [])]
-    if missing:
-        parts.append(f"<p>{escape(tr('Not assessed: {names}').format(names=', '.join(missing)))}</p>")
-    chosen = record["slice"]
-    if chosen is not None:
-        text = tr("Slice {index} ({source})").format(index=chosen["index"], source=chosen["source"])
-        parts.append(f"<p>{escape(text)}</p>")
     return "".join(parts)
 
 
-def _probabilities(record: Mapping[str, Any], tr: Translate) -> str:
-    """A row for each outcome with classes; "" where there is none."""
-    found = {name: one["probabilities"] for name, one in record["outcomes"].items() if one["kind"] == "classification"}
-    if not found:
-        return ""
-    classes = list(dict.fromkeys(label for one in found.values() for label in one))
-    head = "".join(f"<th align='right'>{escape(name)}</th>" for name in classes)
-    rows = []
-    for name, values in found.items():
-        cells = "".join(
-            f"<td align='right'>{f'{values[label]:.3f}' if label in values else ''}</td>" for label in classes
-        )
-        shown = f"<b>{escape(name)}</b>" if name == record["primary_outcome"] else escape(name)
-        rows.append(f"<tr><td>{shown}</td>{cells}</tr>")
-    title = escape(tr("Pipeline"))
-    return f"<table cellpadding='4'><tr><th align='left'>{title}</th>{head}</tr>{''.join(rows)}</table>"
+def _pipelines(record: Mapping[str, Any], tr: Translate) -> str:
+    """ "segmented 72 %, full 99 %": what each pipeline says of the answer; and where they disagree."""
+    answer = record["outcomes"][record["primary_outcome"]]["answer"]
+    others = {name: one for name, one in record["outcomes"].items() if one["kind"] == "classification"}
+    said = ", ".join(
+        f"{name.replace('_', ' ')} {percent(one['probabilities'][answer])}"
+        for name, one in others.items()
+        if answer in one["probabilities"]
+    )
+    against = [name.replace("_", " ") for name, one in others.items() if one["answer"] != answer]
+    text = tr("probability: {pipelines}").format(pipelines=said)
+    if against:
+        text += ". " + tr("The pipelines disagree: {names} would answer otherwise.").format(names=", ".join(against))
+    return text
 
 
-def _quantities(record: Mapping[str, Any], tr: Translate) -> str:
-    """A row for each outcome that is a quantity, beside the headline; "" where there is none."""
-    rows = [
-        f"<tr><td>{escape(one['name'])}</td><td align='right'>{escape(one['answer'])}</td>"
-        f"<td>{escape(_interval(one, tr))}</td></tr>"
-        for name, one in record["outcomes"].items()
-        if one["kind"] == "quantity" and name != record["primary_outcome"]
-    ]
-    return f"<table cellpadding='4'>{''.join(rows)}</table>" if rows else ""
+def warningsHtml(record: Mapping[str, Any], tr: Translate) -> str:
+    """The warnings as a list; "" where there is none."""
+    items = "".join(f"<li>{escape(warning['text'])}</li>" for warning in record["warnings"])
+    return f"<p><b>{escape(tr('Warnings'))}</b></p><ul>{items}</ul>" if items else ""
 
 
-def _interval(quantity: Mapping[str, Any], tr: Translate) -> str:
-    """ "(9.8 to 15.1, 95 % prediction interval)"; "" where there is none."""
-    if quantity["interval"] is None:
-        return ""
-    low, high = quantity["interval"]
-    bounds = tr("{low} to {high}").format(low=f"{low:.4g}", high=f"{high:.4g}")
-    return f"({bounds}, {quantity['interval_meaning']})" if quantity["interval_meaning"] else f"({bounds})"
-
-
-def _measurements(measurements: list[Mapping[str, Any]], tr: Translate) -> str:
-    """Values, and under each the published cut-offs that it reaches and that may apply."""
-    rows = []
-    for item in measurements:
-        interval = "" if item["interval"] is None else " [{:.4g}, {:.4g}]".format(*item["interval"])
-        value = f"{item['value']:.4g}{interval} {item['unit']}".strip()
-        rows.append(f"<tr><td>{escape(item['name'])}</td><td align='right'>{escape(value)}</td></tr>")
+def cutoffsHtml(record: Mapping[str, Any], tr: Translate) -> str:
+    """The published cut-offs that are reached and may apply, and what was not assessed."""
+    items = []
+    for item in record["measurements"]:
         for cutoff in item.get("cutoffs", []):
             if cutoff["reached"] and cutoff["applies"] is not False:
-                limit = f"{cutoff['relation']} {cutoff['threshold']:g} {item['unit']}".strip()
-                text = tr("published cut-off {limit}: {meaning} ({source})").format(
-                    limit=limit, meaning=cutoff["meaning"], source=cutoff["source"]
+                limit = f"{cutoff['relation']} {cutoff['threshold']:g} {unitText(item['unit'])}".strip()
+                text = tr("{name} {limit}: {meaning} ({source}).").format(
+                    name=item["name"], limit=limit, meaning=cutoff["meaning"], source=cutoff["source"]
                 )
                 unknown = "; ".join(one["text"] for one in cutoff["conditions"] if one["met"] is None)
                 if unknown:
-                    text += " " + tr("Provided: {conditions}").format(conditions=unknown)
-                rows.append(f"<tr><td colspan='2'><small>{escape(text)}</small></td></tr>")
-    return f"<table cellpadding='4'>{''.join(rows)}</table>" if rows else ""
+                    said = tr("Published for: {conditions}. Whether that holds here is not known.")
+                    text += " " + said.format(conditions=unknown)
+                items.append(f"<li>{escape(text)}</li>")
+    parts = [f"<p><b>{escape(tr('Published cut-offs reached'))}</b></p><ul>{''.join(items)}</ul>"] if items else []
+    missing = [item["name"] for item in record.get("not_assessed", [])]
+    if missing:
+        parts.append(f"<p>{escape(tr('Not assessed: {names}').format(names=', '.join(missing)))}</p>")
+    return "".join(parts)
+
+
+def detailsHtml(record: Mapping[str, Any], tr: Translate) -> str:
+    """Where the result comes from: slice, model, segmentation, device, versions, time."""
+    provenance = record["provenance"]
+    rows = []
+    if record["slice"] is not None:
+        rows.append((tr("Slice"), f"{record['slice']['index']} ({record['slice']['source']})"))
+    rows.append((tr("Model"), f"{record['model']} ({record['method']})"))
+    if record.get("segmentation"):
+        rows.append((tr("Segmentation"), str(record["segmentation"]["source"])))
+    for key, title in (("device", tr("Device")), ("created", tr("Made")), ("liverai", "LiverAI")):
+        if provenance.get(key):
+            rows.append((title, str(provenance[key])))
+    seconds = sum(record["seconds"].values())
+    rows.append((tr("Time"), f"{seconds:.1f} s"))
+    return "".join(f"<p><b>{escape(name)}:</b> {escape(value)}</p>" for name, value in rows)
+
+
+@dataclass(frozen=True)
+class MeasurementRow:
+    """A measurement as the panel shows it.
+
+    Attributes:
+        name: What is measured.
+        value: Rounded for a person.
+        interval: "3.95 to 4.99", or "".
+        unit: With real exponents.
+        how: How it was measured.
+    """
+
+    name: str
+    value: float
+    interval: str
+    unit: str
+    how: str
+
+
+def measurementRows(record: Mapping[str, Any], tr: Translate) -> list[MeasurementRow]:
+    """All measurements of a record."""
+    return [
+        MeasurementRow(
+            item["name"],
+            float(f"{item['value']:.4g}"),
+            "" if item["interval"] is None else _between(item["interval"], tr),
+            unitText(item["unit"]),
+            item.get("how", ""),
+        )
+        for item in record["measurements"]
+    ]
+
+
+def unitText(unit: str) -> str:
+    """A unit as it is printed: "mL/m²" for "mL/m2", "10⁹/L" for "10^9/L"; a tenth of a millimeter in words."""
+    if unit == "0.1 mm":
+        return "tenths of a mm"
+    raised = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+    unit = re.sub(r"\^(-?\d+)", lambda match: match.group(1).translate(raised), unit)
+    return re.sub(r"(?<=m)[23]", lambda match: match.group().translate(raised), unit)
+
+
+def percent(share: float) -> str:
+    """ "72 %"; never 0 or 100 % of what is not certain."""
+    if 0 < share < 0.01:
+        return "<1 %"
+    if 0.99 < share < 1:
+        return ">99 %"
+    return f"{100 * share:.0f} %"
+
+
+def intervalText(quantity: Mapping[str, Any], tr: Translate) -> str:
+    """ "(9.8 to 15.1, 95 % prediction interval)"; "" where there is none."""
+    if quantity["interval"] is None:
+        return ""
+    bounds = _between(quantity["interval"], tr)
+    return f"({bounds}, {quantity['interval_meaning']})" if quantity["interval_meaning"] else f"({bounds})"
+
+
+def _between(interval: list[float], tr: Translate) -> str:
+    low, high = interval
+    return tr("{low} to {high}").format(low=f"{low:.4g}", high=f"{high:.4g}")
 
 
 def modelHtml(card: ModelCard, cardUrl: str, tr: Translate) -> str:
-    """What a model is, with a link to its card."""
-    simulated = f" <b>{escape(tr('Trained on simulated cases.'))}</b>" if card.simulated else ""
+    """What a model is: what it was trained on, for which modality, its license, with a link to its card."""
+    said = "simulated" in card.description.lower()
+    simulated = f" <b>{escape(tr('Trained on simulated cases.'))}</b>" if card.simulated and not said else ""
     link = f"<a href='{escape(cardUrl, quote=True)}'>{escape(tr('Model card'))}</a>"
     license_ = escape(tr("License: {license}").format(license=card.license))
-    return f"{escape(card.description)}{simulated}<br>{license_} · {link}"
+    modality = escape(tr("For {modality}").format(modality=", ".join(card.modality)))
+    return f"{escape(card.description)}{simulated}<br>{modality} · {license_} · {link}"

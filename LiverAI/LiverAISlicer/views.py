@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import slicer
+import vtk
 
 from LiverAISlicer.nodes import ijkToWorld
 from LiverAISlicer.transaction import SceneTransaction
@@ -22,14 +25,56 @@ def sliceCenter(volumeNode, index: int, axis: int) -> np.ndarray:
 
 
 def showFusion(volumeNode, heatMapNode, transaction: SceneTransaction, opacity: float) -> None:
-    """In every slice view: the image in the background, the heat map (nothing where it is None) in the foreground."""
+    """In every slice view: the image in the background, the heat map (nothing where it is None) in the foreground.
+
+    A view that showed another image is fitted to this one; else zoom and position stay.
+    """
+    changed = []
     for composite in nodesOfClass(transaction.scene, "vtkMRMLSliceCompositeNode"):
+        if composite.GetBackgroundVolumeID() != volumeNode.GetID():
+            changed.append(composite)
         transaction.setValue(composite, "BackgroundVolumeID", volumeNode.GetID())
         transaction.setValue(composite, "ForegroundVolumeID", None if heatMapNode is None else heatMapNode.GetID())
         transaction.setValue(composite, "ForegroundOpacity", opacity)
+    _fit(changed, transaction)
     legend = None if heatMapNode is None else slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(heatMapNode)
     if legend is not None:
         legend.Modified()  # legends do not notice by themselves that a view shows another volume
+
+
+def _fit(composites: list, transaction: SceneTransaction) -> None:
+    """Let the views of these composite nodes show all of their image; without the application there are none."""
+    application = getattr(slicer, "app", None)
+    logics = application.applicationLogic().GetSliceLogics() if application is not None else None
+    for index in range(0 if logics is None else logics.GetNumberOfItems()):
+        logic = logics.GetItemAsObject(index)
+        if logic.GetSliceCompositeNode() in composites:
+            node = logic.GetSliceNode()
+            transaction.change(logic.FitSliceToBackground, _restorer(node))
+
+
+def _restorer(sliceNode) -> Callable[[], None]:
+    """What puts position and zoom of a slice view back."""
+    toRAS, fieldOfView, origin = vtk.vtkMatrix4x4(), sliceNode.GetFieldOfView(), sliceNode.GetXYZOrigin()
+    toRAS.DeepCopy(sliceNode.GetSliceToRAS())
+
+    def restore() -> None:
+        sliceNode.SetFieldOfView(*fieldOfView)
+        sliceNode.SetXYZOrigin(*origin)
+        sliceNode.GetSliceToRAS().DeepCopy(toRAS)
+        sliceNode.UpdateMatrices()
+
+    return restore
+
+
+def displayedVolume(scene, role: str):
+    """The gray-scale volume that a slice view shows, else the first one of the scene; none of those with the attribute `role`."""
+    composites = nodesOfClass(scene, "vtkMRMLSliceCompositeNode")
+    shown = [scene.GetNodeByID(one.GetBackgroundVolumeID() or "") for one in composites]
+    for node in (*shown, *nodesOfClass(scene, "vtkMRMLScalarVolumeNode")):
+        if node is not None and node.GetClassName() == "vtkMRMLScalarVolumeNode" and not node.GetAttribute(role):
+            return node
+    return None
 
 
 def isShown(volumeNode) -> bool:

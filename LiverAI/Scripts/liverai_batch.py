@@ -31,7 +31,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from LiverAISlicer.batchoptions import parseArguments
 from LiverAISlicer.logic import AssessmentLogic, UserError
-from LiverAISlicer.resultnodes import AssessmentNodes
 
 from LiverAILib.console import print_any_character
 
@@ -100,6 +99,7 @@ def answerChild(event: Mapping[str, str], write: Writer) -> None:
 
 def sceneWriter(*, saveScene: bool) -> Writer:
     """What writes the result of a case: it puts it into an empty scene and saves that."""
+    from LiverAISlicer.export import saveResult
     from LiverAISlicer.nodes import volumeNodeFromImage
     from LiverAISlicer.resultnodes import imageTitle
 
@@ -116,32 +116,6 @@ def sceneWriter(*, saveScene: bool) -> Writer:
         return dict(nodes.record)
 
     return write
-
-
-def saveResult(nodes: AssessmentNodes, folder: Path, *, saveScene: bool) -> None:
-    """Write the files of a case; the record comes last and marks the case as finished."""
-    from LiverAILib.atomic_write import atomic_files
-    from LiverAILib.results.files import RECORD, SEGMENTATION, heatmap_files
-
-    outcomes = nodes.record["outcomes"]
-    with atomic_files(folder, last=RECORD) as place:
-        if nodes.segmentationNode is not None:
-            saveNode(nodes.segmentationNode, place / SEGMENTATION)
-        for outcome, position, file in heatmap_files(outcomes, nodes.record["primary_outcome"]):
-            explained = outcomes[outcome]["heatmaps"][position]
-            saveNode(nodes.heatMap(outcome, explained["role"], explained["number"]), place / file)
-        saveNode(nodes.tableNode, place / "result.tsv")
-        if saveScene and not slicer.mrmlScene.WriteToMRB(str(place / "scene.mrb")):
-            raise UserError(f"{folder}: the scene could not be saved. Check that the disk has space.")
-        (place / RECORD).write_text(json.dumps(nodes.record, indent=2), encoding="utf-8")
-
-
-def saveNode(node, path: Path) -> None:
-    """Save a node with its default storage; works with and without the application."""
-    storage = node.CreateDefaultStorageNode()
-    storage.SetFileName(str(path))
-    if not storage.WriteData(node):
-        raise UserError(f"{path.name}: could not be written. Check that the output folder is writable and has space.")
 
 
 def main(arguments: list[str]) -> int:

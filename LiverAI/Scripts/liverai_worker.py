@@ -25,7 +25,8 @@ def run(folder: Path, assessors: dict) -> None:
     from LiverAISlicer.workerprotocol import emit
 
     job = readJob(folder)
-    emit("progress", share=0.0, text="Loading the networks' libraries")
+    if "torch" not in sys.modules:
+        emit("progress", share=0.0, text="Loading the networks' libraries")
     from LiverAILib import Assessor
     from LiverAILib.data.fingerprint import same_model
     from LiverAILib.data.model import load_model

@@ -36,6 +36,8 @@ from LiverAILib.segmentation.predict import Segmenter
 from LiverAILib.segmentation.quality import image_warnings, segmentation_warnings
 
 Progress = Callable[[float, str], None]
+SEGMENTING, EXPLAINING, MEASURING = 0.1, 0.75, 0.93
+"""Shares of the progress at which these steps start: about the time that they take with the segmentation network."""
 PACKAGES = ("torch", "torchvision", "segmentation-models-pytorch", "SimpleITK", "numpy", "scikit-learn")
 
 
@@ -108,6 +110,7 @@ class Assessor:
             seconds[step] = seconds.get(step, 0.0) + now - last
             last = now
 
+        self.progress(0.05, "Checking the images")
         images = checked_images(case, self.model, request)
         image = next(iter(images.values()))[0]
         warnings = [warning for given in images.values() for one in given for warning in image_warnings(one)]
@@ -116,12 +119,14 @@ class Assessor:
         clock("check_input")
         segmentation = None
         if self.spec.segmentation:
-            self.progress(0.1, "Segmenting the liver")
+            self.progress(SEGMENTING, "Segmenting the liver")
             segmentation, more = self._segmentation(case, image, fingerprint)
             warnings += more
             clock("segment")
-        self.progress(0.7, "Classifying and explaining")
-        examination = self.method.examine(replace(case, images=images), segmentation, request=request, clock=clock)
+        examination = self.method.examine(
+            replace(case, images=images), segmentation, request=request, clock=self._reporting(clock)
+        )
+        self.progress(MEASURING, "Measuring")
         if segmentation is None:
             drawn = images.get(self.spec.role, ()) if self.spec.regions else ()
             by_regions = hepatorenal_findings(drawn, case.regions, case.case_id)
@@ -154,6 +159,24 @@ class Assessor:
         """What decides the result of `examine(case, request)`, without running a network; errors as there."""
         return fingerprint_of(case, self.model, request, device=self.device)
 
+    def _report_slices(self, done: int, count: int) -> None:
+        share = SEGMENTING + (EXPLAINING - SEGMENTING) * done / max(count, 1)
+        self.progress(share, f"Segmenting the liver: {done} of {count} slices")
+
+    def _reporting(self, clock: Callable[[str], None]) -> Callable[[str], None]:
+        """The clock, which also reports each step of the method that has ended."""
+        self.progress(EXPLAINING, "Classifying and explaining")
+        steps = 0
+
+        def clock_and_report(step: str) -> None:
+            nonlocal steps
+            clock(step)
+            steps += 1
+            share = MEASURING - (MEASURING - EXPLAINING) / 2**steps  # how many steps come is the method's affair
+            self.progress(share, f"Classifying and explaining: done with {step.replace('_', ' ')}")
+
+        return clock_and_report
+
     def _segmentation(
         self, case: Case, image: Image, fingerprint: Fingerprint
     ) -> tuple[Segmentation, tuple[CaseWarning, ...]]:
@@ -165,6 +188,7 @@ class Assessor:
         if self._last_segmentation is None or self._last_segmentation[0] != key:
             if model.name not in self._segmenters or not same_model(self._segmenters[model.name].model, model):
                 self._segmenters[model.name] = Segmenter(model, device=self.device)
+                self._segmenters[model.name].on_slices = self._report_slices
             self._last_segmentation = (key, *self._segmenters[model.name].segment(image))
         segmentation, warnings = self._last_segmentation[1:]
         segmentation = _with_given_organs(segmentation, case, image)

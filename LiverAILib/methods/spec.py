@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -94,6 +94,7 @@ class MethodSpec:
         segmentation: Whether it needs a liver segmentation.
         slices: Whether a slice of the volume can be chosen.
         regions: Rectangles that the user draws on the images of the first role.
+        looks_at: Name of an outcome to what of the images its network sees, as shown to a person.
         covariates: Names of covariates that its networks use, beside those of the measurements.
         heatmaps: Kinds of heat map that it makes, the published one first.
         implementation: "module:Class" of its `Method`; "" where only the paper's evaluation is here.
@@ -115,6 +116,7 @@ class MethodSpec:
     segmentation: bool = True
     slices: bool = False
     regions: tuple[DrawnRegion, ...] = ()
+    looks_at: Mapping[str, str] = field(default_factory=dict, hash=False)
     covariates: tuple[str, ...] = ()
     heatmaps: tuple[str, ...] = (GRAD_CAM, HIRES_CAM)
     trainer: str = ""

@@ -14,7 +14,7 @@ DEFAULT_AST_ULN = 40.0
 """Upper limit of normal of AST in U/L where the laboratory's own is not given."""
 
 HEPATITIS_C = Condition("chronic hepatitis C, untreated", None)
-HIV_HEPATITIS_C = Condition("HIV and hepatitis C virus", None)
+HIV_HEPATITIS_C = Condition("patients with HIV and hepatitis C virus infection", None)
 FATTY_LIVER = Condition("non-alcoholic fatty liver disease", None)
 
 

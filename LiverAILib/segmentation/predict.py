@@ -62,6 +62,9 @@ class Segmenter:
         model: The model folder.
         device: "auto", "cpu", "cuda" or "mps".
         views: Over how many views of the volume the probabilities are averaged; each costs one more pass of the network.
+
+    Attributes:
+        on_slices: Called with the number of slices done and of all slices while the network runs, anew for each view.
     """
 
     def __init__(self, model: Model, *, device: str | torch.device = "auto", views: int = 1) -> None:
@@ -70,6 +73,7 @@ class Segmenter:
         if not 1 <= views <= len(VIEWS):
             raise UserError(f"--views {views}: there are 1 to {len(VIEWS)} views to average.")
         self.model = model
+        self.on_slices: Callable[[int, int], None] = lambda done, count: None
         self.views = VIEWS[:views]
         self.device = choose_device(device) if isinstance(device, str) else device
         self.settings = SegmentationSettings.from_card(model.card)
@@ -226,6 +230,7 @@ class Segmenter:
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
                     logits = self.network(padded.to(self.device, memory_format=torch.channels_last))
                 parts.append(logits[..., :rows, :columns].float().softmax(1).to("cpu", torch.bfloat16))
+                self.on_slices(last, len(volume))
         return torch.cat(parts).transpose(0, 1).contiguous()
 
     def _keep_largest(self, probabilities: torch.Tensor) -> dict[str, list[int]]:

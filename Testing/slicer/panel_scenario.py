@@ -8,6 +8,7 @@ import panel_window
 import slicer
 from LiverAISlicer.nodes import imageFromVolumeNode, maskFromSegmentationNode
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment
+from LiverAISlicer.summary import percent
 from panel_window import check_no_slot_failed, errors, panel, parent, scene, settle, wait
 from PySide6 import QtWidgets
 
@@ -59,8 +60,7 @@ assert panel._parameterNode.contrast == "no"
 # Apply: the window goes on living, the result arrives.
 before = scene.GetNumberOfNodes()
 ui.applyButton.click()
-assert ui.cancelButton.enabled
-assert not ui.applyButton.enabled
+assert ui.applyButton.text == "Cancel"
 assert ui.progressBar.visible
 ticks = 0
 
@@ -79,13 +79,19 @@ text = ui.resultLabel.text
 assert SIMULATED in text
 assert RESEARCH_USE not in text
 nodes = panel._result.nodes
-assert f"{nodes.record['probabilities']['cirrhosis']:.3f}" in text
+assert percent(nodes.record["probabilities"][nodes.record["predicted"]]) in text.replace("&gt;", ">").replace(
+    "&lt;", "<"
+)
+bars = parent.widget.findChildren(QtWidgets.QProgressBar)
+assert f"cirrhosis {percent(nodes.record['probabilities']['cirrhosis'])}" in [bar.format() for bar in bars]
+table = {ui.measurementsTable.item(row, 0).text(): row for row in range(ui.measurementsTable.rowCount)}
+assert float(ui.measurementsTable.item(table["FIB-4"], 1).text()) == 4.5
 assert nodes.record["slice"]["index"] == 5
 assert nodes.heatMapNode.GetAttribute("LiverAI.Target") == "cirrhosis"
 assert {one["key"]: one["value"] for one in nodes.record["measurements"]}["fib4"] == 4.5
 assert nodes.segmentationNode is known.segmentationNode
 assert ui.pipelineComboBox.currentText == "segmented"
-assert ui.applyButton.enabled
+assert ui.applyButton.text == "Apply"
 assert not ui.progressBar.visible
 
 # The slider reaches the slice views.
@@ -96,6 +102,8 @@ panel.logic.show(nodes)
 ui.opacitySlider.value = 0.8
 assert abs(composite.GetForegroundOpacity() - 0.8) < 1e-6
 settle()
+for name in ("goToSlice", "editMask", "showTable", "show3D", "report", "export", "copy"):
+    assert getattr(ui, f"{name}Button").enabled, name
 assert panel_window.needed_width() <= panel_window.NARROW, "the result widens the panel"
 panel_window.picture(sys.argv[1])
 result = ui.resultLabel
@@ -127,7 +135,8 @@ assert scene.GetNumberOfNodes() == count
 ui.sliceSpinBox.value = 5
 ui.applyButton.click()
 wait(lambda: panel._run.isBusy)
-ui.cancelButton.click()
+assert ui.applyButton.text == "Cancel"
+ui.applyButton.click()
 assert ui.statusLabel.text == "Cancelled."
 assert ui.applyButton.enabled
 assert scene.GetNumberOfNodes() == count

@@ -87,6 +87,7 @@ class NodeComboBox(QtWidgets.QWidget):
     """qMRMLNodeComboBox: the scene's nodes of some classes."""
 
     currentNodeChanged = QtCore.Signal(object)
+    nodeActivated = QtCore.Signal(object)
 
     def __init__(self, parent=None) -> None:
         super().__init__(parent)
@@ -96,6 +97,7 @@ class NodeComboBox(QtWidgets.QWidget):
         layout.addWidget(self.box)
         self.scene, self.nodes, self.values = None, [], {}
         self.box.currentIndexChanged.connect(lambda index: self.currentNodeChanged.emit(self.currentNode()))
+        self.box.activated.connect(lambda index: self.nodeActivated.emit(self.currentNode()))
 
     def _property(name: str, kind, default):
         return QtCore.Property(
@@ -124,7 +126,7 @@ class NodeComboBox(QtWidgets.QWidget):
             return
         current = self.currentNode()
         found = [self.scene.GetNthNode(i) for i in range(self.scene.GetNumberOfNodes())]
-        self.nodes = [node for node in found if node.GetClassName() in list(self.nodeTypes)]
+        self.nodes = [n for n in found if n.GetClassName() in list(self.nodeTypes) and not n.GetHideFromEditors()]
         blocked = self.box.blockSignals(True)
         self.box.clear()
         if self.noneEnabled:
@@ -139,6 +141,11 @@ class NodeComboBox(QtWidgets.QWidget):
     def currentNode(self):
         index = self.box.currentIndex()
         return self.nodes[index] if 0 <= index < len(self.nodes) else None
+
+    def activate(self, node) -> None:
+        """Choose a node as a user does."""
+        self.setCurrentNode(node)
+        self.box.activated.emit(self.box.currentIndex())
 
     def setCurrentNode(self, node) -> None:
         self.refresh()

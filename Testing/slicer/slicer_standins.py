@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import types
 import typing
 import unittest
@@ -201,7 +202,16 @@ def install() -> None:
     wrapper.parameterNodeWrapper, wrapper.WithinRange = parameterNodeWrapper, WithinRange
     i18n = types.ModuleType("slicer.i18n")
     i18n.tr, i18n.translate = (lambda text: text), (lambda context, text: text)
-    app = types.SimpleNamespace(startupEnvironment=StartupEnvironment, testingEnabled=lambda: True)
+    logic = slicer.vtkSlicerApplicationLogic()
+    app = types.SimpleNamespace(
+        startupEnvironment=StartupEnvironment,
+        testingEnabled=lambda: True,
+        applicationLogic=lambda: logic,
+        layoutManager=lambda: None,
+        temporaryPath=tempfile.gettempdir(),
+        connect=lambda signal, slot: True,
+        processEvents=lambda: None,
+    )
     for module in (base, wrapper, i18n):
         sys.modules[module.__name__] = module
         setattr(slicer, module.__name__.split(".")[1], module)

@@ -15,7 +15,7 @@ from LiverAISlicer.nodes import (
     volumeNodeFromImage,
 )
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment
-from LiverAISlicer.summary import resultHtml
+from LiverAISlicer.summary import headlineHtml
 
 import LiverAI
 from LiverAILib.errors import UserError
@@ -55,7 +55,7 @@ def test_the_views_go_to_the_largest_area_of_liver_and_the_map_runs_through_the_
     kinds = [table.GetValue(row, 0).ToString() for row in range(table.GetNumberOfRows())]
     assert "Probability" in kinds
     assert "Slice" not in kinds
-    assert "F4" in resultHtml(nodes.record, str)
+    assert "F4" in headlineHtml(nodes.record, str)
 
 
 def test_a_slice_is_refused_and_the_scene_stays_as_it_was(scene, ct, model):

@@ -115,7 +115,7 @@ def test_table_says_everything(logic, volume, assessment):
 
 
 def test_cutoffs_and_what_was_not_assessed_stand_in_table_and_panel(logic, volume, assessment):
-    from LiverAISlicer.summary import resultHtml
+    from LiverAISlicer.summary import cutoffsHtml
 
     unknown, broken = Condition("adult", None), Condition("unenhanced CT", False)
     cutoffs = (
@@ -131,8 +131,8 @@ def test_cutoffs_and_what_was_not_assessed_stand_in_table_and_panel(logic, volum
     assert "315 adults" in cells[0][2]
     assert cells[1][0].endswith("(does not apply)")
     assert ("Not assessed", "FIB-4", "", "", "Not given: ALT (alt_u_per_l).") in rows
-    html = resultHtml(nodes.record, str)
-    assert "published cut-off &lt; 48 HU: steatosis (A et al. 2012) Provided: adult" in html
+    html = cutoffsHtml(nodes.record, str)
+    assert "Liver attenuation &lt; 48 HU: steatosis (A et al. 2012). Published for: adult. Whether that" in html
     assert "not to be shown" not in html
     assert html.index(SIMULATED) < html.index(assessment.predicted)
     assert html.count(SIMULATED) == 1

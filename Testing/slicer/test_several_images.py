@@ -15,7 +15,7 @@ from LiverAISlicer.jobs import Job, readJob, writeJob
 from LiverAISlicer.nodes import imageFromVolumeNode, volumeNodeFromImage
 from LiverAISlicer.resultnodes import findResult, readNodes
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment
-from LiverAISlicer.summary import resultHtml
+from LiverAISlicer.summary import headlineHtml
 from scene_tools import add_transform, affine, rotation, scene_text
 
 from LiverAILib.data.assessment import Assessment
@@ -153,8 +153,7 @@ def test_quantity_beside_classes_in_table_and_summary(logic, nodes_by_role, asse
     rows = [tuple(table.GetValue(r, c).ToString() for c in range(5)) for r in range(table.GetNumberOfRows())]
     assert ("Result", "stiffness: Stiffness", "7.5 [6, 9]", "kPa", "pipeline stiffness; 95 % interval") in rows
     assert ("Probability", "both: F2-4", "0.7500", "", "pipeline both (headline)") in rows
-    html = resultHtml(nodes.record, str)
-    assert "<td>Stiffness</td><td align='right'>7.5 kPa</td><td>(6 to 9, 95 % interval)</td>" in html
+    html = headlineHtml(nodes.record, str)
     assert "F2-4" in html
 
 
@@ -210,7 +209,7 @@ def test_a_result_of_version_1_is_read_and_updated(scene, logic, volume):
     assert back.heatMapNode is written.heatMapNode
     assert back.heatMapNodes == written.heatMapNodes
     assert back.heatMapTitles == ["segmented", "full"]
-    assert "cirrhosis" in resultHtml(back.record, str)
+    assert "cirrhosis" in headlineHtml(back.record, str)
     logic.show(back, "full")
     count = scene.GetNumberOfNodes()
     again = logic.write(volume, assessment)

@@ -21,7 +21,7 @@ from LiverAISlicer.display import HeatMapLook
 from LiverAISlicer.nodes import imageFromVolumeNode, volumeNodeFromImage
 from LiverAISlicer.resultnodes import findResult, readNodes
 from LiverAISlicer.shownmaps import shownNode
-from LiverAISlicer.summary import resultHtml
+from LiverAISlicer.summary import headlineHtml
 from panel_run import run_panel
 from scene_tools import add_transform, affine, rotation, scene_text
 
@@ -78,8 +78,8 @@ def test_assess_gives_the_planted_value_and_a_map_over_each_image(logic, images,
     assert f"Result\tbrightness: Brightness\t{expected_value():.6g} [{expected_value() - 5:.6g}," in text
     assert "explains view 2." in text
     assert "explains reference." in text
-    assert f"{expected_value():.4g} %" in resultHtml(nodes.record, str)
-    assert "plus or minus 5" in resultHtml(nodes.record, str)
+    assert f"{expected_value():.4g} %" in headlineHtml(nodes.record, str)
+    assert "plus or minus 5" in headlineHtml(nodes.record, str)
 
 
 def test_views_show_an_image_with_its_own_map_and_go_there(logic, images, model, slice_views):

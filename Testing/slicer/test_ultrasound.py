@@ -13,7 +13,7 @@ import pytest
 import slicer
 import slicer.util
 from LiverAISlicer.nodes import imageFromVolumeNode, volumeNodeFromImage
-from LiverAISlicer.summary import resultHtml
+from LiverAISlicer.summary import headlineHtml
 from scene_tools import scene_text
 
 from LiverAILib import assess, load_model
@@ -65,7 +65,7 @@ def test_slicer_answers_as_the_library_does_with_a_map_over_each_picture(method,
             picture = images[heatmap.role][heatmap.number]
             assert np.allclose(slicer.util.arrayFromVolume(node), heatmap.image.array, atol=1e-4)
             assert imageFromVolumeNode(node).same_geometry(imageFromVolumeNode(picture, color=True))
-    assert "simulated" in resultHtml(nodes.record, str)
+    assert "simulated" in headlineHtml(nodes.record, str)
 
 
 def test_swapped_pictures_are_refused_and_the_scene_stays(scene, logic, tmp_path):

@@ -13,7 +13,7 @@ import slicer.util
 from LiverAISlicer.imageselectors import ImageSelectors
 from LiverAISlicer.nodes import volumeNodeFromImage
 from LiverAISlicer.shownmaps import shownNode
-from panel_window import check_no_slot_failed, errors, panel, parent, scene, settle, wait
+from panel_window import check_no_slot_failed, errors, panel, scene, settle, wait
 from PySide6 import QtWidgets
 
 from LiverAILib.methods import ImageRole
@@ -72,7 +72,7 @@ selectors()["view", 1].setCurrentNode(nodes["view", 1])
 
 # Apply: the planted value, in the background.
 ui.applyButton.click()
-assert ui.cancelButton.enabled
+assert ui.applyButton.text == "Cancel"
 wait(lambda: ui.statusLabel.text == "Done." or errors)
 assert not errors, errors
 assert f"{expected_value():.4g} %" in ui.resultLabel.text
@@ -92,7 +92,8 @@ ui.pipelineComboBox.currentIndex = 2
 assert composite.GetBackgroundVolumeID() == nodes["reference", 0].GetID()
 assert composite.GetForegroundVolumeID() == shownNode(result.heatMap("brightness", "reference")).GetID()
 settle()
-parent.widget.grab().save(sys.argv[1])
+assert panel_window.needed_width() <= panel_window.NARROW
+panel_window.picture(sys.argv[1])
 
 # Another choice of images has no result yet; the first one is found again.
 selectors()["reference", 0].setCurrentNode(None)
@@ -114,7 +115,7 @@ assert panel._result.nodes.tableNode is result.tableNode
 
 # A role that takes any number of images always has a free place, before those of the next role.
 form = QtWidgets.QWidget()
-free = ImageSelectors(pythonqt_standins.Proxy(QtWidgets.QFormLayout(form)))
+free = ImageSelectors(pythonqt_standins.Proxy(QtWidgets.QFormLayout(form)), lambda node: None)
 parameters = scene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")
 free.setParameterNode(parameters)
 roles = (ImageRole("pair", "Pair", "US", maximum=None, dimensions=2, color=True), ImageRole("last", "Last", "US"))

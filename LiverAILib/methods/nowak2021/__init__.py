@@ -10,6 +10,7 @@ SPEC = MethodSpec(
     images=(ImageRole("t2", "T2-weighted MR", "MR"),),
     answer=Answer("classes", "Cirrhosis"),
     slices=True,
+    looks_at={"segmented": "the segmented liver alone", "full": "the whole slice"},
     implementation="LiverAILib.methods.nowak2021.method:Nowak2021",
     trainer="LiverAILib.methods.nowak2021.trainer:train_nowak2021",
     out_of_distribution="LiverAILib.methods.nowak2021.out_of_distribution:cohort_distribution",

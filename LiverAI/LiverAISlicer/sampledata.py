@@ -1,0 +1,55 @@
+"""Simulated cases to try LiverAI with: made on this machine, the same each time, no download."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from LiverAILib.errors import UserError
+from LiverAISlicer.nodes import volumeNodeFromImage
+
+SAMPLES = {
+    "mr": "LiverAI simulated MR",
+    "ct": "LiverAI simulated CT",
+    "fibrosis_ultrasound": "LiverAI simulated ultrasound, fibrosis",
+    "fat_ultrasound": "LiverAI simulated ultrasound, fat",
+}
+"""Kind of `LiverAILib.simulation.cohort.KINDS` to the name in Slicer's Sample Data."""
+
+
+def loadSample(kind: str, scene) -> dict[str, list]:
+    """Simulate a case into a scene; returns its nodes by role.
+
+    Raises:
+        UserError: There is no such kind.
+    """
+    from LiverAILib.imaging.files import read_image
+    from LiverAILib.simulation.cohort import KINDS
+
+    if kind not in SAMPLES or kind not in KINDS:
+        raise UserError(f"'{kind}': no such sample. There are {', '.join(SAMPLES)}.")
+    nodes: dict[str, list] = {}
+    with tempfile.TemporaryDirectory(prefix="LiverAI-") as folder:
+        for role, paths in KINDS[kind].sample(Path(folder)).items():
+            for number, path in enumerate(paths, 1):
+                name = f"Simulated {role.replace('_', ' ')}" + (f" {number}" if len(paths) > 1 else "")
+                node = volumeNodeFromImage(read_image(path), name, scene)
+                node.CreateDefaultDisplayNodes()
+                nodes.setdefault(role, []).append(node)
+    return nodes
+
+
+def registerSampleData() -> None:
+    """List the samples in Slicer's module Sample Data."""
+    import SampleData
+    import slicer
+
+    for kind, name in SAMPLES.items():
+        SampleData.SampleDataLogic.registerCustomSampleDataSource(
+            category="LiverAI",
+            sampleName=name.replace(" ", "").replace(",", ""),
+            sampleDescription=f"{name}; not a patient",
+            customDownloader=lambda source, kind=kind: [
+                node for given in loadSample(kind, slicer.mrmlScene).values() for node in given
+            ],
+        )
