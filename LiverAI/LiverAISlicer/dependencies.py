@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import re
+import tempfile
+import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
-import slicer.util
+import slicer
 
 from LiverAILib.errors import UserError
+from LiverAISlicer.process import SubprocessWorker, pythonCommand, workerEnvironment
 
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "Resources" / "requirements.txt"
 KEEP = ["numpy", "SimpleITK", "requests"]
@@ -63,7 +66,7 @@ def installDependencies(ask: Callable[[str], bool]) -> bool:
         raise
     except Exception as error:  # pip and the PyTorch module raise whatever they like; the cause has to be seen.
         raise UserError(
-            f"{', '.join(missing)} could not be installed: {error}. Check the internet connection or proxy and the "
+            f"{', '.join(missing)} could not be installed: {_reason(error)}. Check the internet connection or proxy and the "
             "free disk space; the Python console shows pip's whole output."
         ) from error
     importlib.invalidate_caches()
@@ -92,8 +95,7 @@ def _pipInstall(missing: list[str]) -> None:
     try:
         from slicer.packaging import pip_ensure
     except ImportError:
-        for line in missing:
-            slicer.util.pip_install(line)
+        _runPip(missing)
         return
     pip_ensure(
         missing,
@@ -103,6 +105,50 @@ def _pipInstall(missing: list[str]) -> None:
         requester="LiverAI",
         skip_in_testing=False,
     )
+
+
+def _runPip(missing: list[str]) -> None:
+    """Install with pip: for Slicer before 5.12, whose own function takes no packages to keep and hides what pip says.
+
+    The window stays alive meanwhile.
+
+    Raises:
+        RuntimeError: pip failed; the text says why.
+    """
+    lines: list[str] = []
+    codes: list[int] = []
+
+    def said(line: str) -> None:
+        print(line)
+        lines.append(line)
+
+    with tempfile.TemporaryDirectory(prefix="LiverAI-") as folder:
+        constraints = Path(folder) / "keep.txt"
+        constraints.write_text("\n".join(f"{name}=={metadata.version(name)}" for name in KEEP if _isMet(name)))
+        worker = SubprocessWorker()
+        worker.onLine, worker.onExit = said, codes.append
+        options = ["--disable-pip-version-check", "--no-input", "--constraint", str(constraints)]
+        worker.start([pythonCommand(), "-m", "pip", "install", *options, *missing], workerEnvironment())
+        while not codes:
+            worker.pump()
+            if getattr(slicer, "app", None) is not None:
+                slicer.app.processEvents()
+            time.sleep(0.05)
+    if codes[0] != 0:
+        raise RuntimeError(pipReason(lines))
+
+
+def pipReason(lines: list[str]) -> str:
+    """Why pip failed, out of what it printed: its errors, else its last words."""
+    errors = [line.split(":", 1)[1].strip() for line in lines if line.startswith("ERROR:")]
+    spoken = [line.strip() for line in lines if line.strip()]
+    return " ".join(dict.fromkeys(errors[-3:])) or (spoken[-1] if spoken else "pip gave no reason")
+
+
+def _reason(error: Exception) -> str:
+    """What an installer's exception says; of a failed command its output, which has the cause."""
+    output = getattr(error, "stderr", None) or getattr(error, "output", None)
+    return (pipReason(str(output).splitlines()) if output else str(error)).rstrip(". ")
 
 
 def _name(requirement: str) -> str:

@@ -10,6 +10,9 @@ from slicer.i18n import tr as _
 
 from LiverAISlicer.summary import MeasurementRow, measurementRows
 
+INTERVAL = 2
+"""Column of the intervals."""
+
 
 class MeasurementTable:
     """Fills a QTableWidget."""
@@ -22,6 +25,11 @@ class MeasurementTable:
         table.verticalHeader().visible = False
         table.setEditTriggers(qt.QTableWidget.NoEditTriggers)
         table.wordWrap = True
+        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
+        table.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        # A narrower panel wraps the names.
+        table.verticalHeader().connect("sectionResized(int,int,int)", self._fit)
 
     def show(self, record: Mapping[str, Any] | None) -> None:
         """Show the measurements of a record, or none."""
@@ -35,6 +43,7 @@ class MeasurementTable:
                 item.setToolTip(row.how)
                 self._table.setItem(number, column, item)
         self._table.setSortingEnabled(True)
+        self._table.setColumnHidden(INTERVAL, not any(row.interval for row in self._rows))
         self._table.visible = bool(self._rows)
         self._fit()
 
@@ -51,9 +60,6 @@ class MeasurementTable:
 
     def _fit(self) -> None:
         """As high as its rows are: the panel scrolls, the table does not."""
-        self._table.resizeColumnsToContents()
-        self._table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
-        self._table.resizeRowsToContents()
         height = self._table.horizontalHeader().height + 4
         height += sum(self._table.rowHeight(row) for row in range(len(self._rows)))
         self._table.setFixedHeight(height)

@@ -30,6 +30,7 @@ class OutcomeBars:
         """
         for widget in self._widgets:
             self._layout.removeWidget(widget)
+            widget.hide()
             widget.deleteLater()
         self._widgets = []
         if record is None:
@@ -76,5 +77,5 @@ class OutcomeBars:
 def _label(text: str):
     label = qt.QLabel(text)
     label.wordWrap = True
-    label.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Preferred)
+    label.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Maximum)
     return label

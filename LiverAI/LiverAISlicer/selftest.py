@@ -99,10 +99,37 @@ def knownAssessment(
             Measurement("Liver volume", float((labels == LIVER.label).sum()) * image.voxel_volume_ml, "mL", "voxels"),
         ),
         warnings=(CaseWarning("known", "This result is made up for a test."),),
-        provenance={"model": {"name": model, "simulated": True}},
+        provenance={
+            "model": {"name": model, "sha256": "", "simulated": True},
+            "segmentation": {"source": "known-segmentation", "why": "made up", "sha256": None},
+            "inputs": [_inputRecord(image)],
+            "liverai": "",
+            "python": "",
+            "created": "",
+            "device": "cpu",
+            "packages": {},
+            "settings": {},
+        },
         seconds={"segment": 0.5},
         simulated=True,
     )
+
+
+def _inputRecord(image: Image) -> dict[str, object]:
+    """What an assessment says of its input."""
+    return {
+        "role": "t2",
+        "number": 0,
+        "file": None,
+        "sha256": "",
+        "modality": image.modality,
+        "modality_from": "",
+        "modality_why": "",
+        "size": list(image.size),
+        "spacing_mm": list(image.spacing),
+        "origin_lps_mm": list(image.origin),
+        "direction_lps": [list(row) for row in image.direction],
+    }
 
 
 def runSelfTest(scene, logic) -> None:

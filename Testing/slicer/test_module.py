@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from importlib import metadata
 
@@ -153,6 +154,28 @@ def test_failed_installation_names_its_cause(monkeypatch):
     monkeypatch.setattr(dependencies, "_pipInstall", fail)
     with pytest.raises(UserError, match=r"safetensors>=0\.4 could not be installed: No space left on device"):
         dependencies.installDependencies(lambda names: True)
+
+
+def test_pips_own_reason_reaches_the_user(monkeypatch):
+    """Slicer before 5.12: the real pip, without an index, so that nothing can be installed."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setattr(dependencies, "missingRequirements", lambda: ["no-such-package-of-liverai>=1"])
+    with pytest.raises(UserError, match=r"No matching distribution found for no-such-package-of-liverai>=1\. Check"):
+        dependencies.installDependencies(lambda names: True)
+
+
+def test_pip_refuses_to_replace_slicers_own_packages(monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(RuntimeError, match=r"numpy==0\.0\.1") as refused:
+        dependencies._runPip(["numpy==0.0.1"])
+    assert metadata.version("numpy") in str(refused.value) or "conflict" in str(refused.value)
+
+
+def test_output_of_a_failed_command_is_the_reason():
+    error = subprocess.CalledProcessError(1, "pip", output="Collecting x\nERROR: No space left on device\n")
+    assert dependencies._reason(error) == "No space left on device"
+    assert dependencies._reason(RuntimeError("proxy refused.")) == "proxy refused"
+    assert dependencies.pipReason(["Killed", ""]) == "Killed"
 
 
 def test_slicers_own_packages_are_kept(monkeypatch):

@@ -25,3 +25,9 @@ def test_panel(tmp_path, untrained_model):
 
 def test_panel_that_stays_open_shows_what_the_scene_holds(tmp_path, untrained_model):
     run_panel("scene_panel_scenario.py", tmp_path, LIVERAI_MODELS=str(untrained_model.parent))
+
+
+def test_result_area_and_views(tmp_path, untrained_model):
+    pictures = Path(os.environ.get("LIVERAI_PICTURES", tmp_path))
+    run_panel("result_panel_scenario.py", pictures, LIVERAI_MODELS=str(untrained_model.parent))
+    assert (pictures / "panel_result.png").stat().st_size > 5000
