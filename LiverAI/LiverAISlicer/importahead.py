@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 
 import qt
@@ -9,15 +10,24 @@ import qt
 PAUSE_MS = 150
 MODULES = (
     "LiverAISlicer.dependencies",
-    "LiverAILib.data.case",
-    "LiverAILib.morphometry.covariates",
-    "SimpleITK",
-    "LiverAILib.data.masks",
-    "LiverAILib.results.shown_slice",
-    "LiverAILib.results.files",
+    "scipy.special",
+    "scipy.linalg",
+    "scipy.sparse",
+    "scipy.spatial",
     "scipy.ndimage",
+    "scipy.optimize",
+    "scipy.interpolate",
+    "SimpleITK",
+    "PIL.Image",
+    "pydicom.dataset",
+    "pydicom",
+    "highdicom",
+    "LiverAILib.morphometry.covariates",
+    "LiverAILib.data.masks",
+    "LiverAILib.results.files",
+    "LiverAILib.results.shown_slice",
 )
-"""What the panel imports between Apply and the result; never torch, which stays out of this process."""
+"""What the panel imports between Apply and the result, in pieces; never torch, which stays out of this process."""
 
 
 class ImportAhead:
@@ -37,8 +47,7 @@ class ImportAhead:
 
     def _importNext(self) -> None:
         if self._waiting:
-            try:
+            # What is not installed is no concern here: Apply asks for it.
+            with contextlib.suppress(ImportError):
                 importlib.import_module(self._waiting.pop(0))
-            except ImportError:  # not installed yet: Apply asks for it
-                return
             self.start()

@@ -10,9 +10,6 @@ from slicer.i18n import tr as _
 
 from LiverAISlicer.summary import MeasurementRow, measurementRows
 
-INTERVAL = 2
-"""Column of the intervals."""
-
 
 class MeasurementTable:
     """Fills a QTableWidget."""
@@ -20,13 +17,13 @@ class MeasurementTable:
     def __init__(self, table) -> None:
         self._table = table
         self._rows: list[MeasurementRow] = []
-        table.setColumnCount(4)
-        table.setHorizontalHeaderLabels([_("Measurement"), _("Value"), _("95 % interval"), _("Unit")])
+        table.setColumnCount(3)
+        table.setHorizontalHeaderLabels([_("Measurement"), _("Value"), _("Unit (95 % interval)")])
         table.verticalHeader().visible = False
         table.setEditTriggers(qt.QTableWidget.NoEditTriggers)
         table.wordWrap = True
-        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
+        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
+        table.horizontalHeader().setSectionResizeMode(1, qt.QHeaderView.ResizeToContents)
         table.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         # A narrower panel wraps the names.
         table.verticalHeader().connect("sectionResized(int,int,int)", self._fit)
@@ -37,13 +34,13 @@ class MeasurementTable:
         self._table.setSortingEnabled(False)  # rows would move while they are filled
         self._table.setRowCount(len(self._rows))
         for number, row in enumerate(self._rows):
-            for column, value in enumerate((row.name, row.value, row.interval, row.unit)):
+            unit = f"{row.unit} ({row.interval})".strip() if row.interval else row.unit
+            for column, value in enumerate((row.name, row.value, unit)):
                 item = qt.QTableWidgetItem()
                 item.setData(qt.Qt.DisplayRole, value)
                 item.setToolTip(row.how)
                 self._table.setItem(number, column, item)
         self._table.setSortingEnabled(True)
-        self._table.setColumnHidden(INTERVAL, not any(row.interval for row in self._rows))
         self._table.visible = bool(self._rows)
         self._fit()
 

@@ -106,7 +106,13 @@ class ResultPanel:
             # The first heat map is the primary outcome's.
             for title in nodes.heatMapTitles:
                 ui.pipelineComboBox.addItem(title)
-        for widget in (ui.outcomesWidget, ui.actionsWidget, ui.displayWidget, ui.detailsCollapsibleButton):
+        for widget in (
+            ui.outcomesWidget,
+            ui.actionsWidget,
+            ui.displayWidget,
+            ui.copyButton,
+            ui.detailsCollapsibleButton,
+        ):
             widget.visible = nodes is not None
         self._updateButtons()
         self._describeHeatMap()

@@ -232,6 +232,7 @@ for _ in range(400):
     if found is not None and found.isVisible() and found.objectName() not in order and found in map(owner, controls):
         order.append(found.objectName())
     widget = widget.nextInFocusChain()
+assert len(order) > 25, order
 heights = [getattr(ui, name).mapTo(parent.widget, getattr(ui, name).rect.topLeft()).y() for name in order]
 falls = [(a, b) for a, b, high, low in zip(order, order[1:], heights, heights[1:], strict=False) if low < high - 4]
 assert not falls, falls
