@@ -48,7 +48,7 @@ def registerSampleData() -> None:
         SampleData.SampleDataLogic.registerCustomSampleDataSource(
             category="LiverAI",
             sampleName=name.replace(" ", "").replace(",", ""),
-            sampleDescription=f"{name}; not a patient",
+            nodeNames=name,  # what the module shows
             customDownloader=lambda source, kind=kind: [
                 node for given in loadSample(kind, slicer.mrmlScene).values() for node in given
             ],

@@ -14,6 +14,7 @@ from LiverAISlicer.jobs import Job, readJob, writeJob
 from LiverAISlicer.nodes import imageFromVolumeNode, maskFromSegmentationNode
 from LiverAISlicer.process import LineBuffer, SubprocessWorker, pythonCommand
 from LiverAISlicer.selftest import knownAssessment
+from LiverAISlicer.timeleft import TimeLeft
 
 from LiverAILib.data.request import AssessmentRequest
 
@@ -72,6 +73,21 @@ def job(volume, logic, untrained_model) -> Job:
         device="cpu",
         covariates={"age_years": 54},
     )
+
+
+def test_time_left_is_said_once_the_speed_is_known():
+    """Loading takes 20 s and says nothing of the speed; then 1 % takes half a second."""
+    now = 0.0
+    left = TimeLeft(lambda: now)
+    assert left.after(0.0) is None
+    now = 20.0
+    assert left.after(0.1) is None
+    assert left.after(0.15) is None
+    now = 30.0
+    assert left.after(0.3) == 35
+    now = 55.0
+    assert left.after(0.8) == 10
+    assert left.after(1.0) is None
 
 
 def alive(process_id: int) -> bool:

@@ -359,6 +359,45 @@ def test_failure_leaves_the_scene_as_it_was(monkeypatch, scene, logic, volume, a
         assert np.array_equal(liver.array > 0, assessment.segmentation.image.array == LIVER.label)
 
 
+def test_writing_in_steps_touches_the_scene_in_the_last_one_only(scene, logic, volume, assessment, slice_views):
+    """So that a run can be cancelled while its result is written, and nothing half-written is ever seen."""
+    before = scene_text(scene)
+    steps = logic.writeSteps(assessment, {"t2": [volume]}, None, HeatMapLook())
+    for _ in range(4):
+        next(steps)
+        assert scene_text(scene) == before
+    steps.close()
+    assert scene_text(scene) == before
+    steps = logic.writeSteps(assessment, {"t2": [volume]}, None, HeatMapLook())
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            nodes = end.value
+            break
+    assert nodes.tableNode is findResult(volume)
+
+
+def test_volume_that_changed_while_a_result_is_written_is_refused(scene, logic, volume, assessment):
+    steps = logic.writeSteps(assessment, {"t2": [volume]}, None, HeatMapLook())
+    next(steps)
+    scene.RemoveNode(volume)
+    with pytest.raises(UserError, match="removed from the scene"):
+        list(steps)
+
+
+def test_result_of_an_earlier_version_is_shown_as_it_is(logic, volume, assessment, slice_views):
+    """Its heat maps have no copy for the views yet: one is made when they are shown."""
+    nodes = logic.write(volume, assessment)
+    for node in nodes.heatMapNodes.values():
+        volume.GetScene().RemoveNode(shownNode(node))
+        assert shownNode(node) is node
+    logic.show(readNodes(nodes.tableNode), "full")
+    copy = shownNode(nodes.heatMapNodes["full"])
+    assert copy is not nodes.heatMapNodes["full"]
+    assert slice_views[0][1].GetForegroundVolumeID() == copy.GetID()
+
+
 def test_volume_that_changed_or_went_is_refused(scene, logic, volume, assessment):
     slicer.util.updateVolumeFromArray(volume, np.zeros((3, 4, 5), np.float32))
     with pytest.raises(UserError, match="changed while it was assessed"):
