@@ -18,7 +18,7 @@ class MeasurementTable:
         self._table = table
         self._rows: list[MeasurementRow] = []
         table.setColumnCount(3)
-        table.setHorizontalHeaderLabels([_("Measurement"), _("Value"), _("Unit (95 % interval)")])
+        table.setHorizontalHeaderLabels([_("Measurement"), _("Value"), _("Unit, interval")])
         table.verticalHeader().visible = False
         table.setEditTriggers(qt.QTableWidget.NoEditTriggers)
         table.wordWrap = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from LiverAILib.errors import UserError
@@ -15,6 +16,8 @@ SAMPLES = {
     "fat_ultrasound": "LiverAI simulated ultrasound, fat",
 }
 """Kind of `LiverAILib.simulation.cohort.KINDS` to the name in Slicer's Sample Data."""
+
+MODALITIES = {"mr": "MR", "ct": "CT", "fibrosis_ultrasound": "US", "fat_ultrasound": "US"}
 
 
 def loadSample(kind: str, scene) -> dict[str, list]:
@@ -33,7 +36,9 @@ def loadSample(kind: str, scene) -> dict[str, list]:
         for role, paths in KINDS[kind].sample(Path(folder)).items():
             for number, path in enumerate(paths, 1):
                 name = f"Simulated {role.replace('_', ' ')}" + (f" {number}" if len(paths) > 1 else "")
-                node = volumeNodeFromImage(read_image(path), name, scene)
+                image = read_image(path)
+                image = replace(image, modality=image.modality or MODALITIES[kind])  # not in every file format
+                node = volumeNodeFromImage(image, name, scene)
                 node.CreateDefaultDisplayNodes()
                 nodes.setdefault(role, []).append(node)
     return nodes

@@ -79,6 +79,15 @@ def volume(scene):
     return addKnownVolume(scene)
 
 
+@pytest.fixture
+def assessment(volume):
+    """A known assessment of the known volume."""
+    from LiverAISlicer.nodes import imageFromVolumeNode
+    from LiverAISlicer.selftest import knownAssessment
+
+    return knownAssessment(imageFromVolumeNode(volume))
+
+
 @pytest.fixture(scope="session")
 def untrained_model(tmp_path_factory) -> Path:
     """A real model folder of the method nowak2021 with random weights: everything but the knowledge."""

@@ -227,7 +227,7 @@ def test_panel_parameters_are_parameters_of_the_node():
         for item in ElementTree.parse(UI_FILE).iter("property")
         if item.get("name") == "SlicerParameterName"
     ]
-    assert len(bound) == 13
+    assert len(bound) == 16
     assert set(bound) <= set(hints)
 
 
