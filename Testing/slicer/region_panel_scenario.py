@@ -36,7 +36,7 @@ assert regionFromROINode(liver, image).width == 32
 ui.applyButton.click()
 wait(lambda: panel._result.nodes is not None)
 assert "Liver fat by biopsy" in ui.resultLabel.text
-assert "No region in the kidney was drawn" in ui.resultLabel.text
+assert "No region in the kidney was drawn" in ui.warningsLabel.text
 
 # Another model takes the rows away.
 ui.modelComboBox.currentIndex = names.index("yin2021-simulated")
