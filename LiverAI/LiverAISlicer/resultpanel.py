@@ -131,7 +131,7 @@ class ResultPanel:
     def updateDisplay(self) -> None:
         """Bring the slice views to the look that the panel shows."""
         if self.nodes is not None:
-            self._logic.setLook(self.nodes, self.look)
+            self._try(lambda: self._logic.setLook(self.nodes, self.look))
 
     def onPipelineChanged(self, index: int) -> None:
         """Show another heat map."""
