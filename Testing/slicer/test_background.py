@@ -149,13 +149,14 @@ def test_same_result_as_in_process_and_second_job_reuses_the_process(lasting, vo
     )
 
     worker = recorder.assessor.workerId
+    assert recorder.progress[0][1] == "Loading the networks' libraries"
     assert any("Loading model" in text for _, text in recorder.progress)
     recorder.progress.clear()
     recorder.assessor.submit(job)
     recorder.wait(lambda: len(recorder.done) == 2)
     assert recorder.assessor.workerId == worker
     assert len(recorder.processes) == 1
-    assert not any("Loading model" in text for _, text in recorder.progress)
+    assert not any("Loading" in text for _, text in recorder.progress), "everything is loaded already"
 
 
 def test_error_of_the_library_arrives_as_its_sentence_and_the_worker_lives_on(lasting, job):
