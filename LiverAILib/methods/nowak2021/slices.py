@@ -168,7 +168,8 @@ def joined(first: SliceSet, second: SliceSet) -> SliceSet:
     """The slices of both sets, which hold the same cases."""
     pairs = zip((first.slices, first.labels, first.cases), (second.slices, second.labels, second.cases), strict=True)
     livers = None if first.livers is None or second.livers is None else torch.cat([first.livers, second.livers])
-    return SliceSet(*(torch.cat(pair) for pair in pairs), livers)
+    slices, labels, cases = (torch.cat(pair) for pair in pairs)
+    return SliceSet(slices, labels, cases, livers)
 
 
 def augmented(

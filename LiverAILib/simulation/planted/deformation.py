@@ -127,7 +127,7 @@ def remodeling_velocity(
     return velocity, {part: after[part] / before[part] for part in wanted}
 
 
-def jacobian(displacement: np.ndarray, step: Sequence[float]) -> np.ndarray:
+def jacobian(displacement: np.ndarray, step: Sequence[float] | np.ndarray) -> np.ndarray:
     """Determinant of the Jacobian of place + displacement, (k, j, i); above 0 nothing folds.
 
     Args:

@@ -130,7 +130,8 @@ def _add_nodules(
     if fibrosis.ascites_mm:
         # Fluid keeps the nodules from the wall, which stays smooth; its inner border has them.
         nodules *= 1 - facing_wall(_skin(anatomy, moved)[box])
-    smooth = moved.displacement[(slice(None), *box)].copy()
+    inside = (slice(None), *box)
+    smooth = moved.displacement[inside].copy()
     share = np.ones(distance.shape, np.float32)
     for _ in range(FLATTENINGS):
         folded = deformation.jacobian(smooth + share * nodules, scan.spacing[::-1]) < LEAST_JACOBIAN
@@ -140,7 +141,7 @@ def _add_nodules(
         share *= 1 - 0.5 * ndimage.gaussian_filter(near, (0, 1.5, 1.5))
     else:
         share *= 0
-    moved.displacement[(slice(None), *box)] = smooth + share * nodules
+    moved.displacement[inside] = smooth + share * nodules
     moved.least_jacobian = _least_jacobian(moved.displacement, scan)
     moved.amplitude = np.zeros(liver.shape, np.float32)
     moved.amplitude[box] = share * amplitude

@@ -38,7 +38,8 @@ def warp_mask(mask: np.ndarray, displacement: np.ndarray, spacing: Spacing) -> n
     # What the box is too small for lies outside of the mask.
     soft = np.pad(mask[box].astype(np.float32), 1)
     step = np.array(spacing[::-1], np.float32)[:, None, None, None]
-    shifted = displacement[(slice(None), *box)] + step
+    inside = (slice(None), *box)
+    shifted = displacement[inside] + step
     warped[box] = _by_slice(shifted, spacing, lambda where: _sampled(soft, where, 1)) >= 0.5
     return warped
 
