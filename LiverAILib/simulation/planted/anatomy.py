@@ -157,7 +157,7 @@ def _landmarks(
     area = liver.sum((1, 2), dtype=float)
     above = np.cumsum(area[::-1])[::-1] - area / 2
     level = int(np.argmin(np.abs(above / area.sum() - SHARE_ABOVE_CAUDATE)))
-    near: np.ndarray = liver[max(level - 1, 0) : level + 2].any(axis=0)
+    near = np.asarray(liver[max(level - 1, 0) : level + 2].any(axis=0))
     x = midline - RIGHT_OF_MIDLINE_MM
     rows = np.flatnonzero(near.any(1))  # the back of the whole liver, where it does not reach the midline
     for shift in np.arange(0.0, midline, 4.0):
