@@ -1,4 +1,4 @@
-"""Cohorts: many cases with labels, from a CSV manifest (columns in the README, "Cohort manifest")."""
+"""Cohorts: many cases with labels, from a CSV manifest (columns in docs/cohort.md)."""
 
 from __future__ import annotations
 
