@@ -60,10 +60,11 @@ def blocks(page: Path) -> Iterator[Block]:
 def commands(block: Block) -> list[Command]:
     """The command lines of a block; none where it shows data. A line that ends with a backslash goes on in the next one."""
     lines = re.sub(r"\\\n\s*", " ", block.text).splitlines()
-    first = next((line.split()[0] for line in lines if line.strip()), "")
-    if Path(first).name not in PROGRAMS:
+    if not any(Path(line.split()[0]).name in PROGRAMS for line in lines if line.strip()):
         return []
-    return [Command(block.place, words) for line in lines if (words := split(line))]
+    found = [Command(block.place, words) for line in lines if (words := split(line))]
+    assert all(command.program in PROGRAMS for command in found), f"{block.place}: a line begins with another program"
+    return found
 
 
 def split(line: str) -> tuple[str, ...]:
