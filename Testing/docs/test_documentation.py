@@ -10,6 +10,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -93,7 +94,9 @@ def test_cheap_commands_run(capsys):
     listed = set(re.findall(r"^(\S+)  \(", capsys.readouterr().out, flags=re.MULTILINE))
     assert models <= listed
     named_models = {
-        name for page in PAGES for name in re.findall(r"\b[a-z]+\d{4}-(?:simulated|biopsy)\b", page.read_text())
+        name
+        for page in PAGES
+        for name in re.findall(r"\b[a-z]+\d{4}-(?:simulated|biopsy)\b", page.read_text(encoding="utf-8"))
     }
     assert named_models
     assert named_models <= models
@@ -153,6 +156,18 @@ def test_snippets_and_batch_commands_fit_the_slicer_module():
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_tutorial_names_controls_of_the_panel():
+    of_slicer = {"Install", "Paint", "Erase", "Scissors"}
+    panel = ElementTree.parse(ROOT / "LiverAI" / "Resources" / "UI" / "LiverAI.ui")
+    shown = {(node.text or "").rstrip(":") for node in panel.iter("string")}
+    shown.add("Cancel")  # what the button Apply reads during a run
+    text = (ROOT / "docs" / "tutorials" / "radiologist.md").read_text(encoding="utf-8").replace("**", "")
+    emphasized = {" ".join(name.split()) for name in re.findall(r"\*([^*]+)\*", text)}
+    controls = {name for name in emphasized if ">" not in name}  # the others are paths of menus
+    assert len(controls) > 12
+    assert {name for name in controls if not any(one.startswith(name) for one in shown)} <= of_slicer
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
