@@ -3,6 +3,7 @@
 # make test            sets up .venv and runs lint, import contract, type check and all tests
 # make test-core       sets up .venv-core, which has no extras, and runs every command in it (5.5 GB; deleted by make clean)
 # make benchmarks      timings against peers, as ratios
+# make docs            the documentation site, site/index.html; needs no network once its tools are in .venv
 # make mutation        planted faults in the code that decides identity, masks, labels and geometry: do the tests notice? (docs/testing.md)
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ OUTPUT ?= demo-output
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-core lint format benchmarks mutation clean
+.PHONY: demo test test-core lint format benchmarks mutation docs clean
 
 demo: .venv/.core
 	@echo "== LiverAI demo: assessing $(or $(INPUT),the embedded sample) on this machine"
@@ -46,6 +47,11 @@ mutation: .venv/.dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,mutation]"
 	@$(BIN)/python benchmarks/mutation.py $(if $(SAMPLE),--sample $(SAMPLE))
 
+docs: .venv/.docs
+	@echo "== documentation site"
+	@$(BIN)/mkdocs build --strict --quiet
+	@echo "== open site/index.html in a browser"
+
 .venv/.core: pyproject.toml constraints.txt
 	@echo "== setting up .venv (PyTorch and friends, several GB; a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -57,6 +63,11 @@ mutation: .venv/.dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	@touch $@
 
+.venv/.docs: .venv/.core
+	@echo "== adding MkDocs to .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
+	@touch $@
+
 .venv-core/.dependencies: pyproject.toml constraints.txt
 	@echo "== setting up .venv-core (a minute or two and 5.5 GB)"
 	@rm -rf .venv-core && $(PYTHON) -m venv .venv-core
@@ -64,4 +75,4 @@ mutation: .venv/.dev
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-core demo-output build dist
+	rm -rf .venv .venv-core demo-output build dist site

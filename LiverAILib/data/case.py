@@ -34,7 +34,7 @@ class Case:
         regions: Rectangles that were drawn by hand: name ("liver", "kidney") to one on each image of the first role, or to one
             for all of them; a single one may be given as it is.
 
-    Example:
+    Examples:
         >>> from LiverAILib import Case
         >>> from LiverAILib.simulation.t2_mr import simulate_t2_mr
         >>> simulated = simulate_t2_mr(4, seed=2, size=(128, 128, 18), spacing=(2.5, 2.5, 15.0))

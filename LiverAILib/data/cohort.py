@@ -1,4 +1,4 @@
-"""Cohorts: many cases with labels, from a CSV manifest (columns in the README, "Cohort manifest")."""
+"""Cohorts: many cases with labels, from a CSV manifest (columns in docs/cohort.md)."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def read_cohort(path: str | os.PathLike[str], *, labels: str | None = None, quan
         UserError: One message with every fault of the manifest by line and column: a missing column, a missing file, a
             duplicate case_id, an unknown split, a wrong label, or a patient on both sides of a split.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from LiverAILib.data.cohort import read_cohort
         >>> rows = ["case_id,patient_id,split,stage,image:t2", "a,7,train,4,t2.nii.gz"]

@@ -159,7 +159,7 @@ def load_model(name: str | os.PathLike[str]) -> Model:
     Raises:
         UserError: There is no such model, or its card cannot be used.
 
-    Example:
+    Examples:
         >>> from LiverAILib import load_model
         >>> model = load_model("nowak2021-simulated")
         >>> model.method, model.classes

@@ -24,7 +24,7 @@ class Region:
         width: Number of columns.
         height: Number of rows.
 
-    Example:
+    Examples:
         >>> from LiverAILib.data.regions import Region
         >>> Region.parse("304,140,28,28")
         Region(left=304, top=140, width=28, height=28)

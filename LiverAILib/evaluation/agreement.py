@@ -67,7 +67,7 @@ def bland_altman(
     Raises:
         ValueError: Fewer than three patients, unknown method, images counted as patients.
 
-    Example:
+    Examples:
         >>> from LiverAILib.evaluation.agreement import bland_altman
         >>> found = bland_altman([5.2, 8.1, 12.4, 20.3], [5.0, 9.0, 11.5, 19.8])  # PDFF in percent
         >>> found.bias.text(2), found.lower.text(2)

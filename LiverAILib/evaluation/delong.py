@@ -107,7 +107,7 @@ def auc(
             perfect separation, so both others fall back on it where their variance is 0).
         positive: Label of the positive class where it is not 1 or True.
 
-    Example:
+    Examples:
         >>> from LiverAILib.evaluation.delong import auc
         >>> cirrhosis = [0, 0, 0, 0, 1, 1, 1, 1]
         >>> auc(cirrhosis, [0.1, 0.3, 0.4, 0.6, 0.5, 0.7, 0.8, 0.9]).text()
@@ -144,7 +144,7 @@ def compare_paired(
 ) -> Comparison:
     """DeLong's test of two AUCs on the same cases.
 
-    Example:
+    Examples:
         >>> from LiverAILib.evaluation.delong import compare_paired
         >>> cirrhosis = [0, 0, 0, 0, 1, 1, 1, 1]
         >>> network = [0.1, 0.3, 0.4, 0.6, 0.5, 0.7, 0.8, 0.9]

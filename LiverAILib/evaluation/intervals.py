@@ -33,7 +33,7 @@ def proportion_interval(
     Raises:
         ValueError: Unknown method, or counts out of range.
 
-    Example:
+    Examples:
         >>> from LiverAILib.evaluation.intervals import proportion_interval
         >>> interval = proportion_interval(100, 104)  # Nowak 2021: 100 of 104 are right
         >>> round(interval.low, 3), round(interval.high, 3)

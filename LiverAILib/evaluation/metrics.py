@@ -111,7 +111,7 @@ def binary_metrics(
     Raises:
         ValueError: Images would be counted as patients, or inputs that do not fit.
 
-    Example:
+    Examples:
         >>> from LiverAILib.evaluation.metrics import binary_metrics
         >>> found = binary_metrics([0, 0, 0, 0, 1, 1, 1, 1], [0, 0, 0, 1, 1, 1, 1, 1])
         >>> found["specificity"].text()

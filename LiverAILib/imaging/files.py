@@ -63,7 +63,7 @@ def read_image(
         UserError: The file is missing, unreadable, cut off, 4D, empty, constant, without any number, in color where that cannot
             be used, or its geometry cannot be used.
 
-    Example:
+    Examples:
         >>> from LiverAILib import read_image
         >>> image = read_image("t2.nii.gz")  # the file of the example of `write_image`
         >>> image.size, image.spacing
@@ -104,7 +104,7 @@ def write_image(image: Image, path: str | os.PathLike[str], *, header: dict[str,
     Raises:
         UserError: The ending is unknown, the folder cannot be written, or the disk is full.
 
-    Example:
+    Examples:
         >>> from LiverAILib.imaging.files import write_image
         >>> from LiverAILib.simulation.t2_mr import simulate_t2_mr
         >>> simulated = simulate_t2_mr(4, seed=2, size=(128, 128, 18), spacing=(2.5, 2.5, 15.0))

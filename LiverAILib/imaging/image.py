@@ -44,7 +44,7 @@ class Image:
         modality: "MR", "CT", "US" or None where the file does not say.
         meta: What else the file says about the image (series description, path, ...). No patient identifiers.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from LiverAILib import Image
         >>> image = Image(np.zeros((30, 256, 320), np.int16), spacing=(1.25, 1.25, 6.0), modality="MR")

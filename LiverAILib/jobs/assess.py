@@ -47,7 +47,7 @@ class Assessor:
     A second call on the same image with a corrected mask does not segment again, and repeats only those pipelines whose
     network input the mask changes.
 
-    Example:
+    Examples:
         >>> from LiverAILib import Assessor, Case
         >>> from LiverAILib.simulation.t2_mr import simulate_t2_mr
         >>> simulated = simulate_t2_mr(4, seed=2, size=(128, 128, 18), spacing=(2.5, 2.5, 15.0))
@@ -350,7 +350,7 @@ def assess(
     Raises:
         UserError: The case or the model cannot be used; the message says why and what to do.
 
-    Example:
+    Examples:
         >>> from LiverAILib import Case, assess
         >>> from LiverAILib.simulation.t2_mr import simulate_t2_mr
         >>> simulated = simulate_t2_mr(4, seed=2, size=(128, 128, 18), spacing=(2.5, 2.5, 15.0))

@@ -38,7 +38,7 @@ def measure(
     Raises:
         UserError: A covariate has an impossible value.
 
-    Example:
+    Examples:
         >>> from LiverAILib import segment
         >>> from LiverAILib.morphometry import measure
         >>> from LiverAILib.simulation.t2_mr import simulate_t2_mr

@@ -149,7 +149,7 @@ def build_backbone(name: str, *, weights: str | Path | None = None, fetch: bool 
     Raises:
         UserError: There is no such network, it has no feature maps, or the weights are not there or do not fit.
 
-    Example:
+    Examples:
         >>> backbone = build_backbone("tf_efficientnet_lite0", weights="bundled").eval()
         >>> backbone.channels, backbone.image_size
         (1280, 224)

@@ -70,7 +70,7 @@ def write_assessment(
     Raises:
         UserError: The folder cannot be made or written, or the disk is full.
 
-    Example:
+    Examples:
         >>> from LiverAILib.results.files import write_assessment
         >>> files = write_assessment(assessment, "result")  # the one of the example of `LiverAILib.assess`
         >>> files["record"].name, files["heatmap segmented"].name
@@ -221,7 +221,7 @@ def read_assessment(folder: str | os.PathLike[str]) -> Assessment:
     Raises:
         UserError: A file is missing or damaged.
 
-    Example:
+    Examples:
         >>> from LiverAILib.results.files import read_assessment
         >>> read_assessment("result").predicted  # the folder of the example of `write_assessment`
         'cirrhosis'

@@ -276,7 +276,7 @@ def segment(image: Image, model: Model | str | None = None, *, device: str = "au
     Raises:
         UserError: There is no model for the image's modality.
 
-    Example:
+    Examples:
         >>> from LiverAILib import segment
         >>> from LiverAILib.simulation.t2_mr import simulate_t2_mr
         >>> simulated = simulate_t2_mr(4, seed=2, size=(128, 128, 18), spacing=(2.5, 2.5, 15.0))

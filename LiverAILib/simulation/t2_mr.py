@@ -30,7 +30,7 @@ def simulate_t2_mr(
     Raises:
         UserError: Stage, seed, size or spacing cannot be used.
 
-    Example:
+    Examples:
         >>> from LiverAILib.simulation.t2_mr import simulate_t2_mr
         >>> simulated = simulate_t2_mr(4, seed=2, size=(128, 128, 18), spacing=(2.5, 2.5, 15.0))
         >>> simulated.image.array.shape, simulated.image.modality

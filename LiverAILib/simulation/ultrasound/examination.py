@@ -72,7 +72,7 @@ def simulate_fat_views(pdff_percent: float, *, seed: int) -> UltrasoundExaminati
     Raises:
         UserError: The fat fraction or the seed cannot be used.
 
-    Example:
+    Examples:
         >>> from LiverAILib.simulation.ultrasound import simulate_fat_views
         >>> examination = simulate_fat_views(18.0, seed=3)
         >>> list(examination.pictures)
@@ -113,7 +113,7 @@ def simulate_fibrosis_pair(stage: int, *, seed: int, images: int = 5) -> Ultraso
     Raises:
         UserError: An argument cannot be used.
 
-    Example:
+    Examples:
         >>> from LiverAILib.simulation.ultrasound import simulate_fibrosis_pair
         >>> examination = simulate_fibrosis_pair(4, seed=3, images=1)
         >>> examination.truth["stiffness_kpa"]
