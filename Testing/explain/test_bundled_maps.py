@@ -27,13 +27,16 @@ def test_randomized_weights_give_maps_uncorrelated_with_the_trained_ones(pipelin
         (2.5, 2.5),
         pipeline=pipeline,
     )
-    network = Nowak2021(load_model("nowak2021-simulated"), torch.device("cpu")).networks[pipeline]
+    method = Nowak2021(load_model("nowak2021-simulated"), torch.device("cpu"))
+    network = method.networks[pipeline]
 
     def all_at_once(network):
         return [("all", network)]
 
     family = MapFamily(pipeline, network, groups=all_at_once)
-    draws = network_input(prepared[None]).expand(8, -1, -1, -1)  # each with random weights of its own
+    draws = network_input(prepared[None], method.settings.encoder).expand(
+        8, -1, -1, -1
+    )  # each with random weights of its own
     found = cascading_randomization(family, draws, targets=[1] * 8)
     assert len(found) == 8
     assert abs(np.mean([step.spearman for step in found])) < 0.4

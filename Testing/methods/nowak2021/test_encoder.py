@@ -20,6 +20,7 @@ from LiverAILib.methods.nowak2021.training import PipelineOptions, evidence_outs
 from LiverAILib.methods.nowak2021.view import network_input
 from LiverAILib.networks.backbones import read_bundled
 from LiverAILib.networks.classifier import ImageClassifier
+from Testing.models import untrained_nowak2021
 from Testing.tiny_cohort import write_tiny_cohort
 
 LITE = "tf_efficientnet_lite0"
@@ -92,10 +93,10 @@ def test_the_model_assesses_a_case(trained, cohort):
     assert found.heatmap.image.array.max() > 0
 
 
-def test_a_card_without_an_encoder_means_the_published_one():
-    card = load_model("nowak2021-simulated").card
-    if "encoder" not in card.entries["settings"]:
-        assert Nowak2021Settings.from_card(card).encoder == EncoderSettings("resnet50")
+def test_a_card_without_an_encoder_means_the_published_one(tmp_path):
+    card = untrained_nowak2021(tmp_path / "model").card
+    assert "encoder" not in card.entries["settings"]
+    assert Nowak2021Settings.from_card(card).encoder == EncoderSettings("resnet50")
 
 
 def test_the_input_is_normalized_as_the_encoder_expects_it():
