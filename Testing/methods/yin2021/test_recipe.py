@@ -22,6 +22,7 @@ PUBLISHED = {
     "augmentation": None,
     "validate_every": 1,
     "patience": None,
+    "evidence_penalty": 0.0,
 }
 
 INPUT = {"image_size": 256, "slices": 32, "slice_mm": 5.0, "stride": 16, "masking": "none"}
