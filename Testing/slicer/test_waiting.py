@@ -16,7 +16,7 @@ from LiverAISlicer.logic import AssessmentLogic
 from LiverAISlicer.nodes import imageFromVolumeNode
 from LiverAISlicer.selftest import knownAssessment
 from scene_tools import scene_text
-from test_background import alive
+from test_background import ends
 
 from LiverAILib.errors import UserError
 
@@ -71,7 +71,7 @@ def test_interrupted_call_ends_the_child_process(volume, known, logic, untrained
 
     with pytest.raises(KeyboardInterrupt):
         logic.assess(volume, untrained_model, known, 6, progress=interrupt, device="cpu")
-    assert not alive(workers[0])
+    assert ends(workers[0])
     assert logic.assess(volume, untrained_model, known, 6, device="cpu").heatMapNode is not None
 
 
