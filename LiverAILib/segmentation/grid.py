@@ -99,9 +99,10 @@ class SliceGrid:
         window = []
         for axis in (0, 1):  # rows, then columns
             inside = torch.nonzero(anywhere.any(1 - axis)).flatten()
-            stored, first, second, share = _sources(
-                anywhere.shape[axis], self.shape[1 + axis], int(inside[0]), int(inside[-1])
-            )
+            sources = _sources(anywhere.shape[axis], self.shape[1 + axis], int(inside[0]), int(inside[-1]))
+            if sources is None:
+                return labels
+            stored, first, second, share = sources
             window.append(stored)
             share = share[:, None] if axis == 0 else share
             values = torch.lerp(values.index_select(1 + axis, first), values.index_select(1 + axis, second), share)
@@ -109,15 +110,19 @@ class SliceGrid:
         return labels
 
 
-def _sources(size: int, stored: int, first: int, last: int) -> tuple[slice, torch.Tensor, torch.Tensor, torch.Tensor]:
+def _sources(
+    size: int, stored: int, first: int, last: int
+) -> tuple[slice, torch.Tensor, torch.Tensor, torch.Tensor] | None:
     """Which of `stored` pixels the grid pixels `first`..`last` (of `size`) reach, and between which two each of them lies.
 
     Returns:
         The stored pixels, and for each of them the two grid pixels and the weight of the second, as bilinear interpolation
-        with pixel centers at halves has it.
+        with pixel centers at halves has it; None where coarse stored pixels have their centers beside all of them.
     """
     places = ((torch.arange(stored, dtype=torch.float32) + 0.5) * (size / stored) - 0.5).clamp_min(0)
     reached = torch.nonzero((places > first - 1) & (places < last + 1)).flatten()
+    if not len(reached):
+        return None
     window = slice(int(reached[0]), int(reached[-1]) + 1)
     low = places[window].floor().long().clamp_max(size - 1)
     return window, low, (low + 1).clamp_max(size - 1), places[window] - low

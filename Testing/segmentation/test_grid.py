@@ -73,3 +73,16 @@ def test_labels_enlarged_around_the_organs_are_those_of_the_whole_slice(size, sh
         expected = grid.upsample_slice(probabilities, position).argmax(0).numpy()
         np.testing.assert_array_equal(grid.upsample_labels(probabilities, position), expected)
     assert grid.upsample_labels(probabilities, 0).any()
+
+
+def test_a_speck_between_coarse_pixels_marks_none():
+    """Pixels of the file larger than those of the network: a single one of these may lie beside the centers of all."""
+    probabilities = torch.zeros(2, 1, 40, 40)
+    probabilities[0] = 1
+    for row in range(40):
+        for column in (0, 13, 20):
+            speck = probabilities.clone()
+            speck[:, 0, row, column] = torch.tensor([0.1, 0.9])
+            grid = SliceGrid((1, 11, 11), 1, (40, 40))
+            expected = grid.upsample_slice(speck, 0).argmax(0).numpy()
+            np.testing.assert_array_equal(grid.upsample_labels(speck, 0), expected)
