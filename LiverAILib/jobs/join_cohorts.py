@@ -10,8 +10,7 @@ from LiverAILib.atomic_write import atomic_csv
 from LiverAILib.data.cohort import Cohort
 from LiverAILib.data.manifest_table import moved, read_table
 from LiverAILib.errors import UserError
-from LiverAILib.jobs.split_cohort import read_any_cohort
-from LiverAILib.output_paths import check_keeps_inputs, check_output_file
+from LiverAILib.jobs.split_cohort import check_new_manifest, read_any_cohort
 
 
 def join_cohorts(
@@ -39,10 +38,8 @@ def join_cohorts(
     """
     output = Path(output)
     cohorts = [read_any_cohort(Path(path), labels) for path in manifests]
-    check_output_file(output, (".csv",))
-    check_keeps_inputs([output], [file for cohort in cohorts for file in (cohort.path, *cohort.files())])
-    if output.exists() and not overwrite:
-        raise UserError(f"{output}: exists already. Choose another --output, or give --overwrite.")
+    sources = [file for cohort in cohorts for file in (cohort.path, *cohort.files())]
+    check_new_manifest(output, sources, overwrite=overwrite)
     _check_apart(cohorts)
     columns: list[str] = []
     rows = []

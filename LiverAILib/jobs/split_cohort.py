@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from LiverAILib.atomic_write import atomic_csv
@@ -49,10 +49,7 @@ def split_cohort(
     """
     output = Path(output)
     cohort = read_any_cohort(Path(manifest), labels)
-    check_output_file(output, (".csv",))
-    check_keeps_inputs([output], cohort.files())
-    if output.exists() and not overwrite:
-        raise UserError(f"{output}: exists already. Choose another --output, or give --overwrite.")
+    check_new_manifest(output, cohort.files(), overwrite=overwrite)
     if folds is None:
         column, cells = "split", patient_splits(cohort.rows, shares, seed=seed)
     else:
@@ -65,6 +62,18 @@ def split_cohort(
     ]
     atomic_csv(output, columns, ([row.get(name, "") for name in columns] for row in written))
     return read_any_cohort(output, labels)
+
+
+def check_new_manifest(output: Path, sources: Iterable[str | os.PathLike[str]], *, overwrite: bool) -> None:
+    """Refuse to write a manifest where that cannot be done, or would replace a file that it is made of or, unasked, any.
+
+    Raises:
+        UserError: Says which.
+    """
+    check_output_file(output, (".csv",))
+    check_keeps_inputs([output], sources)
+    if output.exists() and not overwrite:
+        raise UserError(f"{output}: exists already. Choose another --output, or give --overwrite.")
 
 
 def counts(cohort: Cohort, column: str) -> dict[str, Counter[str]]:

@@ -75,12 +75,11 @@ def training_reference(manifest: Path) -> dict[str, dict[str, Any]]:
     from LiverAILib.imaging.geometry import to_canonical
     from LiverAILib.imaging.intensity import intensity_scale
     from LiverAILib.segmentation.grid import SliceGrid
-    from LiverAILib.segmentation.training.samples import ROLE_MODALITIES
+    from LiverAILib.segmentation.training.samples import read_training_image
 
     profiles: dict[str, list[IntensityProfile]] = {}
     for row in read_cohort(manifest).split("train"):
-        role = "t2" if "t2" in row.images else "ct"
-        image = row.read_image(role, ROLE_MODALITIES[role], color=False)
+        image = read_training_image(row)
         canonical, order = to_canonical(image)
         grid = SliceGrid.of(canonical.array.shape, canonical.spacing)
         modality = str(image.modality)

@@ -23,7 +23,7 @@ from LiverAILib.data.structures import LIVER, Structure
 from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.image import Image
 from LiverAILib.segmentation.predict import SegmentationResult, Segmenter
-from LiverAILib.segmentation.training.samples import ROLE_MODALITIES
+from LiverAILib.segmentation.training.samples import read_training_image
 
 CONFIDENT = 0.80
 """Mean probability within a mask."""
@@ -65,8 +65,7 @@ def write_pseudo_labels(manifest: Path, model: Model, output: Path, *, log: Call
 
 def _pseudo_masks(segmenter: Segmenter, row: CohortRow, lacking: list[Structure], path: Path) -> Mapping[str, str]:
     """Columns of the masks of a case that passed; they are written to `path`, one label each."""
-    role = next(role for role in ROLE_MODALITIES if role in row.images)
-    image = row.read_image(role, ROLE_MODALITIES[role], color=False)
+    image = read_training_image(row)
     result = segmenter.examine(image)
     labels = result.segmentation.image.array.copy()
     if LIVER.name in row.masks:

@@ -77,6 +77,12 @@ def sampling_weight(row: CohortRow) -> float:
     return weight
 
 
+def read_training_image(row: CohortRow) -> Image:
+    """The image of a case that the segmentation network is trained on: T2-weighted MR where there is one, else CT."""
+    role = "t2" if "t2" in row.images else "ct"
+    return row.read_image(role, ROLE_MODALITIES[role], color=False)
+
+
 def load_training_volume(
     row: CohortRow, organs: Sequence[str], *, synthetic: bool = True, slice_of: SliceOf | None = None
 ) -> TrainingVolume:
@@ -89,8 +95,7 @@ def load_training_volume(
         slice_of: Gives the canonical number of the only slice that is kept, from the case, its image, the axis order of that and
             the labels in canonical order; None keeps all.
     """
-    role = "t2" if "t2" in row.images else "ct"
-    image = row.read_image(role, ROLE_MODALITIES[role], color=False)
+    image = read_training_image(row)
     labels = np.zeros(image.array.shape, np.uint8)
     for number, organ in enumerate(organs, 1):
         if organ in row.masks:
