@@ -184,9 +184,8 @@ def nowak2021_card(
 ) -> dict[str, Any]:
     """Entries of the card of a Nowak 2021 model that its training determines."""
     what = "Cirrhosis" if classes == CLASSES else "Fibrosis stage F0-F4"
-    encoder = {RESNET50: "ResNet50"}.get(
-        found.get("encoder", {}).get("name", RESNET50), found.get("encoder", {}).get("name")
-    )
+    name = found.get("encoder", {}).get("name", RESNET50)
+    encoder = "ResNet50" if name == RESNET50 else name
     layers = {
         "published": "the six published stages",
         "extended": "the six published stages with additions",
