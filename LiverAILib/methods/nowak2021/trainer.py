@@ -191,7 +191,8 @@ def nowak2021_card(
         "extended": "the six published stages with additions",
         "fine-tune": "trained further, all layers",
     }
-    schedule = layers.get(str(options.schedule), "one stage with all layers, no pretrained weights")
+    begin = "pretrained encoder" if options.encoder_weights or options.initial_weights else "no pretrained weights"
+    schedule = layers.get(str(options.schedule), f"one stage with all layers, {begin}")
     return {
         "description": f"{what} on one T2-weighted slice at the level of the caudate lobe (Nowak 2021), two {encoder}; "
         f"{schedule}.",

@@ -14,12 +14,14 @@ from LiverAILib.data.cohort import read_cohort
 from LiverAILib.data.model import load_model
 from LiverAILib.jobs.assess import assess
 from LiverAILib.jobs.train import train
-from LiverAILib.methods.nowak2021.settings import EncoderSettings, Nowak2021Settings
+from LiverAILib.methods.nowak2021.settings import CLASSES, EncoderSettings, Nowak2021Settings
 from LiverAILib.methods.nowak2021.slices import Preparation, SliceSet, batches, load_slices
+from LiverAILib.methods.nowak2021.trainer import nowak2021_card
 from LiverAILib.methods.nowak2021.training import PipelineOptions, evidence_outside, validated
 from LiverAILib.methods.nowak2021.view import network_input
 from LiverAILib.networks.backbones import read_bundled
 from LiverAILib.networks.classifier import ImageClassifier
+from LiverAILib.training.options import TrainingOptions
 from Testing.models import untrained_nowak2021
 from Testing.tiny_cohort import write_tiny_cohort
 
@@ -65,6 +67,16 @@ def test_all_published_stages_run_and_the_card_names_the_encoder(trained):
     departed = model.card.entries["departures_from_paper"]
     assert any(line.startswith(f"backbone: {LITE} instead of resnet50") for line in departed)
     assert any(line.startswith("evidence penalty: 0.5 instead of 0.0") for line in departed)
+
+
+def test_the_card_of_the_short_schedule_says_whether_the_encoder_was_pretrained(cohort):
+    found = {"encoder": {"name": LITE}}
+    pretrained, random = (
+        nowak2021_card(read_cohort(cohort), CLASSES, found, {}, TrainingOptions(encoder_weights=weights))["description"]
+        for weights in ("bundled", None)
+    )
+    assert "pretrained encoder" in pretrained
+    assert "no pretrained weights" in random
 
 
 def test_the_state_is_chosen_by_the_loss_with_the_penalty(trained):
