@@ -49,6 +49,11 @@ class SliceGrid:
         """Number of the network's slices; the last one may average fewer than `group`."""
         return -(-self.shape[0] // self.group)
 
+    def voxel_mm(self, spacing: tuple[float, float, float]) -> tuple[float, float, float]:
+        """Voxel size along slices, rows and columns on this grid, from the canonical volume's spacing (i, j, k)."""
+        i_mm, j_mm, k_mm = spacing
+        return k_mm * self.group, j_mm * self.shape[1] / self.size[0], i_mm * self.shape[2] / self.size[1]
+
     def downsample(self, volume: np.ndarray, scale) -> torch.Tensor:
         """The volume on this grid, float32 (slices, rows, columns).
 

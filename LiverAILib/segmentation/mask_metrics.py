@@ -14,6 +14,7 @@ import torch
 
 from LiverAILib.data.assessment import CaseWarning
 from LiverAILib.data.structures import LIVER, Structure
+from LiverAILib.segmentation.disputes import Dispute
 from LiverAILib.segmentation.grid import most_probable
 from LiverAILib.segmentation.intensity_profile import BODY, IntensityProfile, intensity_profile, profile_distance
 
@@ -48,12 +49,14 @@ class MaskMetrics:
         profile: Intensities of body and liver as the network saw them.
         context_agreement: Dice of the masks of the slice network and of the context network, by organ, before they are combined;
             empty for a model without context network.
+        context_disputes: What of the final mask the context network contradicts, by organ; empty like the former.
     """
 
     confidence: Mapping[str, float]
     liver_offset_mm: float | None
     profile: IntensityProfile
     context_agreement: Mapping[str, float] = field(default_factory=dict)
+    context_disputes: Mapping[str, Dispute] = field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
         """The metrics, JSON-able."""
@@ -66,7 +69,6 @@ def mask_metrics(
     structures: Sequence[Structure],
     *,
     pixel_mm: float,
-    context_agreement: Mapping[str, float] | None = None,
 ) -> MaskMetrics:
     """Figures of a result on the network's grid.
 
@@ -75,7 +77,6 @@ def mask_metrics(
         probabilities: Class probabilities (classes, slices, rows, columns), post-processed.
         structures: What the classes after the background are.
         pixel_mm: Distance of the columns.
-        context_agreement: See `MaskMetrics`.
     """
     predicted = most_probable(probabilities)
     confidence = {}
@@ -89,7 +90,6 @@ def mask_metrics(
         confidence,
         _offset_from_midline(scaled, liver, pixel_mm),
         intensity_profile(scaled, liver),
-        {organ: round(dice, 4) for organ, dice in (context_agreement or {}).items()},
     )
 
 

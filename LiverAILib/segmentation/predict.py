@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -23,6 +23,7 @@ from LiverAILib.networks.device import bfloat16_pays, choose_device
 from LiverAILib.networks.unet import build_unet
 from LiverAILib.segmentation.choice import choose_model
 from LiverAILib.segmentation.context import context_agreement, context_probabilities, on_slices, pool
+from LiverAILib.segmentation.disputes import context_disputes
 from LiverAILib.segmentation.grid import SliceGrid, adjacent_slices, most_probable, pad_to_stride
 from LiverAILib.segmentation.mask_metrics import MaskMetrics, mask_metrics, metric_warnings
 from LiverAILib.segmentation.postprocess import (
@@ -117,16 +118,17 @@ class Segmenter:
         scale = intensity_scale(canonical, modality)
         volume = grid.downsample(canonical.array, scale)
         probabilities, spread = self._averaged(canonical, scale, volume)
-        agreement = self._add_context(probabilities, volume, grid, canonical)
+        voxel_mm = grid.voxel_mm(canonical.spacing)
+        context, agreement, disputed = self._context_of(volume, voxel_mm, grid), {}, {}
+        if context is not None:
+            agreement = context_agreement(probabilities, context, self.structures)
+            self._pool_context(probabilities, context)
         smooth_within_the_ends(probabilities, grid.group * canonical.spacing[2])
         components = self._keep_largest(probabilities)
-        pixel_mm = (
-            canonical.spacing[0] * grid.shape[2] / grid.size[1],
-            canonical.spacing[1] * grid.shape[1] / grid.size[0],
-        )
-        metrics = mask_metrics(
-            volume, probabilities, self.structures, pixel_mm=pixel_mm[0], context_agreement=agreement
-        )
+        if context is not None:
+            disputed = context_disputes(probabilities, context, self.structures, voxel_mm=voxel_mm)
+        metrics = mask_metrics(volume, probabilities, self.structures, pixel_mm=voxel_mm[2])
+        metrics = replace(metrics, context_agreement=agreement, context_disputes=disputed)
         labels = self._upsample(probabilities, grid)
         for structure in self.structures:
             fill_holes(labels, structure.label)
@@ -173,29 +175,17 @@ class Segmenter:
         overlaps = [2 * (m & livers[-1]).sum() / (m.sum() + livers[-1].sum()).clamp_min(1) for m in livers[:-1]]
         return mean, round(1 - float(min(overlaps)), 4)
 
-    def _add_context(
-        self,
-        probabilities: torch.Tensor,
-        volume: torch.Tensor,
-        grid: SliceGrid,
-        canonical: Image,
-        *,
-        slices: slice = slice(None),
-    ) -> dict[str, float]:
-        """Pool `probabilities` of some `slices` of the volume with the context network's, in place.
+    def _context_of(
+        self, volume: torch.Tensor, voxel_mm: tuple[float, float, float], grid: SliceGrid
+    ) -> torch.Tensor | None:
+        """Class probabilities of the context network for each slice, on its own rows and columns; None without one."""
+        if self.context is None:
+            return None
+        return on_slices(context_probabilities(self.context, volume, voxel_mm, mixed=self.mixed), grid.slices)
 
-        Returns:
-            Dice of both networks' masks of each structure; empty without a context network.
-        """
-        if self.context is None or self.settings.context is None:
-            return {}
-        i_mm, j_mm, k_mm = canonical.spacing
-        voxel_mm = (k_mm * grid.group, j_mm * grid.shape[1] / grid.size[0], i_mm * grid.shape[2] / grid.size[1])
-        found = context_probabilities(self.context, volume, voxel_mm, mixed=self.mixed)
-        seen = on_slices(found, grid.slices)[:, slices]
-        agreement = context_agreement(probabilities, seen, self.structures)
-        pool(probabilities, seen, self.settings.context.weight)
-        return agreement
+    def _pool_context(self, probabilities: torch.Tensor, context: torch.Tensor) -> None:
+        assert self.settings.context is not None
+        pool(probabilities, context, self.settings.context.weight)
 
     def segment_slices(self, canonical: Image, positions: range) -> np.ndarray:
         """Labels uint8 (len(positions), j, i) of adjacent slices of a canonical image, without segmenting all of it."""
@@ -205,7 +195,9 @@ class Segmenter:
         last = min(grid.neighbors(positions[-1])[1] + 2, grid.slices)
         probabilities = torch.zeros(len(self.structures) + 1, *volume.shape, dtype=torch.bfloat16)
         part = self._probabilities(volume[first:last])
-        self._add_context(part, volume, grid, canonical, slices=slice(first, last))
+        context = self._context_of(volume, grid.voxel_mm(canonical.spacing), grid)
+        if context is not None:
+            self._pool_context(part, context[:, first:last])
         smooth_within_the_ends(part, grid.group * canonical.spacing[2])
         probabilities[:, first:last] = part
         self._keep_largest(probabilities[:, first:last])
