@@ -187,7 +187,7 @@ def _add_task(group: argparse._ArgumentGroup) -> None:
 def _only(option: str) -> str:
     """Which methods understand an option, for its help."""
     names = [name for name, spec in list_methods().items() if option in spec.training_options]
-    return f" ({', '.join(names)})"
+    return f" ({', '.join(names or ['segmentation'])})"
 
 
 def _add_machine(group: argparse._ArgumentGroup) -> None:
