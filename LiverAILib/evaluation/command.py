@@ -51,6 +51,13 @@ def add_arguments(
     add("--title", default="", help="title of the report")
     listed = ", ".join(papers) or "none here"
     add("--paper", default="", metavar="NAME", help=f"add this paper's own tests and figures: {listed}")
+    _add_statistics(parser)
+    _add_further_parts(parser)
+
+
+def _add_statistics(parser: argparse.ArgumentParser) -> None:
+    """Thresholds, intervals, and how several images of a patient count."""
+    add = parser.add_argument
     add(
         "--threshold",
         default=None,
@@ -84,6 +91,11 @@ def add_arguments(
     add("--level", type=float, default=0.95, help="confidence level (default: 0.95)")
     add("--bootstrap", type=int, default=2000, metavar="N", help="bootstrap replicates (default: 2000)")
     add("--seed", type=int, default=0, help="seed of everything random (default: 0)")
+
+
+def _add_further_parts(parser: argparse.ArgumentParser) -> None:
+    """What the report shows beside the main numbers."""
+    add = parser.add_argument
     add("--subgroup", action="append", default=[], metavar="COLUMN", help="report by this column too; may be repeated")
     add(
         "--cutoff",

@@ -119,10 +119,8 @@ def train(
         log = log if distributed.is_main_process() else (lambda line: None)
         chosen = replace(chosen, precision=Precision.choose(device, chosen.precision).name)
         if distributed.is_main_process():
-            check_output_folder(output)
-            written = [output / name for name in ("run.json", "folds.csv", "model")] + list(output.glob("fold_*"))
-            sources = [*read.files(), *(file for row in more for file in row.files()), also_train]
-            check_keeps_inputs(written, [*sources, chosen.encoder_weights, start.folder if start else None])
+            inputs = [*read.files(), *(file for row in more for file in row.files()), also_train]
+            _check_run_folder(output, [*inputs, chosen.encoder_weights, start.folder if start else None])
             asked = {"folds": folds, "validation": validation, "cohort": str(read.path.resolve())}
             asked["also_train"] = None if also_train is None else str(Path(also_train).resolve())
             asked |= {} if labels is None else {"labels": labels}
@@ -141,6 +139,13 @@ def train(
             run, part = output / f"fold_{number}", _joined(part, more)
             models.append(_train_one(method, part, run, chosen, start, hashes, card=entries, fold=number, log=log))
         return models
+
+
+def _check_run_folder(output: Path, inputs: Sequence[str | os.PathLike[str] | None]) -> None:
+    """Whether a run can be written to `output` without replacing one of its `inputs`."""
+    check_output_folder(output)
+    written = [output / name for name in ("run.json", "folds.csv", "model")] + list(output.glob("fold_*"))
+    check_keeps_inputs(written, inputs)
 
 
 def _read_cohorts(
