@@ -1,6 +1,6 @@
 # make demo            sets up .venv and assesses the embedded sample
 # make demo INPUT=path the same with your own image (NIfTI, NRRD, MHA or DICOM folder)
-# make test            sets up .venv and runs lint, import contract, type check and all tests
+# make test            sets up .venv and runs lint, import contract, type check and all tests, in two processes (TEST_PROCESSES)
 # make test-core       sets up .venv-core, which has no extras, and runs every command in it (5.5 GB; deleted by make clean)
 # make benchmarks      timings against peers, as ratios
 # make docs            the documentation site, site/index.html; needs no network once its tools are in .venv
@@ -9,6 +9,7 @@
 PYTHON ?= python3
 INPUT ?=
 OUTPUT ?= demo-output
+TEST_PROCESSES ?= 2
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -21,7 +22,7 @@ demo: .venv/.core
 
 test: .venv/.dev lint
 	@echo "== tests (LIVERAI_DATA=$${LIVERAI_DATA:-../shared/data})"
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 # The package is installed as a wheel, without its extras: what a user has after `pip install .`.
 test-core: .venv-core/.dependencies
