@@ -72,6 +72,7 @@ def add_assess(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--series", metavar="NUMBER", help="which series of a DICOM folder: number, UID or description")
     output.add_modality(parser)
     output.add_request(parser)
+    output.add_dicom(parser)
     output.add_output(parser)
     parser.set_defaults(run=run_assess)
 
@@ -104,6 +105,10 @@ def run_assess(args: argparse.Namespace) -> int:
         covariates=parse_covariates(args.covariate),
         regions=parse_roi(args.roi, spec, model.name),
     )
+    if args.dicom:
+        from LiverAILib.results.dicom import check_sources
+
+        check_sources([image for some in case.images.values() for image in some])
     from LiverAILib.jobs.assess import assess
 
     assessment = assess(
@@ -113,7 +118,7 @@ def run_assess(args: argparse.Namespace) -> int:
         device=args.device,
         progress=output.progress(args),
     )
-    written = write_assessment(assessment, args.output)
+    written = write_assessment(assessment, args.output, dicom=args.dicom)
     if args.json:
         print(json.dumps(assessment.record(), indent=2))
     elif not args.quiet:
@@ -243,6 +248,7 @@ def add_demo(commands: argparse._SubParsersAction) -> None:
         series=None,
         slice=None,
         target_class=None,
+        dicom=False,
     )
 
 
