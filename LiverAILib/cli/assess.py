@@ -54,6 +54,12 @@ def add_assess(commands: argparse._SubParsersAction) -> None:
         help=f"mask of a further structure, repeatable: {', '.join(MASKS)}",
     )
     parser.add_argument(
+        "--label-names",
+        metavar="NAMES",
+        help="names of the labels of masks whose files have none: totalsegmentator, totalsegmentator:TASK (total_mr, "
+        "liver_segments, ...), or a JSON file of names and labels",
+    )
+    parser.add_argument(
         "--covariate",
         action="append",
         default=[],
@@ -104,6 +110,7 @@ def run_assess(args: argparse.Namespace) -> int:
         masks=masks,
         covariates=parse_covariates(args.covariate),
         regions=parse_roi(args.roi, spec, model.name),
+        label_names=args.label_names,
     )
     if args.dicom:
         from LiverAILib.results.dicom import check_sources
@@ -248,6 +255,7 @@ def add_demo(commands: argparse._SubParsersAction) -> None:
         series=None,
         slice=None,
         target_class=None,
+        label_names=None,
         dicom=False,
     )
 
