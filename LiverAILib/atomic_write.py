@@ -35,6 +35,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
 def atomic_files(folder: Path, *, last: str) -> Iterator[Path]:
     """An empty folder to write files to, which move into `folder` together when the block ends without an error.
 
+    Subfolders become subfolders of `folder`.
+
     Other files in `folder` stay. The file `last` says that the others are complete: an earlier one is removed before the
     others are replaced, and the new one comes at the end.
 
@@ -46,10 +48,11 @@ def atomic_files(folder: Path, *, last: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(dir=folder, prefix=PREFIX) as temporary:
             unfinished = Path(temporary)
             yield unfinished
-            files = sorted(unfinished.iterdir(), key=lambda file: (file.name == last, file.name))
+            names = [file.relative_to(unfinished) for file in unfinished.rglob("*") if file.is_file()]
             (folder / last).unlink(missing_ok=True)
-            for file in files:
-                file.replace(folder / file.name)
+            for name in sorted(names, key=lambda name: (name == Path(last), name)):
+                (folder / name).parent.mkdir(exist_ok=True, parents=True)
+                (unfinished / name).replace(folder / name)
 
 
 def atomic_bytes(path: Path, content: bytes) -> None:

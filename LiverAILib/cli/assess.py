@@ -54,6 +54,12 @@ def add_assess(commands: argparse._SubParsersAction) -> None:
         help=f"mask of a further structure, repeatable: {', '.join(MASKS)}",
     )
     parser.add_argument(
+        "--label-names",
+        metavar="NAMES",
+        help="names of the labels of masks whose files have none: totalsegmentator, totalsegmentator:TASK (total_mr, "
+        "liver_segments, ...), or a JSON file of names and labels",
+    )
+    parser.add_argument(
         "--covariate",
         action="append",
         default=[],
@@ -72,6 +78,7 @@ def add_assess(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--series", metavar="NUMBER", help="which series of a DICOM folder: number, UID or description")
     output.add_modality(parser)
     output.add_request(parser)
+    output.add_dicom(parser)
     output.add_output(parser)
     parser.set_defaults(run=run_assess)
 
@@ -103,7 +110,12 @@ def run_assess(args: argparse.Namespace) -> int:
         masks=masks,
         covariates=parse_covariates(args.covariate),
         regions=parse_roi(args.roi, spec, model.name),
+        label_names=args.label_names,
     )
+    if args.dicom:
+        from LiverAILib.results.dicom import check_sources
+
+        check_sources([image for some in case.images.values() for image in some])
     from LiverAILib.jobs.assess import assess
 
     assessment = assess(
@@ -113,7 +125,7 @@ def run_assess(args: argparse.Namespace) -> int:
         device=args.device,
         progress=output.progress(args),
     )
-    written = write_assessment(assessment, args.output)
+    written = write_assessment(assessment, args.output, dicom=args.dicom)
     if args.json:
         print(json.dumps(assessment.record(), indent=2))
     elif not args.quiet:
@@ -243,6 +255,8 @@ def add_demo(commands: argparse._SubParsersAction) -> None:
         series=None,
         slice=None,
         target_class=None,
+        label_names=None,
+        dicom=False,
     )
 
 

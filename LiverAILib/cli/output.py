@@ -52,6 +52,15 @@ def add_heatmap(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_dicom(parser: argparse.ArgumentParser) -> None:
+    """The option of every command that writes assessments."""
+    parser.add_argument(
+        "--dicom",
+        action="store_true",
+        help="write DICOM objects too (segmentation, structured report, heat maps), to the subfolder dicom; for DICOM input",
+    )
+
+
 def progress(args: argparse.Namespace) -> Callable[[float, str], None]:
     """What reports progress: Slicer's tags, a line per step on standard error, or nothing."""
 

@@ -83,6 +83,7 @@ class Case:
         liver_mask: str | os.PathLike[str] | None = None,
         masks: Mapping[str, Sequence[str | os.PathLike[str]]] | None = None,
         covariates: Mapping[str, float | str] | None = None,
+        label_names: str | os.PathLike[str] | None = None,
     ) -> Case:
         """A case of one image file or DICOM folder, with mask files and covariates where there are any.
 
@@ -95,6 +96,8 @@ class Case:
             masks: Further structures ("spleen", "caudate", "right_lobe", "portal_vein", "lesions") to their files, each
                 in the same form; several files of a structure are united.
             covariates: Age, laboratory values, ... with the unit in the name.
+            label_names: Names of the labels of mask files that have none: "totalsegmentator", "totalsegmentator:TASK" or a JSON
+                file (`stated_names`).
 
         Raises:
             UserError: A file is missing, unreadable, or not a single image.
@@ -108,6 +111,7 @@ class Case:
             liver_mask=liver_mask,
             masks=masks,
             covariates=covariates,
+            label_names=label_names,
         )
         return replace(case, case_id=image_name(Path(path)))
 
@@ -124,6 +128,7 @@ class Case:
         masks: Mapping[str, Sequence[str | os.PathLike[str]]] | None = None,
         covariates: Mapping[str, float | str] | None = None,
         regions: Regions | None = None,
+        label_names: str | os.PathLike[str] | None = None,
     ) -> Case:
         """A case of several files; arguments and errors as in `from_file`, and an error where they are of different patients.
 
@@ -137,11 +142,13 @@ class Case:
             masks: See `from_file`.
             covariates: See `from_file`.
             regions: Rectangles by name, see `Case`.
+            label_names: See `from_file`.
         """
-        from LiverAILib.data.masks import read_mask, united
+        from LiverAILib.data.masks import read_mask, stated_names, united
         from LiverAILib.imaging.dicom import check_one_patient
         from LiverAILib.imaging.files import read_image
 
+        names = None if label_names is None else stated_names(label_names)
         known = modalities or {}
         given: dict[str, tuple[Image, ...]] = {}
         for role, paths in images.items():
@@ -151,7 +158,7 @@ class Case:
         first = next(iter(given.values()))[0]
         read = {}
         for name, files in (dict(masks or {}) | ({} if liver_mask is None else {"liver": [liver_mask]})).items():
-            read[name] = united([read_mask(file, name, reference=first) for file in files])
+            read[name] = united([read_mask(file, name, reference=first, label_names=names) for file in files])
         return cls(given, case_id=case_id, masks=read, covariates=dict(covariates or {}), regions=regions or {})
 
     @classmethod

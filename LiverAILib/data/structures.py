@@ -5,6 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+def same_name(one: str, other: str) -> bool:
+    """Whether two names are equal but for case, underscores and blanks."""
+    return _normal(one) == _normal(other)
+
+
+def _normal(name: str) -> str:
+    return " ".join(name.replace("_", " ").split()).casefold()
+
+
 @dataclass(frozen=True)
 class Structure:
     """An anatomical structure in a label map.
@@ -19,6 +28,7 @@ class Structure:
         meaning: SNOMED CT meaning of the code.
         laterality: SNOMED CT code and meaning of the side, or ("", "").
         other_codes: Further SNOMED CT codes that mean the same (one that includes the side, synonyms).
+        other_names: Names that other tools give exactly this structure (TotalSegmentator: "kidney_right").
         region: SNOMED CT code of the anatomic region that a segment with `code` must have to be this one, or "".
     """
 
@@ -31,6 +41,11 @@ class Structure:
     laterality: tuple[str, str] = ("", "")
     other_codes: tuple[str, ...] = ()
     region: str = ""
+    other_names: tuple[str, ...] = ()
+
+    def is_called(self, name: str) -> bool:
+        """Whether a name is exactly that of this structure, but for case, underscores and blanks."""
+        return any(same_name(name, one) for one in (self.name, self.title, *self.other_names))
 
     @property
     def terminology_entry(self) -> str:
@@ -48,8 +63,28 @@ LIVER_COLOR, KIDNEY_COLOR, SPLEEN_COLOR = (0, 200, 140), (0, 114, 210), (204, 12
 VEIN_COLOR = (86, 180, 233)
 
 LIVER = Structure("liver", "Liver", 1, LIVER_COLOR, "10200004", "Liver")
-RIGHT_KIDNEY = Structure("right_kidney", "Right kidney", 2, KIDNEY_COLOR, "64033007", "Kidney", RIGHT, ("9846003",))
-LEFT_KIDNEY = Structure("left_kidney", "Left kidney", 3, KIDNEY_COLOR, "64033007", "Kidney", LEFT, ("18639004",))
+RIGHT_KIDNEY = Structure(
+    "right_kidney",
+    "Right kidney",
+    2,
+    KIDNEY_COLOR,
+    "64033007",
+    "Kidney",
+    RIGHT,
+    ("9846003",),
+    other_names=("kidney_right",),
+)
+LEFT_KIDNEY = Structure(
+    "left_kidney",
+    "Left kidney",
+    3,
+    KIDNEY_COLOR,
+    "64033007",
+    "Kidney",
+    LEFT,
+    ("18639004",),
+    other_names=("kidney_left",),
+)
 SPLEEN = Structure("spleen", "Spleen", 4, SPLEEN_COLOR, "78961009", "Spleen")
 
 STRUCTURES = {s.name: s for s in (LIVER, RIGHT_KIDNEY, LEFT_KIDNEY, SPLEEN)}
@@ -61,7 +96,7 @@ CAUDATE = Structure(
 RIGHT_LOBE = Structure("right_lobe", "Right lobe", 0, LIVER.color, "", "")
 LEFT_LOBE = Structure("left_lobe", "Left lobe", 0, LIVER.color, "", "")
 PORTAL_VEIN = Structure("portal_vein", "Portal vein", 0, VEIN_COLOR, "32764006", "Portal vein")
-VESSELS = Structure("vessels", "Vessels", 0, VEIN_COLOR, "", "")
+VESSELS = Structure("vessels", "Vessels", 0, VEIN_COLOR, "", "", other_names=("liver_vessels",))
 LESIONS = Structure(
     "lesions",
     "Lesions",
@@ -71,6 +106,7 @@ LESIONS = Structure(
     "Mass",
     other_codes=("52988006", "108369006"),
     region=LIVER.code,
+    other_names=("liver_lesions", "liver_tumor"),
 )
 
 PART_STRUCTURES = {s.name: s for s in (CAUDATE, RIGHT_LOBE, LEFT_LOBE, PORTAL_VEIN, VESSELS, LESIONS)}

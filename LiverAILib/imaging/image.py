@@ -16,6 +16,15 @@ DICOM_MODALITY = "DICOM Modality"
 FRAME_OF_REFERENCE = "frame_of_reference_uid"
 """Key of `Image.meta`: the UID of the DICOM frame of reference, where there is one."""
 
+SERIES_UID = "series_uid"
+"""Key of `Image.meta`: the UID of the DICOM series, where there is one."""
+
+SOURCE_FILES = "source_files"
+"""Key of `Image.meta`: the paths of the DICOM files whose frames are the slices, in their order."""
+
+NOT_STORED = (SERIES_UID, FRAME_OF_REFERENCE, SOURCE_FILES)
+"""Entries of `Image.meta` that no file of a result holds: UIDs lead to the patient in every archive that has the images."""
+
 READ_WARNINGS = "read_warnings"
 """Key of `Image.meta`: what the reader found that a person has to know, a sequence of (code, text)."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import PICTURES, SUFFIXES
 from LiverAILib.imaging.nrrd_file import read_nrrd_header
-from LiverAILib.results.files import MEASUREMENTS, OVERLAY, RECORD
+from LiverAILib.results.files import MEASUREMENTS, OVERLAY, RECORD, is_dicom_result
 
 IMAGE_SUFFIXES = tuple(suffix for suffix in (*SUFFIXES, ".hdr") if suffix != ".dcm")
 """Endings of files that hold a whole image, or its header."""
@@ -123,6 +123,8 @@ def _why_no_image(path: Path, present: set[str]) -> str:
     if RECORD in present and (
         name.startswith(("heatmap", "image_")) or name in (RECORD, OVERLAY, MEASUREMENTS, "segmentation.seg.nrrd")
     ):
+        return "a result of LiverAI"
+    if is_dicom_result(path) and (path.parent.parent / RECORD).is_file():
         return "a result of LiverAI"
     if name.endswith(".seg.nrrd"):
         return "a segmentation, no image"

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,19 @@ from LiverAILib.data.record import upgrade_record
 from LiverAILib.data.segmentation_file import write_segmentation
 from LiverAILib.data.structures import STRUCTURES
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.dicom import is_dicom, matching_volumes
 from LiverAILib.imaging.files import read_image, write_image
-from LiverAILib.imaging.image import READ_WARNINGS, Image
+from LiverAILib.imaging.image import NOT_STORED, READ_WARNINGS, Image
 from LiverAILib.imaging.ultrasound import without_burned_in
+from LiverAILib.imaging.values import fill_not_measured
 from LiverAILib.output_paths import check_keeps_inputs, check_output_folder
 
 RECORD, SEGMENTATION, HEATMAP = "assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd"
 OVERLAY, MEASUREMENTS, REPORT = "overlay.png", "measurements.png", "report.html"
 OTHER_FILES = (OVERLAY, MEASUREMENTS, REPORT, "result.tsv", "scene.mrb")
 """Further files of a result; the last two are those of headless Slicer."""
+DICOM_FOLDER, DICOM_SEGMENTATION, DICOM_REPORT = "dicom", "segmentation.dcm", "report.dcm"
+"""Subfolder of a result with its DICOM objects, and names of files in it."""
 WITHOUT_VOXELS = "without_voxels"
 """Entry of `Image.meta` of an image that was read back without its voxels, because its file is gone or was replaced."""
 
@@ -52,7 +57,12 @@ def heatmap_files(outcomes: Mapping[str, Any], primary: str) -> Iterator[tuple[s
 
 
 def write_assessment(
-    assessment: Assessment, output: str | os.PathLike[str], *, pictures: bool = True, images: bool = True
+    assessment: Assessment,
+    output: str | os.PathLike[str],
+    *,
+    pictures: bool = True,
+    images: bool = True,
+    dicom: bool = False,
 ) -> dict[str, Path]:
     """Write all files of an assessment to the folder `output`; files of an earlier run there are replaced.
 
@@ -63,12 +73,13 @@ def write_assessment(
         output: Folder, made where it is missing.
         pictures: Whether pictures and the report are made, which takes seconds.
         images: Whether input images that came from no file are kept too, so that `read_assessment` finds them.
+        dicom: Whether DICOM objects are written too, to the subfolder `dicom`; see `write_dicom_objects`.
 
     Returns:
         What each file is, and where.
 
     Raises:
-        UserError: The folder cannot be made or written, or the disk is full.
+        UserError: The folder cannot be made or written, the disk is full, or DICOM objects cannot be made of the images.
 
     Examples:
         >>> from LiverAILib.results.files import write_assessment
@@ -82,6 +93,8 @@ def write_assessment(
         names = _write_volumes(assessment, unfinished, images=images)
         if pictures:
             names |= _write_pictures(assessment, unfinished)
+        if dicom:
+            names |= _write_dicom(assessment, unfinished)
         text = json.dumps(_record(assessment, output, names), indent=2, ensure_ascii=False)
         (unfinished / RECORD).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         remove_assessment(output)
@@ -128,6 +141,13 @@ def _write_pictures(assessment: Assessment, folder: Path) -> dict[str, str]:
     return names
 
 
+def _write_dicom(assessment: Assessment, folder: Path) -> dict[str, str]:
+    from LiverAILib.results.dicom import write_dicom_objects
+
+    written = write_dicom_objects(assessment, folder / DICOM_FOLDER)
+    return {f"DICOM {what.replace('_', ' ')}": f"{DICOM_FOLDER}/{path.name}" for what, path in written.items()}
+
+
 def _record(assessment: Assessment, output: Path, names: Mapping[str, str]) -> dict[str, Any]:
     """The record with the files of heat maps, and of images relative to the result."""
     record = assessment.record()
@@ -143,7 +163,7 @@ def _record(assessment: Assessment, output: Path, names: Mapping[str, str]) -> d
                 "number": number,
                 "file": where,
                 "modality": image.modality,
-                "meta": {key: value for key, value in image.meta.items() if key != "path"},
+                "meta": {key: value for key, value in image.meta.items() if key not in ("path", *NOT_STORED)},
                 **({} if path or where is None else {"file_sha256": hash_image(_stored(image))}),
             }
         )
@@ -182,11 +202,31 @@ def remove_assessment(folder: Path) -> None:
     try:
         for name in (RECORD, SEGMENTATION, *maps, *OTHER_FILES):
             (folder / name).unlink(missing_ok=True)
+        remove_dicom_objects(folder / DICOM_FOLDER)
     except OSError as error:
         raise UserError(
             f"{error.filename}: an earlier result cannot be replaced ({error.strerror}). Close it or choose another output "
             "folder."
         ) from None
+
+
+def dicom_files(folder: Path) -> list[Path]:
+    """The DICOM objects that `write_dicom_objects` writes to `folder`: fixed names, and those of heat maps that are there."""
+    maps = [path for name in ("heatmap_*.dcm", "fusion_*.dcm") for path in folder.glob(name)]
+    return [folder / DICOM_REPORT, folder / DICOM_SEGMENTATION, *maps]
+
+
+def is_dicom_result(path: Path) -> bool:
+    """Whether a path is, by its name, a DICOM object in the folder of a result."""
+    return path.parent.name == DICOM_FOLDER and path in dicom_files(path.parent)
+
+
+def remove_dicom_objects(folder: Path) -> None:
+    """Remove the DICOM objects of an assessment from `folder`, and the folder where nothing else is in it."""
+    for path in dicom_files(folder):
+        path.unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -208,7 +248,8 @@ def check_output(output: Path, inputs: Iterable[str | os.PathLike[str] | None]) 
 def written_files(output: Path) -> list[Path]:
     """The files that `write_assessment` writes to the folder `output`, as far as their names are known before."""
     names = (RECORD, SEGMENTATION, HEATMAP, OVERLAY, MEASUREMENTS, REPORT)
-    return [*(output / name for name in names), *output.glob("heatmap_*.nrrd"), *output.glob("image_*.nrrd")]
+    named = [*(output / name for name in names), *dicom_files(output / DICOM_FOLDER)]
+    return [*named, *output.glob("heatmap_*.nrrd"), *output.glob("image_*.nrrd")]
 
 
 def read_assessment(folder: str | os.PathLike[str]) -> Assessment:
@@ -293,20 +334,36 @@ def _image(given: Mapping[str, Any], about: Mapping[str, Any], folder: Path) -> 
         meta = {**meta, READ_WARNINGS: tuple((code, text) for code, text in meta[READ_WARNINGS])}
     modality = about.get("modality", given["modality"])
     file = about.get("file")
-    if file and (folder / file).exists():
-        try:
-            image = read_image(os.path.normpath(folder / file), series=meta.get("series_uid"), constant_allowed=True)
-        except UserError:
-            image = None
-        if image is not None and hash_image(image) == about.get("file_sha256", given["sha256"]):
-            path = {"path": str(image.meta["path"])} if image.meta.get("path") and not file.startswith("image_") else {}
-            return replace(image, modality=modality, meta={**meta, **path})
     columns, rows, slices = given["size"]
-    return Image(
+    place = Image(
         np.broadcast_to(np.uint8(0), (slices, rows, columns)),
         tuple(given["spacing_mm"]),
         tuple(given["origin_lps_mm"]),
         tuple(tuple(row) for row in given["direction_lps"]),
         modality,
-        {**meta, WITHOUT_VOXELS: True},
+        meta,
     )
+    if file and (folder / file).exists():
+        found = _same_image(Path(os.path.normpath(folder / file)), place, about.get("file_sha256", given["sha256"]))
+        if found is not None:
+            unstored = {key: found.meta[key] for key in (*NOT_STORED, "path") if found.meta.get(key)}
+            if file.startswith("image_"):  # kept beside the result
+                unstored.pop("path", None)
+            return replace(found, modality=modality, meta={**meta, **unstored})
+    return replace(place, meta={**meta, WITHOUT_VOXELS: True})
+
+
+def _same_image(path: Path, place: Image, checksum: str) -> Image | None:
+    """The image of a file or DICOM folder that lies at a place and has a checksum; None where there is none."""
+    try:
+        if path.is_dir() or is_dicom(path):
+            found: Iterable[Image] = (image for image, _ in matching_volumes([path], place))
+        else:
+            found = [read_image(path, constant_allowed=True)]
+        for image in found:
+            filled = fill_not_measured(image)
+            if hash_image(filled) == checksum:
+                return replace(filled, meta={**filled.meta, "path": str(path)})
+    except (UserError, OSError):
+        pass  # it was removed or replaced since
+    return None

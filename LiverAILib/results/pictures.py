@@ -77,7 +77,7 @@ def assessment_figure(assessment: Assessment, *, title: bool = True) -> Figure:
     for key, row in zip(rows, axes, strict=True):
         _draw_image(row[0], assessment, *key)
         for axis, heatmap in zip(row[1:], maps[key], strict=False):
-            _draw_heatmap(axis, assessment, heatmap, *key)
+            _draw_heatmap(axis, assessment, heatmap)
     for axis in axes.ravel():
         axis.set_axis_off()
     if title and assessment.simulated:
@@ -135,17 +135,28 @@ def _draw_image(axis: Axes, assessment: Assessment, role: str, number: int) -> N
     axis.set_title(title, fontsize=10)
 
 
-def _draw_heatmap(axis: Axes, assessment: Assessment, heatmap: HeatMap, role: str, number: int) -> None:
+def _draw_heatmap(axis: Axes, assessment: Assessment, heatmap: HeatMap) -> None:
+    section, extent = fused_section(assessment, heatmap)
+    axis.imshow(section, extent=extent)
+    outcome = assessment.outcomes[heatmap.pipeline]
+    value = f"{outcome.probabilities[heatmap.target]:.2f}" if isinstance(outcome, Classification) else outcome.answer
+    axis.set_title(f"{heatmap.method}, {heatmap.pipeline}: {heatmap.target} {value}", fontsize=10)
+
+
+def fused_section(assessment: Assessment, heatmap: HeatMap) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """The shown slice of the image that a heat map explains with the map over it: RGB (rows, columns, 3), 0..1; its extent in mm.
+
+    Anterior is up, the patient's right on the left; of an ultrasound picture the scan area alone. The extent is (left, right,
+    bottom, top) as matplotlib has it.
+    """
+    role, number = heatmap.role or next(iter(assessment.images)), heatmap.number
     section, extent = _section(assessment, role, number)
     volume = heatmap.image.array
     position = shown_slice(assessment, role, number).position
     heat = axis_order(heatmap.image).apply(volume)[position]
     heat = heat[_window(assessment.images[role][number], position)]
     blend = fuse_signed if heatmap.signed else fuse
-    axis.imshow(blend(section, heat, maximum=float(np.abs(volume).max())), extent=extent)
-    outcome = assessment.outcomes[heatmap.pipeline]
-    value = f"{outcome.probabilities[heatmap.target]:.2f}" if isinstance(outcome, Classification) else outcome.answer
-    axis.set_title(f"{heatmap.method}, {heatmap.pipeline}: {heatmap.target} {value}", fontsize=10)
+    return blend(section, heat, maximum=float(np.abs(volume).max())), extent
 
 
 def display_gray(section: np.ndarray, *, modality: str = "MR") -> np.ndarray:

@@ -190,3 +190,19 @@ def test_a_link_is_known_by_the_file_wherever_their_names_sort(tmp_path, file, l
     found = list_files(tmp_path)
     assert images(found, tmp_path) == [file]
     assert reasons(found, tmp_path) == {link: f"the same file as {file} (a link)"}
+
+
+def test_dicom_objects_of_a_result_are_set_aside_and_a_series_beside_a_result_is_not(tmp_path):
+    touch(
+        tmp_path,
+        "case/assessment.json",
+        "case/dicom/report.dcm",
+        "case/dicom/fusion_1.dcm",
+        "case/dicom/IM1.dcm",
+        "x/dicom/report.dcm",
+    )
+    found = list_files(tmp_path)
+    assert shown(found.others, tmp_path) == ["case/dicom/IM1.dcm", "x/dicom/report.dcm"]
+    assert {reasons(found, tmp_path)[f"case/dicom/{name}.dcm"] for name in ("report", "fusion_1")} == {
+        "a result of LiverAI"
+    }

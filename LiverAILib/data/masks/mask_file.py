@@ -18,11 +18,13 @@ class MaskFile(ABC):
         name: The file as the user wrote it, for messages.
         segments: What it holds, in its order.
         named: Whether the segments have names; otherwise their labels are all there is.
+        names_from: Where the names come from, for a person; "" for the file itself.
     """
 
     name: str
     segments: Sequence[SegmentName]
     named: bool
+    names_from: str = ""
 
     @abstractmethod
     def mask(self, segment: SegmentName) -> Image:

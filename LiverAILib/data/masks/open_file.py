@@ -6,17 +6,19 @@ from pathlib import Path
 
 from LiverAILib.data.masks.dicom_seg import DicomSegFile, find_dicom_seg
 from LiverAILib.data.masks.label_map_file import LabelMapFile
+from LiverAILib.data.masks.label_names import LabelNames
 from LiverAILib.data.masks.mask_file import MaskFile
 from LiverAILib.data.masks.slicer_segmentation import SlicerSegmentationFile, slicer_fields
 from LiverAILib.errors import UserError
 
 
-def read_mask_file(path: Path, name: str | None = None) -> MaskFile:
+def read_mask_file(path: Path, name: str | None = None, *, label_names: LabelNames | None = None) -> MaskFile:
     """What the file holds.
 
     Args:
         path: File, or folder with a DICOM SEG or a label map as DICOM series.
         name: The file as the user wrote it; by default the path.
+        label_names: Names of the labels of a file that has none.
 
     Raises:
         UserError: It cannot be read, or is no mask.
@@ -33,7 +35,7 @@ def read_mask_file(path: Path, name: str | None = None) -> MaskFile:
         fields = slicer_fields(path, name)
         if fields:
             return SlicerSegmentationFile(path, name, fields)
-    return LabelMapFile(path, name)
+    return LabelMapFile(path, name, label_names)
 
 
 def _check_folder(path: Path, name: str) -> None:

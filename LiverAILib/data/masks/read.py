@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from LiverAILib.data.masks.label_names import LabelNames
 from LiverAILib.data.masks.mask_file import MaskFile
 from LiverAILib.data.masks.open_file import read_mask_file
 from LiverAILib.data.masks.placement import check_coverage, check_placement
@@ -19,7 +20,6 @@ from LiverAILib.data.masks.segment_choice import (
     SegmentChoice,
     SegmentName,
     choose_segment,
-    same_name,
 )
 from LiverAILib.data.masks.segment_union import files_of_folder, missing_parts, parts_of_file, wanted_together
 from LiverAILib.data.structures import Structure, structure_named
@@ -39,7 +39,14 @@ MASK_SOURCE = "mask_source"
 """Key of `Image.meta`: which segment of the file the mask is and why, for the provenance."""
 
 
-def read_mask(file: str | os.PathLike[str], structure: str, *, reference: Image, empty_allowed: bool = False) -> Image:
+def read_mask(
+    file: str | os.PathLike[str],
+    structure: str,
+    *,
+    reference: Image,
+    empty_allowed: bool = False,
+    label_names: LabelNames | None = None,
+) -> Image:
     """The mask of a structure from a Slicer segmentation, a DICOM SEG, a label map, a mask or a probability map.
 
     Args:
@@ -49,6 +56,7 @@ def read_mask(file: str | os.PathLike[str], structure: str, *, reference: Image,
             with one label and no names is the structure.
         reference: The image that the mask belongs to.
         empty_allowed: Accept a mask without a voxel, as evidence of disease is where there is none.
+        label_names: Names of the labels of a file that has none of its own (`stated_names`).
 
     Returns:
         Mask of the geometry of `reference`, uint8 0/1, (k, j, i). `read_warnings` says what a person has to know (a threshold, a
@@ -62,12 +70,12 @@ def read_mask(file: str | os.PathLike[str], structure: str, *, reference: Image,
         raise UserError(f"{file}: there is nothing behind the '#'. Give FILE, FILE#NAME or FILE#LABEL.")
     known = structure_named(structure)
     files = files_of_folder(path, known) if path.is_dir() and wanted is None else {}
-    if len(files) == 1 and same_name(next(iter(files)), known.name):
+    if len(files) == 1 and known.is_called(next(iter(files))):
         path = next(iter(files.values()))
     elif files:
         found = [_part(read_mask_file(one), "only", known, reference) for one in files.values()]
         return _united_parts(found, list(files), known, str(file), empty_allowed)
-    opened = read_mask_file(path)
+    opened = read_mask_file(path, label_names=label_names)
     if not opened.segments:
         return _empty(opened.name, known, reference, empty_allowed)
     if together := wanted_together(opened, wanted):
@@ -223,4 +231,5 @@ def _source(opened: MaskFile, choice: SegmentChoice[SegmentName]) -> str:
     """Which part of the file was taken and why."""
     segment = choice.segment
     what = f"segment '{segment.name}'" if opened.named else f"label {segment.label}"
-    return f"{what} ({choice.reason})"
+    names = f", names from {opened.names_from}" if opened.named and opened.names_from else ""
+    return f"{what} ({choice.reason}{names})"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from LiverAILib.data.structures import KNOWN_STRUCTURES, Structure
+from LiverAILib.data.structures import KNOWN_STRUCTURES, Structure, same_name
 from LiverAILib.errors import UserError
 
 GENERIC_CODES = ("85756007", "113343008", "123037004")
@@ -171,11 +171,6 @@ def find_segment(segments: Sequence[AnySegment], structure: Structure) -> Segmen
     return None
 
 
-def same_name(one: str, other: str) -> bool:
-    """Whether two names are equal but for case, underscores and blanks."""
-    return _normal(one) == _normal(other)
-
-
 def _wanted_segment(segments: Sequence[AnySegment], wanted: str, source: str, listed: str) -> SegmentChoice[AnySegment]:
     """By ID, by name as it is written, by name, by label: the first of these that fits one segment."""
     label = int(wanted) if re.fullmatch(r"[+-]?\d+", wanted.strip()) else None
@@ -198,8 +193,7 @@ def _by_code(segments: Sequence[AnySegment], structure: Structure) -> list[AnySe
 
 
 def _by_name(segments: Sequence[AnySegment], structure: Structure) -> list[AnySegment]:
-    names = (structure.name, structure.title)
-    return [segment for segment in segments if any(same_name(segment.name, name) for name in names)]
+    return [segment for segment in segments if structure.is_called(segment.name)]
 
 
 def _doubt_of_code(segment: AnySegment, by_name: Sequence[AnySegment], structure: Structure) -> str:
@@ -232,10 +226,6 @@ def _doubt_of_name(segment: AnySegment, structure: Structure) -> str:
         f"The segment '{segment.name}' was taken as the {_lower(structure)} because of its name, although its code says "
         f"'{kind.meaning or kind.value}'. Check it."
     )
-
-
-def _normal(name: str) -> str:
-    return " ".join(name.replace("_", " ").split()).casefold()
 
 
 def _lower(structure: Structure) -> str:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from LiverAILib.data.masks.mask_file import MaskFile
-from LiverAILib.data.masks.segment_choice import SegmentName, find_segment, same_name
-from LiverAILib.data.structures import CAUDATE, LEFT_LOBE, RIGHT_LOBE, SPINAL_MUSCLE, Structure
+from LiverAILib.data.masks.segment_choice import SegmentName, find_segment
+from LiverAILib.data.structures import CAUDATE, LEFT_LOBE, RIGHT_LOBE, SPINAL_MUSCLE, Structure, same_name
 
 ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 
@@ -90,6 +90,6 @@ def files_of_folder(folder: Path, structure: Structure) -> dict[str, Path]:
         for ending in ENDINGS
         if file.is_file() and file.name.lower().endswith(ending)
     }
-    own = {name: file for name, file in files.items() if same_name(name, structure.name)}
+    own = {name: file for name, file in files.items() if structure.is_called(name)}
     parts = PARTS_OF.get(structure.name, ())
     return own or {name: file for name, file in files.items() if any(part.has_name(name) for part in parts)}

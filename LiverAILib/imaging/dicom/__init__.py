@@ -5,6 +5,7 @@
 
 from LiverAILib.imaging.dicom.folder import DicomFolder, DicomVolume, choose_volume, describe_volumes, scan_dicom
 from LiverAILib.imaging.dicom.header import SEGMENTATION_CLASSES, is_dicom, sop_class
+from LiverAILib.imaging.dicom.match import matching_volumes
 from LiverAILib.imaging.dicom.patients import check_one_patient
 from LiverAILib.imaging.dicom.read import read_dicom, read_volume
 
@@ -16,6 +17,7 @@ __all__ = [
     "choose_volume",
     "describe_volumes",
     "is_dicom",
+    "matching_volumes",
     "read_dicom",
     "read_volume",
     "scan_dicom",

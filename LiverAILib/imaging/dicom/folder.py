@@ -109,21 +109,23 @@ def _left_out_note(volume: DicomVolume) -> str:
     return f"{kind} images in the series were left out ({names}{differs})."
 
 
-def scan_dicom(source: str | os.PathLike[str]) -> DicomFolder:
+def scan_dicom(source: str | os.PathLike[str], *, files: Sequence[str | os.PathLike[str]] | None = None) -> DicomFolder:
     """Find the volumes of a folder, searched to any depth, or of one file. Headers alone are read, each once.
 
     Hidden files and folders, and what is not DICOM, are passed over. A series may lie in several folders.
 
     Args:
         source: Folder or DICOM file.
+        files: Files and folders to look at instead of all below `source`, which is then their name in messages.
 
     Raises:
         UserError: A file or folder cannot be read.
     """
     source = Path(source)
+    places = [source] if files is None else [Path(file) for file in files]
     headers = []
     with quiet_pydicom():
-        for path in _files_below(source):
+        for path in dict.fromkeys(path for place in places for path in _files_below(place)):
             try:
                 header = read_header(path)
             except OSError as error:

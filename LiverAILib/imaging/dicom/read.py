@@ -18,8 +18,17 @@ from LiverAILib.imaging.dicom.folder import DicomVolume, choose_volume, scan_dic
 from LiverAILib.imaging.dicom.header import DicomFile, DicomFrame
 from LiverAILib.imaging.dicom.pixels import same_pixels, stored_frames
 from LiverAILib.imaging.dicom.split import instance_key, slice_levels
-from LiverAILib.imaging.dicom.stack import grid_of
-from LiverAILib.imaging.image import DICOM_MODALITY, FRAME_OF_REFERENCE, MODALITY_SOURCE, READ_WARNINGS, REGIONS, Image
+from LiverAILib.imaging.dicom.stack import Grid, grid_of
+from LiverAILib.imaging.image import (
+    DICOM_MODALITY,
+    FRAME_OF_REFERENCE,
+    MODALITY_SOURCE,
+    READ_WARNINGS,
+    REGIONS,
+    SERIES_UID,
+    SOURCE_FILES,
+    Image,
+)
 
 THREADS = 4
 QUANTITIES = ("CT", "PT", "NM")
@@ -51,6 +60,37 @@ def read_volume(volume: DicomVolume) -> Image:
     Raises:
         UserError: A file of the volume is damaged or cut off, it is in color, positions are missing, repeated or sheared.
     """
+    frames, grid, notes = placed_frames(volume)
+    first = frames[0].file
+    meta: dict[str, Any] = {
+        "path": str(first.path if len(volume.files) == 1 else first.path.parent),
+        "series_description": volume.description,
+        SERIES_UID: volume.series_uid,
+        SOURCE_FILES: tuple(str(path) for path in dict.fromkeys(frame.file.path for frame in frames)),
+    }
+    if volume.modality:
+        meta[MODALITY_SOURCE] = DICOM_MODALITY
+    if frame_of_reference := frames[0].attributes.get("frame of reference"):
+        meta[FRAME_OF_REFERENCE] = frame_of_reference
+    if first.contrast_agent:
+        meta["contrast_agent"] = first.contrast_agent
+    if first.regions:
+        meta[REGIONS] = tuple((*one.box, one.spatial_format, one.data_type) for one in first.regions)
+    warnings = [("uneven_slices", " ".join(grid.warnings))] if grid.warnings else []
+    warnings += [("reading_note", note) for note in notes]
+    if warnings:
+        meta[READ_WARNINGS] = tuple(warnings)
+    with quiet_pydicom():
+        values = _colors(frames) if first.pixels and first.pixels.color else _values(frames)
+    return Image(values, grid.spacing, grid.origin, grid.direction, volume.modality or None, meta)
+
+
+def placed_frames(volume: DicomVolume) -> tuple[Sequence[DicomFrame], Grid, list[str]]:
+    """The frames of a volume in the order of its slices, each position once, their grid, and what a person should know of them.
+
+    Raises:
+        UserError: As `read_volume`.
+    """
     name = _name(volume)
     if volume.color:
         raise UserError(f"{name}: the images of '{volume.description}' are in color. Export the gray-scale series.")
@@ -71,27 +111,7 @@ def read_volume(volume: DicomVolume) -> Image:
         notes.append("The values are stored inverted (MONOCHROME1) and were inverted back.")
     if len(frames) == 1 and volume.modality in ("CT", "MR", ""):
         notes.append("The volume is one single slice. Give the folder of the whole series where there are more.")
-    first = frames[0].file
-    meta: dict[str, Any] = {
-        "path": str(first.path if len(volume.files) == 1 else first.path.parent),
-        "series_description": volume.description,
-        "series_uid": volume.series_uid,
-    }
-    if volume.modality:
-        meta[MODALITY_SOURCE] = DICOM_MODALITY
-    if frame_of_reference := frames[0].attributes.get("frame of reference"):
-        meta[FRAME_OF_REFERENCE] = frame_of_reference
-    if first.contrast_agent:
-        meta["contrast_agent"] = first.contrast_agent
-    if first.regions:
-        meta[REGIONS] = tuple((*one.box, one.spatial_format, one.data_type) for one in first.regions)
-    warnings = [("uneven_slices", " ".join(grid.warnings))] if grid.warnings else []
-    warnings += [("reading_note", note) for note in notes]
-    if warnings:
-        meta[READ_WARNINGS] = tuple(warnings)
-    with quiet_pydicom():
-        values = _colors(frames) if first.pixels and first.pixels.color else _values(frames)
-    return Image(values, grid.spacing, grid.origin, grid.direction, volume.modality or None, meta)
+    return frames, grid, notes
 
 
 def _name(volume: DicomVolume) -> str:
