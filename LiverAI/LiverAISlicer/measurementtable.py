@@ -8,6 +8,7 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
+from LiverAISlicer.later import Later
 from LiverAISlicer.summary import MeasurementRow, measurementRows
 
 
@@ -18,15 +19,19 @@ class MeasurementTable:
         self._table = table
         self._rows: list[MeasurementRow] = []
         table.setColumnCount(3)
-        table.setHorizontalHeaderLabels([_("Measurement"), _("Value"), _("Unit, interval")])
+        # In two lines, so that a narrow panel shows all of it.
+        table.setHorizontalHeaderLabels([_("Measurement"), _("Value"), _("Unit\n(95 % CI)")])
+        table.horizontalHeaderItem(2).setToolTip(
+            _("Unit; in parentheses the 95 % confidence interval, where there is one")
+        )
         table.verticalHeader().visible = False
         table.setEditTriggers(qt.QTableWidget.NoEditTriggers)
         table.wordWrap = True
         table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
         table.horizontalHeader().setSectionResizeMode(1, qt.QHeaderView.ResizeToContents)
-        table.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        # A narrower panel wraps the names.
-        table.verticalHeader().connect("sectionResized(int,int,int)", self._fit)
+        # A narrower panel wraps the names. Row heights that follow by themselves reach the table's height too late.
+        self._fitLater = Later(self._fit)
+        table.horizontalHeader().connect("sectionResized(int,int,int)", self._fitLater.ask)
 
     def show(self, record: Mapping[str, Any] | None) -> None:
         """Show the measurements of a record, or none."""
@@ -57,6 +62,7 @@ class MeasurementTable:
 
     def _fit(self) -> None:
         """As high as its rows are: the panel scrolls, the table does not."""
-        height = self._table.horizontalHeader().height + 4
-        height += sum(self._table.rowHeight(row) for row in range(len(self._rows)))
+        self._table.resizeRowsToContents()
+        frame = 2 * self._table.frameWidth
+        height = self._table.horizontalHeader().sizeHint.height() + self._table.verticalHeader().length() + frame
         self._table.setFixedHeight(height)

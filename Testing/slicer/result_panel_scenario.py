@@ -138,8 +138,15 @@ assert "own maximum" in ui.heatMapLabel.text
 assert needed_width() <= NARROW
 picture(pictures / "panel_result.png")
 
-# The table sorts by number, and is copied as text.
+# At this width every title of the table is whole, and so is every row.
 table = ui.measurementsTable
+for column in range(table.columnCount):
+    header = table.horizontalHeaderItem(column)
+    lines = header.text().splitlines()
+    assert max(table.fontMetrics().horizontalAdvance(line) for line in lines) < table.columnWidth(column), lines
+assert table.viewport().height >= sum(table.rowHeight(row) for row in range(table.rowCount)) > 0
+
+# The table sorts by number, and is copied as text.
 table.sortItems(1)
 values = [float(table.item(row, 1).text()) for row in range(table.rowCount)]
 assert values == sorted(values) == [4.41, 4.5, 812.0]
