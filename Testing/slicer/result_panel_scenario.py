@@ -21,6 +21,7 @@ from PySide6 import QtGui, QtWidgets
 
 from LiverAILib.data.measurement import Condition, Cutoff, Measurement, NotAssessed
 from LiverAILib.imaging.image import Image
+from LiverAILib.networks.device import available_devices
 
 pictures = Path(sys.argv[1])
 MODEL = "untrained"
@@ -205,6 +206,14 @@ assert {"report.html", "assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd
 # Every control says what it is for, and Tab goes through them from top to bottom.
 for button in parent.widget.findChildren(QtWidgets.QGroupBox):
     button.collapsed = False
+panel_window.wait(lambda: panel._inputs.deviceList._isKnown)
+devices = [ui.deviceComboBox.itemText(index) for index in range(ui.deviceComboBox.count)]
+assert devices[:2] == ["automatic", "CPU"]
+assert len(devices) == len(available_devices()) + 1
+panel._parameterNode.device = "tpu"  # of a scene that was saved on another computer
+assert panel._parameterNode.device == "auto"
+ui.deviceComboBox.currentIndex = 1
+assert panel._inputs.job()[0].device == "cpu"
 picture(pictures / "panel_all_open.png")
 assert needed_width() <= NARROW
 KINDS = (
