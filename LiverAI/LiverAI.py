@@ -9,10 +9,8 @@ import vtk
 # Torch and SimpleITK are imported with the first Apply, not here: opening the module has to be instant.
 from LiverAISlicer.display import ROLE
 from LiverAISlicer.logic import AssessmentLogic, UserError
-from LiverAISlicer.modellist import ModelList
 from LiverAISlicer.parameters import LiverAIParameterNode
-from LiverAISlicer.patient import CONTRAST, patientValues
-from LiverAISlicer.resultnodes import findResult
+from LiverAISlicer.resultnodes import findResult, readNodes
 from LiverAISlicer.views import displayedVolume
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -73,9 +71,9 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._parameterNodeGuiTag = None
         self._run = None
         self._result = None
-        self._modelList = None
-        self._imageSelectors = None
-        self._regionSelectors = None
+        self._inputs = None
+        self._history = None
+        self._chosen = None
         self._refresh = None
         self._importAhead = None
         self._updating = False
@@ -83,11 +81,11 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def setup(self) -> None:
         """Build the panel."""
         # These need Qt.
-        from LiverAISlicer.imageselectors import ImageSelectors
+        from LiverAISlicer.historytable import HistoryTable
         from LiverAISlicer.importahead import ImportAhead
         from LiverAISlicer.later import Later
+        from LiverAISlicer.panelinputs import PanelInputs
         from LiverAISlicer.panelrun import PanelRun
-        from LiverAISlicer.regionselectors import RegionSelectors
         from LiverAISlicer.resultpanel import ResultPanel
 
         ScriptedLoadableModuleWidget.setup(self)
@@ -96,18 +94,12 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui = slicer.util.childWidgetVariables(panel)
         panel.setMRMLScene(slicer.mrmlScene)
         self.logic = LiverAILogic()
-        self._modelList = ModelList(self.ui)
-        self._imageSelectors = ImageSelectors(self.ui.imagesCollapsibleButton.layout(), self.onInputActivated)
-        self._regionSelectors = RegionSelectors(self.ui.regionsCollapsibleButton.layout(), self._firstImage)
+        self._inputs = PanelInputs(self.ui, self.logic, lambda: self._parameterNode, self.onInputActivated)
         self._result = ResultPanel(self.ui, self.logic, lambda: self._parameterNode)
+        self._history = HistoryTable(self.ui, self.onResultChosen)
         self._run = PanelRun(self.ui, self._writeSteps, self._updateApply, self._result.show)
         self._refresh = Later(self.onParametersChanged)
-        for text in (_("not stated"), _("yes"), _("no")):
-            self.ui.contrastComboBox.addItem(text)
         self._connect()
-        self._updating = True
-        self._modelList.fill()
-        self._updating = False
         self._updateApply()
         self.initializeParameterNode()
         self._importAhead = ImportAhead()
@@ -117,9 +109,6 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.applyButton.connect("clicked(bool)", self.onApply)
         self.ui.sampleButton.connect("clicked(bool)", self.onSample)
         self.ui.inputSelector.connect("nodeActivated(vtkMRMLNode*)", self.onInputActivated)
-        self.ui.modelComboBox.connect("currentIndexChanged(int)", self.onModelChanged)
-        self.ui.targetClassComboBox.connect("currentIndexChanged(int)", self.onTargetClassChanged)
-        self.ui.contrastComboBox.connect("currentIndexChanged(int)", self.onContrastChanged)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
@@ -135,7 +124,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _close(self) -> None:
         """End processes and what waits for the event loop."""
-        for one in (self._run, self._result):
+        for one in (self._run, self._result, self._inputs):
             one.close()
         self._refresh.forget()
         self._importAhead.stop()
@@ -191,8 +180,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
             self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersChanged)
         self._parameterNode = parameterNode
-        for selectors in (self._imageSelectors, self._regionSelectors):
-            selectors.setParameterNode(parameterNode.parameterNode if parameterNode else None)
+        self._inputs.setParameterNode(parameterNode)
         if self._parameterNode:
             self._parameterNodeGuiTag = self._parameterNode.connectGui(self.ui)
             self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersChanged)
@@ -204,14 +192,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         self._updating = True
         try:
-            parameters = self._parameterNode
-            self._modelList.select(parameters.model, parameters.targetClass)
-            if self._modelList.model is not None:
-                parameters.model = self._modelList.model.name
-            self._imageSelectors.show(self._modelList.spec)
-            self._regionSelectors.show(self._modelList.spec)
-            self.ui.contrastComboBox.currentIndex = CONTRAST.index(parameters.contrast)
-            self._updateSliceRange()
+            self._inputs.update()
             self._updateResult()
             self._result.updateDisplay()
             self._updateApply()
@@ -229,20 +210,19 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         else:
             self._result.showHeatMap(node)
 
-    def onModelChanged(self, index: int) -> None:
-        """The user chose a model."""
-        if self._parameterNode and not self._updating and 0 <= index < len(self._modelList.models):
-            self._parameterNode.model = self._modelList.models[index].name
-
-    def onTargetClassChanged(self, index: int) -> None:
-        """The user chose the class that the heat map explains; the first entry leaves it to the prediction."""
-        if self._parameterNode and not self._updating and index >= 0:
-            self._parameterNode.targetClass = self.ui.targetClassComboBox.itemText(index) if index > 0 else ""
-
-    def onContrastChanged(self, index: int) -> None:
-        """The user said whether the CT was made with contrast agent."""
-        if self._parameterNode and not self._updating and index >= 0:
-            self._parameterNode.contrast = CONTRAST[index]
+    def onResultChosen(self, tableNode) -> None:
+        """The user chose a result of the scene: its images and model become the inputs, where they are there, and it is shown."""
+        nodes = readNodes(tableNode)
+        images: dict[str, list] = {}
+        for (role, _number), node in nodes.imageNodes.items():
+            images.setdefault(role, []).append(node)
+        isInstalled = nodes.record["model"] in [model.name for model in self._inputs.modelList.models]
+        if isInstalled and None not in nodes.imageNodes.values():
+            self._inputs.choose(images, nodes.record["model"])
+        self._chosen = (tableNode, self._inputKey())
+        self.onParametersChanged()
+        if nodes.volumeNode is not None and self._result.nodes is not None:
+            self._result.showHeatMap(nodes.volumeNode)
 
     def onApply(self, checked: bool = False) -> None:
         """Assess the input in the background, or cancel what runs."""
@@ -263,41 +243,22 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Make simulated images for the model and choose them."""
         from LiverAISlicer.sampledata import loadSample
 
-        spec = self._modelList.spec
+        spec = self._inputs.spec
         try:
             with slicer.util.WaitCursor():
                 nodes = loadSample(spec.simulation, slicer.mrmlScene)
         except UserError as error:
             slicer.util.errorDisplay(str(error), windowTitle="LiverAI")
             return
-        if spec.single_image:
-            self._parameterNode.inputVolume = nodes[spec.role][0]
-        else:
-            self._imageSelectors.choose(nodes)
+        self._inputs.choose(nodes)
         self.onInputActivated(nodes[spec.role][0])
 
     def _start(self) -> None:
-        from LiverAILib.data.outcome import HIRES_CAM
+        self._run.start(*self._inputs.job())
 
-        parameters, spec = self._parameterNode, self._modelList.spec
-        images = self._images()
-        segmentationNode = parameters.segmentation if spec.segmentation else None
-        job = self.logic.job(
-            None,
-            parameters.model,
-            segmentationNode,
-            parameters.sliceIndex if spec.slices and not parameters.automaticSlice else None,
-            parameters.targetClass if parameters.targetClass in self._modelList.model.classes else None,
-            images=images,
-            heatMap=HIRES_CAM if parameters.fineHeatMap and HIRES_CAM in spec.heatmaps else None,
-            covariates=patientValues(parameters),
-            regions=self._regionSelectors.regions,
-        )
-        self._run.start(job, images, segmentationNode)
-
-    def _writeSteps(self, assessment, images, segmentationNode):
+    def _writeSteps(self, assessment, given):
         """Put a finished assessment into the scene, in steps."""
-        return self.logic.writeSteps(assessment, images, segmentationNode, self._result.look)
+        return self.logic.writeSteps(assessment, given, self._result.look)
 
     def _dependenciesReady(self) -> bool:
         """True where the Python packages are there or the user let them be installed."""
@@ -307,7 +268,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         return installDependencies(lambda names: slicer.util.confirmOkCancelDisplay(question.format(names=names)))
 
     def _updateApply(self) -> None:
-        ready, busy = bool(self._images()), self._run.isBusy
+        ready, busy = bool(self._inputs.images), self._run.isBusy
         self.ui.applyButton.enabled = ready or busy
         self.ui.applyButton.text = _("Cancel") if busy else _("Apply")
         if busy:
@@ -317,40 +278,26 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 _("Segment, classify and explain") if ready else _("Choose the input and a model")
             )
         self.ui.progressBar.visible = busy
-        self.ui.sampleButton.enabled = not busy and bool(self._modelList.spec and self._modelList.spec.simulation)
-
-    def _images(self) -> dict[str, list]:
-        """The chosen images by role; empty where some are missing or there is no model."""
-        spec, parameters = self._modelList.spec, self._parameterNode
-        if spec is None or parameters is None:
-            return {}
-        if spec.single_image:
-            return {spec.role: [parameters.inputVolume]} if parameters.inputVolume is not None else {}
-        return self._imageSelectors.images if self._imageSelectors.isComplete else {}
-
-    def _firstImage(self):
-        """The first chosen image; None where there is none."""
-        return next((nodes[0] for nodes in self._images().values() if nodes), None)
-
-    def _updateSliceRange(self) -> None:
-        """A slice number that the input has; which axis it counts along is only asked once a person sets it."""
-        parameters = self._parameterNode
-        self.ui.sliceSpinBox.enabled = not parameters.automaticSlice
-        images = self._images()
-        if parameters.automaticSlice or not images:
-            return
-        try:
-            self.ui.sliceSpinBox.maximum = self.logic.sliceCount(next(iter(images.values()))[0]) - 1
-        except UserError as error:
-            self.ui.statusLabel.text = str(error)
+        self.ui.sampleButton.enabled = not busy and bool(self._inputs.spec and self._inputs.spec.simulation)
 
     def _updateResult(self) -> None:
         """Show what the scene already holds for these images and this model; a later change of it is shown too."""
-        nodes = [node for role in self._images().values() for node in role]
-        tableNode = findResult(nodes[0], self._parameterNode.model, images=nodes) if nodes else None
+        if self._chosen is not None and (self._chosen[0].GetScene() is None or self._chosen[1] != self._inputKey()):
+            self._chosen = None
+        nodes = [node for role in self._inputs.images.values() for node in role]
+        if self._chosen is not None:
+            tableNode = self._chosen[0]
+        else:
+            tableNode = findResult(nodes[0], self._parameterNode.model, images=nodes) if nodes else None
         if tableNode is not None and not self.hasObserver(tableNode, vtk.vtkCommand.ModifiedEvent, self.onNodesChanged):
             self.addObserver(tableNode, vtk.vtkCommand.ModifiedEvent, self.onNodesChanged)
         self._result.showTable(tableNode)
+        self._history.update(tableNode)
+
+    def _inputKey(self) -> tuple:
+        """Model and images that are chosen: a result that was chosen from the history is shown until these change."""
+        nodes = [node.GetID() for role in self._inputs.images.values() for node in role]
+        return (self._parameterNode.model, *nodes)
 
 
 class LiverAITest(ScriptedLoadableModuleTest):

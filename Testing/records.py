@@ -20,5 +20,7 @@ def as_version_1(record: Mapping[str, Any]) -> dict[str, Any]:
     (given,) = record["provenance"]["inputs"]
     provenance = {**record["provenance"], "input": {k: v for k, v in given.items() if k not in ("role", "number")}}
     del provenance["inputs"]
-    kept = {k: v for k, v in record.items() if k not in ("schema", "outcomes", "primary_outcome", "images")}
+    kept = {
+        k: v for k, v in record.items() if k not in ("schema", "reservations", "outcomes", "primary_outcome", "images")
+    }
     return {**kept, "pipelines": pipelines, "primary_pipeline": record["primary_outcome"], "provenance": provenance}

@@ -75,10 +75,10 @@ def _saveUsedSegmentation(nodes: AssessmentNodes, path: Path) -> None:
     from LiverAILib.data.assessment import Segmentation
     from LiverAILib.data.segmentation_file import write_segmentation
     from LiverAILib.data.structures import LIVER, STRUCTURES
-    from LiverAISlicer.nodes import maskFromSegmentationNode, otherMasksFromSegmentationNode, segmentFor
+    from LiverAISlicer.nodes import maskFromSegmentationNode, otherMasksFromSegmentationNode
 
     volumeNode, node = nodes.volumeNode, nodes.segmentationNode
-    liver = segmentFor(node)
+    liver = nodes.liverSegment
     masks = {LIVER.name: maskFromSegmentationNode(node, liver, volumeNode)}
     masks |= otherMasksFromSegmentationNode(node, volumeNode, without=liver)
     labels = np.zeros(masks[LIVER.name].array.shape, np.uint8)

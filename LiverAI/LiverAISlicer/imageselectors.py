@@ -58,10 +58,14 @@ class ImageSelectors:
         self.update()
 
     def choose(self, nodes: Mapping[str, Sequence[Any]]) -> None:
-        """Choose these nodes, by role."""
-        for role, given in nodes.items():
-            for number, node in enumerate(given):
-                self._parameterNode.SetNodeReferenceID(referenceName(role, number), node.GetID())
+        """Choose these nodes, by role, and no others."""
+        for role in self._spec.images:
+            given = nodes.get(role.name, ())
+            for number in range(max(len(given), self._slots(role))):
+                node = given[number] if number < len(given) else None
+                self._parameterNode.SetNodeReferenceID(
+                    referenceName(role.name, number), None if node is None else node.GetID()
+                )
 
     def update(self) -> None:
         """Show what the parameter node holds."""

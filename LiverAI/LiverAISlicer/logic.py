@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from LiverAISlicer.library import useLibrary
@@ -39,10 +39,23 @@ from LiverAISlicer.transaction import SceneTransaction  # noqa: E402
 from LiverAISlicer.waiting import sharedAssessor  # noqa: E402
 
 Progress = Callable[[float, str], None]
-
-
 ImageNodes = Mapping[str, Sequence[Any]]
 """Role to the volume nodes of that role."""
+
+
+@dataclass(frozen=True)
+class GivenNodes:
+    """What the user chose in the scene for an assessment.
+
+    Attributes:
+        images: Role to the volume nodes.
+        segmentationNode: With the liver mask; None where the network segments.
+        segmentId: The liver in it; "" where its code or name says it.
+    """
+
+    images: ImageNodes
+    segmentationNode: Any = None
+    segmentId: str = ""
 
 
 class AssessmentLogic:
@@ -113,7 +126,7 @@ class AssessmentLogic:
             regions=regions,
         )
         assessment = self._assessInProcess(job, progress) if inProcess else sharedAssessor().assess(job, progress)
-        return self.write(None, assessment, segmentationNode, images=images)
+        return self.write(None, assessment, segmentationNode, images=images, segmentId=segmentId)
 
     def job(
         self,
@@ -163,15 +176,18 @@ class AssessmentLogic:
         look: HeatMapLook = DEFAULT_LOOK,
         *,
         images: ImageNodes | None = None,
+        segmentId: str | None = None,
     ) -> AssessmentNodes:
         """Put an assessment into the scene; see `LiverAISlicer.results.writeAssessment`."""
-        return writeAssessment(volumeNode, assessment, segmentationNode, look, images=images)
+        return writeAssessment(volumeNode, assessment, segmentationNode, look, images=images, segmentId=segmentId)
 
     def writeSteps(
-        self, assessment: Assessment, images: ImageNodes, segmentationNode, look: HeatMapLook
+        self, assessment: Assessment, given: GivenNodes, look: HeatMapLook
     ) -> Generator[None, None, AssessmentNodes]:
         """`write` in steps, between which a window can live; see `LiverAISlicer.results.writeSteps`."""
-        return writeSteps(None, assessment, segmentationNode, look, images=images)
+        return writeSteps(
+            None, assessment, given.segmentationNode, look, images=given.images, segmentId=given.segmentId or None
+        )
 
     def sliceCount(self, volumeNode) -> int:
         """Number of slices of a volume along its own axis nearest to superior."""

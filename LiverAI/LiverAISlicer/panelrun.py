@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator
 from typing import Any
 
 import slicer.util
@@ -12,14 +12,13 @@ from LiverAILib.errors import UserError
 from LiverAISlicer.background import BackgroundAssessor
 from LiverAISlicer.jobs import Job
 from LiverAISlicer.later import Later
+from LiverAISlicer.logic import GivenNodes
 from LiverAISlicer.process import workerEnvironment
 from LiverAISlicer.qtprocess import QtWorker
 from LiverAISlicer.resultnodes import AssessmentNodes
 from LiverAISlicer.timeleft import TimeLeft
 
 Steps = Generator[None, None, AssessmentNodes]
-Images = Mapping[str, Sequence[Any]]
-"""Volume nodes by role."""
 
 
 class PanelRun:
@@ -27,19 +26,18 @@ class PanelRun:
 
     Args:
         ui: Widgets of the panel.
-        writeSteps: Puts an assessment into the scene, in steps: assessment, images by role, segmentation that the user gave.
-            Returns its nodes.
+        writeSteps: Puts an assessment into the scene, in steps: assessment and the nodes that the user chose. Returns its nodes.
         onChanged: Called when a run starts or ends.
         onWritten: Called with the nodes.
     """
 
-    def __init__(self, ui: Any, writeSteps: Callable[[Any, Images, Any], Steps], onChanged, onWritten) -> None:
+    def __init__(self, ui: Any, writeSteps: Callable[[Any, GivenNodes], Steps], onChanged, onWritten) -> None:
         self._ui = ui
         self._writeSteps = writeSteps
         self._onChanged = onChanged
         self._onWritten = onWritten
         self._background: BackgroundAssessor | None = None
-        self._given: tuple[Images, Any] | None = None
+        self._given: GivenNodes | None = None
         self._steps: Steps | None = None
         self._next = Later(self._step)
         self._timeLeft = TimeLeft()
@@ -49,20 +47,19 @@ class PanelRun:
         """Whether an assessment is being made or written."""
         return self._steps is not None or (self._background is not None and self._background.busy)
 
-    def start(self, job: Job, images: Images, segmentationNode) -> None:
+    def start(self, job: Job, given: GivenNodes) -> None:
         """Assess in the background.
 
         Args:
             job: What to do.
-            images: Nodes of the job's images by role.
-            segmentationNode: The mask that the user gave, or None.
+            given: The nodes that the job was made from.
         """
         if self._background is None:
             self._background = BackgroundAssessor(QtWorker, workerEnvironment())
             self._background.onProgress = self._progress
             self._background.onDone = self._done
             self._background.onError = self._failed
-        self._given = (images, segmentationNode)
+        self._given = given
         self._timeLeft = TimeLeft()
         self._progress(0.0, _("Starting"))
         self._background.submit(job)
@@ -93,7 +90,7 @@ class PanelRun:
     def _done(self, assessment) -> None:
         """The result is there: write it a step at a time, so that the window lives on."""
         self._ui.statusLabel.text = _("Writing the result")
-        self._steps = self._writeSteps(assessment, *self._given)
+        self._steps = self._writeSteps(assessment, self._given)
         self._given = None
         self._next.ask()
 

@@ -16,7 +16,9 @@ class LiverAIParameterNode:
 
     inputVolume: vtkMRMLScalarVolumeNode
     segmentation: vtkMRMLSegmentationNode
+    liverSegment: str = ""
     model: str = ""
+    device: str = "auto"
     targetClass: str = ""
     fineHeatMap: bool = False
     automaticSlice: bool = True

@@ -10,6 +10,7 @@ from typing import Any
 from LiverAILib.data.record import upgrade_record
 from LiverAISlicer import views
 from LiverAISlicer.display import ROLE
+from LiverAISlicer.nodes import segmentFor
 
 RESULT_ROLE = "result"
 MODEL, RECORD, IMAGES = "LiverAI.Model", "LiverAI.Record", "LiverAI.Images"
@@ -18,6 +19,8 @@ PIPELINE, IMAGE_ROLE, IMAGE_NUMBER = "LiverAI.Pipeline", "LiverAI.ImageRole", "L
 SLICE, METHOD, TARGET, SIGNED = "LiverAI.Slice", "LiverAI.Method", "LiverAI.Target", "LiverAI.Signed"
 """Attributes of a heat map: its outcome, the image that it explains, the slice (index and axis) that is shown of it, the kind of
 map, the class whose evidence it shows, and "yes" where negative values are evidence against it."""
+LIVER_SEGMENT = "LiverAI.LiverSegment"
+"""Attribute of a result table and its heat maps: ID of the segment that the user chose as the liver."""
 INPUT = "liveraiInput"
 SEGMENTATION = "liveraiSegmentation"
 HEATMAP = "liveraiHeatMap"
@@ -52,6 +55,15 @@ class AssessmentNodes:
     def volumeNode(self):
         """The first input."""
         return next(iter(self.imageNodes.values()))
+
+    @property
+    def liverSegment(self) -> str:
+        """ID of the liver in `segmentationNode`: the segment that the user chose, else the one that is coded or named so.
+
+        Raises:
+            UserError: None or several are.
+        """
+        return self.tableNode.GetAttribute(LIVER_SEGMENT) or segmentFor(self.segmentationNode)
 
     @property
     def heatMapNodes(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from LiverAISlicer.display import DEFAULT_LOOK, HeatMapLook
 from LiverAISlicer.measurementtable import MeasurementTable
 from LiverAISlicer.outcomebars import OutcomeBars
 from LiverAISlicer.reportrun import ReportRun
-from LiverAISlicer.resultnodes import AssessmentNodes, HeatMapKey, isOutdated, readNodes
+from LiverAISlicer.resultnodes import LIVER_SEGMENT, AssessmentNodes, HeatMapKey, isOutdated, readNodes
 from LiverAISlicer.shownmaps import shareInLiver
 from LiverAISlicer.summary import cutoffsHtml, detailsHtml, headlineHtml, percent, warningsHtml
 
@@ -151,12 +151,11 @@ class ResultPanel:
         self._try(self._editMask)
 
     def _editMask(self) -> None:
-        from LiverAISlicer.nodes import segmentFor
-
         node, volumeNode, parameters = self.nodes.segmentationNode, self.nodes.volumeNode, self._parameters()
-        segmentId = segmentFor(node)
+        segmentId = self.nodes.liverSegment
         if parameters is not None:
             parameters.segmentation = node
+            parameters.liverSegment = self.nodes.tableNode.GetAttribute(LIVER_SEGMENT) or ""
         self._ui.statusLabel.text = _("Correct the liver, come back to LiverAI, and press Apply.")
         application.editSegment(node, segmentId, volumeNode)
 

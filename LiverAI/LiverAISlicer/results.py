@@ -25,6 +25,7 @@ from LiverAISlicer.resultnodes import (
     IMAGE_ROLE,
     IMAGES,
     INPUT,
+    LIVER_SEGMENT,
     METHOD,
     MODEL,
     PIPELINE,
@@ -72,6 +73,7 @@ def writeAssessment(
     look: HeatMapLook = DEFAULT_LOOK,
     *,
     images: Mapping[str, Sequence[Any]] | None = None,
+    segmentId: str | None = None,
 ) -> AssessmentNodes:
     """Write an assessment into the scene of its inputs.
 
@@ -85,11 +87,12 @@ def writeAssessment(
         segmentationNode: The segmentation that the user gave as input, or None.
         look: How the views show heat maps.
         images: Role to the nodes of all inputs, in place of `volumeNode`.
+        segmentId: The liver in `segmentationNode`, where the user chose it; None where its code or name says it.
 
     Raises:
         UserError: A volume is not the one that was assessed any more. The scene is then as it was.
     """
-    steps = writeSteps(volumeNode, assessment, segmentationNode, look, images=images)
+    steps = writeSteps(volumeNode, assessment, segmentationNode, look, images=images, segmentId=segmentId)
     while True:
         try:
             next(steps)
@@ -104,6 +107,7 @@ def writeSteps(
     look: HeatMapLook = DEFAULT_LOOK,
     *,
     images: Mapping[str, Sequence[Any]] | None = None,
+    segmentId: str | None = None,
 ) -> Generator[None, None, AssessmentNodes]:
     """`writeAssessment` in steps, between which a window can live: nothing is in the scene before the last one."""
     imageNodes = _imageNodes(assessment, {next(iter(assessment.images)): [volumeNode]} if images is None else images)
@@ -128,6 +132,8 @@ def writeSteps(
         nodes = _writeNodes(imageNodes, segmentationNode, segmentation, maps, record, transaction, assessment)
         _fillTable(nodes.tableNode, table, record, imageNodes, transaction)
         _placeInHierarchy(nodes, segmentation is not None, transaction)
+        for node in (nodes.tableNode, *nodes.heatMaps.values()):
+            transaction.setAttribute(node, LIVER_SEGMENT, None if segmentationNode is None else segmentId)
         for node in nodes.heatMaps.values():
             updateShown(node, nodes.segmentationNode, look, transaction)
         imageKey, (index, axis) = shown

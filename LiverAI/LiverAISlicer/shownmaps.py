@@ -17,7 +17,7 @@ from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
 from LiverAISlicer import build, display
 from LiverAISlicer.nodes import labelmapOnGrid, nodeToWorld, segmentFor, segmentLabelmap
-from LiverAISlicer.resultnodes import METHOD, PIPELINE, SIGNED, SLICE, TARGET
+from LiverAISlicer.resultnodes import LIVER_SEGMENT, METHOD, PIPELINE, SIGNED, SLICE, TARGET
 from LiverAISlicer.transaction import SceneTransaction
 
 SHOWN = "liveraiShown"
@@ -196,4 +196,5 @@ def _liverOnBox(segmentationNode, heatMapNode, shape: tuple[int, ...], matrix) -
     grid.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
     toWorld = nodeToWorld(heatMapNode) @ slicer.util.arrayFromVTKMatrix(matrix)
     grid.SetImageToWorldMatrix(slicer.util.vtkMatrixFromArray(np.linalg.inv(nodeToWorld(segmentationNode)) @ toWorld))
-    return labelmapOnGrid(segmentLabelmap(segmentationNode, segmentFor(segmentationNode, LIVER)), grid)
+    segmentId = heatMapNode.GetAttribute(LIVER_SEGMENT) or segmentFor(segmentationNode, LIVER)
+    return labelmapOnGrid(segmentLabelmap(segmentationNode, segmentId), grid)

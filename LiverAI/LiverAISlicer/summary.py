@@ -31,11 +31,10 @@ def headlineHtml(record: Mapping[str, Any], tr: Translate, *, hidden: tuple[str,
         parts = [
             f"<p><b style='font-size:large'>{escape(primary['answer'])}</b><br>{escape(_pipelines(record, tr))}</p>"
         ]
-    notes = [note for note in record["notes"] if note not in hidden]
-    # What has to be known before the result is read: the first note of a model that was trained on simulated disease.
-    first = notes[:1] if record.get("provenance", {}).get("model", {}).get("simulated") else []
-    parts = [f"<p><b>{escape(note)}</b></p>" for note in first] + parts
-    parts += [f"<p><b>{escape(note)}</b></p>" for note in notes[len(first) :]]
+    reservations = record["reservations"]
+    notes = [note for note in record["notes"] if note not in (*reservations, *hidden)]
+    parts = [f"<p><b>{escape(note)}</b></p>" for note in reservations] + parts
+    parts += [f"<p><b>{escape(note)}</b></p>" for note in notes]
     return "".join(parts)
 
 

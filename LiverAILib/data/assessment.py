@@ -150,6 +150,7 @@ class Assessment:
             "case_id": self.case_id,
             "method": self.method,
             "model": self.model,
+            "reservations": list(self.reservations),
             "predicted": self.predicted,
             "probabilities": dict(self.probabilities),
             "primary_outcome": self.primary,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from LiverAILib.data.assessment import SCHEMA
+from LiverAILib.data.assessment import RESEARCH_USE, SCHEMA
 from LiverAILib.errors import UserError
 
 
 def upgrade_record(record: Mapping[str, Any], *, where: str = "assessment.json") -> dict[str, Any]:
-    """`record` in the form of schema `SCHEMA`; one of that schema as it is.
+    """`record` in the form of schema `SCHEMA`, with the reservations that earlier records do not list.
 
     Args:
         record: What `Assessment.record()` gave, in this version or an earlier one.
@@ -22,17 +22,22 @@ def upgrade_record(record: Mapping[str, Any], *, where: str = "assessment.json")
     if not isinstance(record, Mapping):
         raise UserError(f"{where}: not the record of an assessment. Assess the case again.")
     version = record.get("schema", 1)
-    if version == SCHEMA:
-        return dict(record)
-    if version != 1:
+    if version not in (1, SCHEMA):
         raise UserError(
             f"{where}: written by a later version of LiverAI (schema {version}, this one reads up to {SCHEMA}). "
             "Update LiverAI, or assess the case again."
         )
     try:
-        return _from_version_1(record)
+        return {**(record if version == SCHEMA else _from_version_1(record)), "reservations": _reservations(record)}
     except (KeyError, TypeError, AttributeError):
         raise UserError(f"{where}: not the record of an assessment. Assess the case again.") from None
+
+
+def _reservations(record: Mapping[str, Any]) -> list[str]:
+    """The notes that have to be read before the result; earlier versions did not list them apart from the other notes."""
+    if "reservations" in record:
+        return list(record["reservations"])
+    return [note for note in record["notes"] if note != RESEARCH_USE]
 
 
 def _from_version_1(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from LiverAILib.data.assessment import Assessment
 from LiverAILib.data.case import Case
 from LiverAILib.data.fingerprint import Fingerprint
 from LiverAILib.data.model import load_model
+from LiverAILib.data.record import upgrade_record
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.errors import UserError
 from LiverAILib.jobs.assess import Assessor
@@ -95,9 +96,9 @@ def assess_one(
 def finished_record(place: Path, fingerprint: Fingerprint) -> dict[str, Any] | None:
     """The record of a result at `place` with this fingerprint; it is written last, so that the result is whole."""
     try:
-        record = json.loads((place / RECORD).read_text(encoding="utf-8"))
+        record = upgrade_record(json.loads((place / RECORD).read_text(encoding="utf-8")))
         found = record["provenance"]["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):  # a ValueError: no JSON, or no record of a known version
         return None
     return record if found == fingerprint.sha256 else None
 
@@ -210,13 +211,18 @@ def _check_no_input_is_overwritten(source: Path, found: FoundCases, output: Path
 
 
 def summary_row(record: Mapping[str, Any], case: FoundCase) -> dict[str, object]:
-    """A case as a row of the summary: predicted class, probabilities, measurements with units, warnings, notes.
+    """A case as a row of the summary: reservations, predicted class, probabilities, measurements with units, warnings, notes.
 
     Args:
         record: `Assessment.record()`, as in `assessment.json`.
         case: The case.
     """
-    row: dict[str, object] = {"case_id": case.case_id, "file": case.file, "predicted": record["predicted"]}
+    row: dict[str, object] = {
+        "case_id": case.case_id,
+        "file": case.file,
+        "reservations": " ".join(record["reservations"]),
+        "predicted": record["predicted"],
+    }
     for name, outcome in record["outcomes"].items():
         for label, value in outcome.get("probabilities", {}).items():
             row[f"probability {name}: {label}"] = round(value, 6)
@@ -229,7 +235,7 @@ def summary_row(record: Mapping[str, Any], case: FoundCase) -> dict[str, object]
     for measurement in record["measurements"]:
         row[f"{measurement['name']} [{measurement['unit']}]"] = measurement["value"]
     row["warnings"] = "; ".join(warning["code"] for warning in record["warnings"])
-    row["notes"] = " ".join(record["notes"])
+    row["notes"] = " ".join(note for note in record["notes"] if note not in record["reservations"])
     return row
 
 

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from LiverAILib.data.assessment import RESEARCH_USE, SIMULATED
 from LiverAILib.data.case import Case
+from LiverAILib.data.record import upgrade_record
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import read_image, write_image
 from LiverAILib.imaging.image import Image
@@ -100,6 +102,8 @@ def test_the_record_follows_the_published_schema(tmp_path, assessment):
     write_assessment(assessment, tmp_path, pictures=False)
     record = json.loads((tmp_path / "assessment.json").read_text(encoding="utf-8"))
     jsonschema.validate(record, schema)
+    assert record["reservations"] == [SIMULATED]
+    assert list(record).index("reservations") < list(record).index("predicted")
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**record, "outcomes": {}}, schema)
 
@@ -114,6 +118,13 @@ def test_a_record_of_version_1_still_loads(tmp_path, assessment):
     assert back.outcomes["full"].probabilities == assessment.outcomes["full"].probabilities
     np.testing.assert_array_equal(back.heatmap.image.array, assessment.heatmap.image.array)
     assert back.image.same_geometry(assessment.image)
+
+
+def test_a_record_without_reservations_gets_them_from_its_notes(assessment):
+    """As versions wrote them before reservations had an entry of their own."""
+    record = {name: value for name, value in assessment.record().items() if name != "reservations"}
+    assert upgrade_record(record)["reservations"] == [SIMULATED]
+    assert upgrade_record({**record, "notes": [RESEARCH_USE]})["reservations"] == []
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ class CollapsibleButton(QtWidgets.QGroupBox):
     label with a long text widens the whole panel.
     """
 
+    contentsCollapsed = QtCore.Signal(bool)
+
     def __init__(self, parent=None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QtWidgets.QSizePolicy.Minimum, QtWidgets.QSizePolicy.Preferred)
@@ -34,6 +36,7 @@ class CollapsibleButton(QtWidgets.QGroupBox):
         for child in self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindDirectChildrenOnly):
             child.setVisible(not collapsed)
         self.updateGeometry()
+        self.contentsCollapsed.emit(collapsed)
 
     def showEvent(self, event) -> None:
         super().showEvent(event)

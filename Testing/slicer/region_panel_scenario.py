@@ -17,11 +17,11 @@ names = [ui.modelComboBox.itemText(index) for index in range(ui.modelComboBox.co
 ui.modelComboBox.currentIndex = names.index("byra2021-biopsy")
 settle()
 assert ui.regionsCollapsibleButton.visible
-selectors = panel._regionSelectors._selectors
+selectors = panel._inputs.regionSelectors._selectors
 assert list(selectors) == ["liver", "kidney"]
 
 # Without a region the model says what is missing.
-panel._imageSelectors._selectors["liver_kidney", 0].setCurrentNode(image)
+panel._inputs.imageSelectors._selectors["liver_kidney", 0].setCurrentNode(image)
 settle()
 ui.applyButton.click()
 wait(lambda: errors)
@@ -42,7 +42,7 @@ assert "No region in the kidney was drawn" in ui.warningsLabel.text
 ui.modelComboBox.currentIndex = names.index("yin2021-simulated")
 settle()
 assert not ui.regionsCollapsibleButton.visible
-assert not panel._regionSelectors.regions
+assert not panel._inputs.regionSelectors.regions
 check_no_slot_failed()
 panel.cleanup()
 print("panel scenario passed")

@@ -21,6 +21,7 @@ from PySide6 import QtGui, QtWidgets
 
 from LiverAILib.data.measurement import Condition, Cutoff, Measurement, NotAssessed
 from LiverAILib.imaging.image import Image
+from LiverAILib.networks.device import available_devices
 
 pictures = Path(sys.argv[1])
 MODEL = "untrained"
@@ -138,8 +139,15 @@ assert "own maximum" in ui.heatMapLabel.text
 assert needed_width() <= NARROW
 picture(pictures / "panel_result.png")
 
-# The table sorts by number, and is copied as text.
+# At this width every title of the table is whole, and so is every row.
 table = ui.measurementsTable
+for column in range(table.columnCount):
+    header = table.horizontalHeaderItem(column)
+    lines = header.text().splitlines()
+    assert max(table.fontMetrics().horizontalAdvance(line) for line in lines) < table.columnWidth(column), lines
+assert table.viewport().height >= sum(table.rowHeight(row) for row in range(table.rowCount)) > 0
+
+# The table sorts by number, and is copied as text.
 table.sortItems(1)
 values = [float(table.item(row, 1).text()) for row in range(table.rowCount)]
 assert values == sorted(values) == [4.41, 4.5, 812.0]
@@ -198,6 +206,14 @@ assert {"report.html", "assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd
 # Every control says what it is for, and Tab goes through them from top to bottom.
 for button in parent.widget.findChildren(QtWidgets.QGroupBox):
     button.collapsed = False
+panel_window.wait(lambda: panel._inputs.deviceList._isKnown)
+devices = [ui.deviceComboBox.itemText(index) for index in range(ui.deviceComboBox.count)]
+assert devices[:2] == ["automatic", "CPU"]
+assert len(devices) == len(available_devices()) + 1
+panel._parameterNode.device = "tpu"  # of a scene that was saved on another computer
+assert panel._parameterNode.device == "auto"
+ui.deviceComboBox.currentIndex = 1
+assert panel._inputs.job()[0].device == "cpu"
 picture(pictures / "panel_all_open.png")
 assert needed_width() <= NARROW
 KINDS = (

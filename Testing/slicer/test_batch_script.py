@@ -56,7 +56,7 @@ def test_folder_with_a_bad_case_and_a_second_run(folders, untrained_model, scene
     assert summary["a"]["predicted"] == record["predicted"]
     probability = float(summary["a"]["probability segmented: cirrhosis"])
     assert probability == pytest.approx(record["outcomes"]["segmented"]["probabilities"]["cirrhosis"], abs=1e-6)
-    assert SIMULATED in summary["a"]["notes"]
+    assert SIMULATED in summary["a"]["reservations"]
     names = {path.name for path in (output / "a").iterdir()}
     assert names == {"assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd", "result.tsv", "scene.mrb"}
 

@@ -26,7 +26,7 @@ def choose_model(name: str) -> None:
 
 
 def selectors() -> dict:
-    return panel._imageSelectors._selectors
+    return panel._inputs.imageSelectors._selectors
 
 
 nodes = {}
@@ -119,7 +119,7 @@ free = ImageSelectors(pythonqt_standins.Proxy(QtWidgets.QFormLayout(form)), lamb
 parameters = scene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")
 free.setParameterNode(parameters)
 roles = (ImageRole("pair", "Pair", "US", maximum=None, dimensions=2, color=True), ImageRole("last", "Last", "US"))
-free.show(replace(panel._modelList.spec, images=roles))
+free.show(replace(panel._inputs.modelList.spec, images=roles))
 for number, key in enumerate(nodes):
     assert sorted(free._selectors) == [("last", 0), *(("pair", n) for n in range(number + 1))]
     free._selectors["pair", number].setCurrentNode(nodes[key])
@@ -134,7 +134,7 @@ assert titles == ["Pair 1:", "Pair 2:", "Pair 3:", "Pair 4:", "Last:"]
 
 # Where every role is optional, as the four views of a liver are, one image is enough and none is too few.
 optional = tuple(ImageRole(name, name, "US", minimum=0, dimensions=2, color=True) for name in ("first", "second"))
-free.show(replace(panel._modelList.spec, images=optional))
+free.show(replace(panel._inputs.modelList.spec, images=optional))
 assert not free.isComplete
 free._selectors["second", 0].setCurrentNode(next(iter(nodes.values())))
 free.update()
