@@ -19,6 +19,14 @@ settings.register_profile("liverai", deadline=None, derandomize=True)
 settings.load_profile("liverai")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def user_folder(tmp_path_factory) -> Path:
+    """An empty folder in place of the one with the models that the user of this computer has added."""
+    folder = tmp_path_factory.mktemp("liverai-home")
+    os.environ["LIVERAI_HOME"] = str(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The real images; tests that need them are skipped where they are absent."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import tempfile
 import time
@@ -19,6 +20,8 @@ REQUIREMENTS = Path(__file__).resolve().parent.parent / "Resources" / "requireme
 KEEP = ["numpy", "SimpleITK", "requests"]
 """Packages of Slicer itself, which pip must never replace."""
 PYTORCH = ("torch", "torchvision")
+WHEELS_VARIABLE = "LIVERAI_WHEELS"
+"""Environment variable with a folder of wheels to install from, for computers without internet access."""
 
 
 def missingRequirements() -> list[str]:
@@ -58,6 +61,9 @@ def installDependencies(ask: Callable[[str], bool]) -> bool:
         return True
     if not ask(", ".join(missing)):
         return False
+    wheels = os.environ.get(WHEELS_VARIABLE)
+    if wheels:
+        return installFromFolder(wheels)
     try:
         if any(_name(line) in PYTORCH for line in missing):
             _installPyTorch()
@@ -67,8 +73,37 @@ def installDependencies(ask: Callable[[str], bool]) -> bool:
     except Exception as error:  # pip and the PyTorch module raise whatever they like; the cause has to be seen.
         raise UserError(
             f"{', '.join(missing)} could not be installed: {_reason(error)}. Check the internet connection or proxy and the "
-            "free disk space; the Python console shows pip's whole output."
+            "free disk space; the Python console shows pip's whole output. Without internet access: docs/slicer.md."
         ) from error
+    return _checkInstalled()
+
+
+def installFromFolder(folder: str | os.PathLike[str]) -> bool:
+    """Install what is missing from a folder of wheels, without any network; true when nothing is missing any more.
+
+    The folder is filled on a computer of the same kind with internet access:
+    `PythonSlicer -m pip download --dest FOLDER -r LiverAI/Resources/requirements.txt`.
+
+    Raises:
+        UserError: There is no such folder, or a package is missing in it.
+    """
+    missing = missingRequirements()
+    if not missing:
+        return True
+    if not Path(folder).is_dir():
+        raise UserError(f"{folder}: no such folder. Name the folder with the wheels of the packages.")
+    try:
+        _runPip(missing, "--no-index", "--find-links", str(folder))
+    except RuntimeError as error:
+        raise UserError(
+            f"{', '.join(missing)} could not be installed from {folder}: {_reason(error)}. Fill it on a computer with the "
+            "same system and Slicer version (docs/slicer.md)."
+        ) from None
+    return _checkInstalled()
+
+
+def _checkInstalled() -> bool:
+    """Raise UserError where something is still missing, else return True."""
     importlib.invalidate_caches()
     still = missingRequirements()
     if still:
@@ -107,8 +142,13 @@ def _pipInstall(missing: list[str]) -> None:
     )
 
 
-def _runPip(missing: list[str]) -> None:
-    """Install with pip: for Slicer before 5.12, whose own function takes no packages to keep and hides what pip says.
+def _runPip(missing: list[str], *sources: str) -> None:
+    """Install with pip: from a folder, and for Slicer before 5.12, whose own function takes no packages to keep and hides what
+    pip says.
+
+    Args:
+        missing: Lines of requirements.txt.
+        sources: Options that say where packages come from; PyPI where there are none.
 
     The window stays alive meanwhile.
 
@@ -127,7 +167,7 @@ def _runPip(missing: list[str]) -> None:
         constraints.write_text("\n".join(f"{name}=={metadata.version(name)}" for name in KEEP if _isMet(name)))
         worker = SubprocessWorker()
         worker.onLine, worker.onExit = said, codes.append
-        options = ["--disable-pip-version-check", "--no-input", "--constraint", str(constraints)]
+        options = ["--disable-pip-version-check", "--no-input", "--constraint", str(constraints), *sources]
         worker.start([pythonCommand(), "-m", "pip", "install", *options, *missing], workerEnvironment())
         while not codes:
             worker.pump()

@@ -31,7 +31,7 @@ class ModelList:
         self.spec: MethodSpec | None = None
 
     def fill(self) -> None:
-        """List the models; without any, the panel says where to put them."""
+        """List the models that are installed now; without any, the panel says where to put them."""
         from LiverAILib.data.model import list_models
         from LiverAILib.methods import list_methods
 
@@ -40,11 +40,12 @@ class ModelList:
             self.models = [model for model in list_models() if model.method in methods]
         except UserError as error:
             self._ui.statusLabel.text = str(error)
+        self._ui.modelComboBox.clear()
         for model in self.models:
             self._ui.modelComboBox.addItem(model.name)
         if not self.models:
             self._ui.modelLabel.text = _(
-                "No model is installed. Put model folders into a folder that LIVERAI_MODELS names."
+                "No model is installed. Add one in the section Models, or name folders of models in LIVERAI_MODELS."
             )
 
     def select(self, name: str, targetClass: str) -> None:
@@ -52,6 +53,7 @@ class ModelList:
         from LiverAILib.methods import method_of
 
         if not self.models:
+            self.model = self.spec = None
             return
         names = [model.name for model in self.models]
         index = names.index(name) if name in names else 0

@@ -13,6 +13,7 @@ from LiverAISlicer.imageselectors import ImageSelectors
 from LiverAISlicer.jobs import Job
 from LiverAISlicer.logic import AssessmentLogic, GivenNodes
 from LiverAISlicer.modellist import ModelList
+from LiverAISlicer.modelmanager import ModelManager
 from LiverAISlicer.patient import CONTRAST, patientValues
 from LiverAISlicer.regionselectors import RegionSelectors
 from LiverAISlicer.segmentselector import SegmentSelector
@@ -46,6 +47,7 @@ class PanelInputs:
         for text in (_("not stated"), _("yes"), _("no")):
             ui.contrastComboBox.addItem(text)
         self.modelList.fill()
+        self.modelManager = ModelManager(ui, lambda: self.modelList.model, self._modelsChanged)
         ui.modelComboBox.connect("currentIndexChanged(int)", self.onModelChanged)
         ui.targetClassComboBox.connect("currentIndexChanged(int)", self.onTargetClassChanged)
         ui.contrastComboBox.connect("currentIndexChanged(int)", self.onContrastChanged)
@@ -87,6 +89,7 @@ class PanelInputs:
             self.regionSelectors.show(self.spec)
             self.segmentSelector.update(isUsed=self.spec is not None and self.spec.segmentation)
             self.deviceList.update()
+            self.modelManager.update()
             self._ui.contrastComboBox.currentIndex = CONTRAST.index(parameters.contrast)
             self._updateSliceRange()
         finally:
@@ -131,6 +134,15 @@ class PanelInputs:
     def close(self) -> None:
         """End what runs."""
         self.deviceList.close()
+        self.modelManager.close()
+
+    def _modelsChanged(self, added: str) -> None:
+        """A model was added, which is chosen now, or removed."""
+        self._updating = True
+        self.modelList.fill()
+        self._updating = False
+        if self._parameters() is not None:
+            self._parameters().model = added
 
     def onModelChanged(self, index: int) -> None:
         """The user chose a model."""

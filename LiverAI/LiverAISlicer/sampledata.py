@@ -52,8 +52,11 @@ def registerSampleData() -> None:
     for kind, name in SAMPLES.items():
         SampleData.SampleDataLogic.registerCustomSampleDataSource(
             category="LiverAI",
-            sampleName=name.replace(" ", "").replace(",", ""),
-            nodeNames=name,  # what the module shows
+            sampleName=name,
+            # The application wants one of each, which it does not use where there is a function that makes the nodes.
+            uris="",
+            fileNames=f"{kind}.nrrd",
+            nodeNames=name,
             customDownloader=lambda source, kind=kind: [
                 node for given in loadSample(kind, slicer.mrmlScene).values() for node in given
             ],

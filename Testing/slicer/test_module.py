@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import zipfile
 from dataclasses import replace
 from importlib import metadata
 
@@ -169,6 +170,46 @@ def test_pip_refuses_to_replace_slicers_own_packages(monkeypatch):
     with pytest.raises(RuntimeError, match=r"numpy==0\.0\.1") as refused:
         dependencies._runPip(["numpy==0.0.1"])
     assert metadata.version("numpy") in str(refused.value) or "conflict" in str(refused.value)
+
+
+def test_packages_are_installed_from_a_folder_of_wheels_without_any_network(monkeypatch, tmp_path):
+    """The real pip, with an index that does not exist; it installs into a folder of its own."""
+    wheels, target = tmp_path / "wheels", tmp_path / "installed"
+    wheels.mkdir()
+    write_wheel(wheels, "liverai_planted_package", "1.5")
+    monkeypatch.setenv("PIP_TARGET", str(target))
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    installed = target / "liverai_planted_package.py"
+    monkeypatch.setattr(
+        dependencies, "missingRequirements", lambda: [] if installed.exists() else ["liverai-planted-package>=1"]
+    )
+    monkeypatch.setenv("LIVERAI_WHEELS", str(wheels))
+    assert not dependencies.installDependencies(lambda names: False)
+    assert not installed.exists()
+    assert dependencies.installDependencies(lambda names: True)
+    assert installed.read_text() == "planted = True\n"
+
+
+def test_a_folder_without_the_packages_is_refused_with_pips_reason(monkeypatch, tmp_path):
+    monkeypatch.setattr(dependencies, "missingRequirements", lambda: ["no-such-package-of-liverai>=1"])
+    with pytest.raises(UserError, match=r"could not be installed from .*No matching distribution found"):
+        dependencies.installFromFolder(tmp_path)
+    with pytest.raises(UserError, match="no such folder"):
+        dependencies.installFromFolder(tmp_path / "nothing")
+
+
+def write_wheel(folder, name: str, version: str) -> None:
+    """A wheel with one module."""
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": "planted = True\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in files)
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        for path, text in files.items():
+            wheel.writestr(path, text)
 
 
 def test_output_of_a_failed_command_is_the_reason():

@@ -31,3 +31,7 @@ def test_result_area_and_views(tmp_path, untrained_model):
     pictures = Path(os.environ.get("LIVERAI_PICTURES", tmp_path))
     run_panel("result_panel_scenario.py", pictures, LIVERAI_MODELS=str(untrained_model.parent))
     assert (pictures / "panel_result.png").stat().st_size > 5000
+
+
+def test_models_are_added_and_removed(tmp_path, untrained_model):
+    run_panel("models_panel_scenario.py", untrained_model, tmp_path, LIVERAI_HOME=str(tmp_path), NO_PROXY="127.0.0.1")

@@ -7,6 +7,7 @@ import types
 
 import numpy as np
 import pytest
+import slicer
 import slicer.util
 from LiverAISlicer import sampledata
 from LiverAISlicer.nodes import imageFromVolumeNode
@@ -38,14 +39,24 @@ def test_unknown_sample_is_refused(scene):
 
 def test_samples_are_listed_in_sample_data(monkeypatch):
     listed = []
+
+    def register(*, category, sampleName, uris=None, fileNames=None, nodeNames=None, customDownloader=None) -> None:
+        """As the application's: it counts addresses, files and nodes even where a function makes the nodes."""
+        if isinstance(uris, str):
+            uris, fileNames, nodeNames = [uris], [fileNames], [nodeNames]
+        assert len(uris) == len(fileNames) == len(nodeNames)
+        assert all(isinstance(name, str) for name in (*uris, *fileNames, *nodeNames))
+        listed.append((category, sampleName, uris, customDownloader))
+
     module = types.ModuleType("SampleData")
-    module.SampleDataLogic = types.SimpleNamespace(
-        registerCustomSampleDataSource=lambda **options: listed.append(options)
-    )
+    module.SampleDataLogic = types.SimpleNamespace(registerCustomSampleDataSource=register)
     monkeypatch.setitem(sys.modules, "SampleData", module)
     sampledata.registerSampleData()
-    assert listed[0]["sampleName"] == "LiverAIsimulatedMR"
-    assert listed[0]["nodeNames"] == "LiverAI simulated MR"
-    assert {one["category"] for one in listed} == {"LiverAI"}
-    assert len(listed) == len(sampledata.SAMPLES)
-    assert all("uris" not in one for one in listed)  # nothing is downloaded
+    assert [one[1] for one in listed] == list(sampledata.SAMPLES.values())
+    assert {one[0] for one in listed} == {"LiverAI"}
+    assert {uri for one in listed for uri in one[2]} == {""}  # nothing is downloaded
+    made = []
+    monkeypatch.setattr(sampledata, "loadSample", lambda kind, scene: made.append(kind) or {"a": [1], "b": [2, 3]})
+    slicer.mrmlScene = None
+    assert listed[1][3](None) == [1, 2, 3]
+    assert made == ["ct"]
