@@ -1,9 +1,11 @@
-"""Makes the report and the files of a result in a child process: its pictures need libraries that Slicer does not load."""
+"""Makes the report, the files or the DICOM objects of a result in a child process, with libraries that Slicer does not load."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import qt
@@ -18,6 +20,8 @@ from LiverAISlicer.resultnodes import AssessmentNodes
 
 SCRIPT = Path(__file__).resolve().parent.parent / "Scripts" / "liverai_report.py"
 REPORT = "report.html"
+DICOM_FILES = "dicom_files.json"
+"""List of the files that DICOM objects refer to, beside what is saved for the script, which then makes nothing else."""
 
 
 class ReportRun:
@@ -32,8 +36,16 @@ class ReportRun:
         self._process: QtWorker | None = None
         self._source: Path | None = None
 
-    def start(self, nodes: AssessmentNodes, output: Path, *, openReport: bool) -> None:
-        """Write all files of a result to a folder, and open the report if asked to.
+    def start(
+        self, nodes: AssessmentNodes, output: Path, *, openReport: bool = False, dicomFiles: Sequence[str] | None = None
+    ) -> None:
+        """Write a result to a folder.
+
+        Args:
+            nodes: The result.
+            output: The folder.
+            openReport: Whether the report is opened when it is there.
+            dicomFiles: Write DICOM objects that refer to these files, in place of all other files.
 
         Raises:
             UserError: A node of the result is gone.
@@ -44,6 +56,8 @@ class ReportRun:
         self._source = Path(tempfile.mkdtemp(prefix="LiverAI-"))
         try:
             saveForReport(nodes, self._source)
+            if dicomFiles is not None:
+                (self._source / DICOM_FILES).write_text(json.dumps(list(dicomFiles)), encoding="utf-8")
         except BaseException:
             self._removeSource()
             raise
@@ -51,7 +65,7 @@ class ReportRun:
         self._process = process = QtWorker()
         process.onLine = log.append
         process.onExit = lambda code: self._finished(code, log, output, openReport)
-        self._statusLabel.text = _("Making the report")
+        self._statusLabel.text = _("Making the report") if dicomFiles is None else _("Making DICOM objects")
         command = [pythonCommand(), str(SCRIPT), str(libraryRoot()), str(self._source), str(output)]
         process.start(command, workerEnvironment())
 

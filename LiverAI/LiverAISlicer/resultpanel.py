@@ -14,6 +14,7 @@ from slicer.i18n import tr as _
 
 from LiverAILib.errors import UserError
 from LiverAISlicer import application
+from LiverAISlicer.dicomsource import dicomFiles
 from LiverAISlicer.display import DEFAULT_LOOK, HeatMapLook
 from LiverAISlicer.measurementtable import MeasurementTable
 from LiverAISlicer.outcomebars import OutcomeBars
@@ -29,6 +30,7 @@ BUTTONS = (
     "show3DButton",
     "reportButton",
     "exportButton",
+    "exportDicomButton",
     "copyButton",
 )
 
@@ -57,6 +59,7 @@ class ResultPanel:
         ui.show3DButton.connect("toggled(bool)", self.onShow3D)
         ui.reportButton.connect("clicked(bool)", self.onReport)
         ui.exportButton.connect("clicked(bool)", self.onExport)
+        ui.exportDicomButton.connect("clicked(bool)", self.onExportDicom)
         ui.copyButton.connect("clicked(bool)", self.onCopy)
         self.show(None)
 
@@ -180,10 +183,24 @@ class ResultPanel:
 
     def onExport(self, checked: bool = False) -> None:
         """Save all files of the result in a folder that the user chooses."""
+        folder = self._chosenFolder()
+        if folder is not None:
+            self._try(lambda: self._report.start(self.nodes, folder))
+
+    def onExportDicom(self, checked: bool = False) -> None:
+        """Save DICOM objects of the result in a folder that the user chooses."""
+        folder = self._chosenFolder()
+        if folder is not None:
+            place = folder.with_name(f"{folder.name} DICOM")
+            self._try(
+                lambda: self._report.start(self.nodes, place, dicomFiles=dicomFiles(self.nodes.imageNodes.values()))
+            )
+
+    def _chosenFolder(self) -> Path | None:
+        """A folder named after the result in one that the user chooses; None where the user cancels."""
         folder = qt.QFileDialog.getExistingDirectory(None, _("Folder for the result"))
-        if folder:
-            name = "".join(c if c.isalnum() or c in "-_ " else "_" for c in self.nodes.tableNode.GetName())
-            self._try(lambda: self._report.start(self.nodes, Path(folder) / name, openReport=False))
+        name = "".join(c if c.isalnum() or c in "-_ " else "_" for c in self.nodes.tableNode.GetName())
+        return Path(folder) / name if folder else None
 
     def onCopy(self, checked: bool = False) -> None:
         """Put the measurements on the clipboard."""
@@ -209,6 +226,7 @@ class ResultPanel:
             getattr(self._ui, name).enabled = self.nodes is not None
         for widget in (self._ui.editMaskButton, self._ui.show3DButton, self._ui.insideLiverCheckBox):
             widget.enabled = hasMask
+        self._updateDicom()
         display = self.nodes.segmentationNode.GetDisplayNode() if hasMask else None
         surface = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
         self._ui.show3DButton.checked = (
@@ -218,6 +236,18 @@ class ResultPanel:
         )
         self._ui.pipelineComboBox.enabled = self.nodes is not None and bool(self.nodes.heatMaps)
         self._ui.copyButton.enabled = self.nodes is not None and bool(self.nodes.record["measurements"])
+
+    def _updateDicom(self) -> None:
+        """DICOM objects are only offered where there are DICOM files that they can refer to; else the tool tip says why not."""
+        if self.nodes is None:
+            return
+        button = self._ui.exportDicomButton
+        try:
+            dicomFiles(self.nodes.imageNodes.values())
+        except UserError as error:
+            button.enabled, button.toolTip = False, str(error)
+        else:
+            button.toolTip = _("Save segmentation, measurements and heat maps as DICOM objects of the same study")
 
     def _describeHeatMap(self) -> None:
         """How much of the map lies in the liver, and that each map has its own range."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import panel_window
+import pydicom
 import slicer
 import slicer.util
 import vtk
@@ -20,8 +22,10 @@ from panel_window import NARROW, check_no_slot_failed, errors, needed_width, pan
 from PySide6 import QtGui, QtWidgets
 
 from LiverAILib.data.measurement import Condition, Cutoff, Measurement, NotAssessed
+from LiverAILib.imaging.files import read_image
 from LiverAILib.imaging.image import Image
 from LiverAILib.networks.device import available_devices
+from Testing.results.dicom.assessed import assessed, write_patient_series
 
 pictures = Path(sys.argv[1])
 MODEL = "untrained"
@@ -193,15 +197,37 @@ ui.pipelineComboBox.currentIndex = 1
 full = shownNode(nodes.heatMapNodes["full"])
 assert views[0].GetSliceCompositeNode().GetForegroundVolumeID() == full.GetID()
 
-# Report and files, by a child process.
+# Report and files, by a child process; DICOM objects where the image came from DICOM, else the tool tip says why not.
 opened.clear()
-folder = pictures / "exported"
-panel._result._report.start(nodes, folder, openReport=False)
+chosen = pictures / "exported"
+QtWidgets.QFileDialog.getExistingDirectory = staticmethod(lambda parent, title: str(chosen))
+ui.exportButton.click()
 panel_window.wait(lambda: "Saved in" in ui.statusLabel.text or errors)
 assert not errors, errors
+folder = chosen / "first patient untrained result"
 assert {"report.html", "assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd", "heatmap_full.nrrd"} <= {
     path.name for path in folder.iterdir()
 }
+assert not ui.exportDicomButton.enabled
+assert "first patient: was not loaded from DICOM" in ui.exportDicomButton.toolTip
+write_patient_series(pictures / "series")
+files = {str(pydicom.dcmread(path).SOPInstanceUID): str(path) for path in (pictures / "series").iterdir()}
+slicer.dicomDatabase = SimpleNamespace(fileForInstance=files.get)
+series = volumeNodeFromImage(read_image(pictures / "series"), "series", scene)
+series.SetAttribute("DICOM.instanceUIDs", " ".join(files))
+AssessmentLogic().write(series, replace(assessed(imageFromVolumeNode(series)), model=MODEL))
+ui.inputSelector.activate(series)
+settle()
+assert ui.exportDicomButton.enabled
+ui.statusLabel.text = ""
+ui.exportDicomButton.click()
+panel_window.wait(lambda: "Saved in" in ui.statusLabel.text or errors)
+assert not errors, errors
+assert {path.name for path in (chosen / "series untrained result DICOM").iterdir()} == {
+    "segmentation.dcm", "report.dcm", "heatmap_1.dcm", "fusion_1.dcm",
+}  # fmt: skip
+ui.inputSelector.activate(first)
+settle()
 
 # Every control says what it is for, and Tab goes through them from top to bottom.
 for button in parent.widget.findChildren(QtWidgets.QGroupBox):

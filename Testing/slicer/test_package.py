@@ -137,6 +137,16 @@ def test_opening_the_module_is_instant():
     assert min(seconds) < 0.2
 
 
+def test_slicer_installs_all_that_the_library_needs():
+    """But what comes with Slicer and is never touched."""
+    (dependencies,) = re.findall(
+        r"^dependencies = \[(.*?)^\]", (ROOT / "pyproject.toml").read_text(), re.DOTALL | re.MULTILINE
+    )
+    listed = (MODULE / "Resources" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    own = [one for one in re.findall(r'"(.+?)"', dependencies) if not one.startswith(("numpy", "SimpleITK"))]
+    assert sorted(listed) == sorted(own)
+
+
 def test_icon_and_catalog_entry():
     from PySide6.QtGui import QImage
 
