@@ -36,7 +36,7 @@ from LiverAILib.console import print_any_character
 
 if TYPE_CHECKING:
     from LiverAILib.data.assessment import Assessment
-    from LiverAILib.jobs.batch import Writer
+    from LiverAILib.jobs.case_job import Writer
 
 WORKER = Path(__file__).resolve().parent / "liverai_batch_worker.py"
 
@@ -53,6 +53,7 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     if options.in_process:
         from LiverAILib.cli.batch import run_batch
 
+        options.workers = 1  # the scene is in this process
         return run_batch(options, write)
     with tempfile.TemporaryDirectory(prefix="LiverAI-") as folder:
         return runInChild(Path(folder), arguments, write)

@@ -2,8 +2,8 @@
 
 Usage: PythonSlicer liverai_batch_worker.py FOLDER LIBRARY_ROOT -- OPTIONS OF liverai_batch.py
 
-A case is handed over as FOLDER/case-N, which `LiverAILib.results.files` writes, with an event "write"; Slicer answers with
-FOLDER/case-N.json, which holds the record, or a sentence that says why it could not be written.
+A case is handed over as FOLDER/case-..., which `LiverAILib.results.files` writes, with an event "write"; Slicer answers with
+FOLDER/case-....json, which holds the record, or a sentence that says why it could not be written.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,19 +24,27 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.01
 
 
-def slicerWriter(folder: Path) -> Callable[[Assessment, Path], Mapping[str, Any]]:
-    """What writes the result of a case: it asks Slicer to, and waits for the answer."""
-    from LiverAISlicer.workerprotocol import emit
+@dataclass(frozen=True)
+class SlicerWriter:
+    """What writes the result of a case: it asks Slicer to, and waits for the answer.
 
-    from LiverAILib.errors import UserError
-    from LiverAILib.results.files import write_assessment
+    The worker processes of the batch have a copy each; Slicer hears them all, because they share their standard output.
 
-    count = 0
+    Attributes:
+        folder: Where cases are handed over.
+    """
 
-    def write(assessment: Assessment, place: Path) -> Mapping[str, Any]:
-        nonlocal count
-        count += 1
-        handed, answer = folder / f"case-{count}", folder / f"case-{count}.json"
+    folder: str
+
+    def __call__(self, assessment: Assessment, place: Path) -> Mapping[str, Any]:
+        """Write `assessment` to `place`; returns its record."""
+        from LiverAISlicer.workerprotocol import emit
+
+        from LiverAILib.errors import UserError
+        from LiverAILib.results.files import write_assessment
+
+        handed = Path(tempfile.mkdtemp(prefix="case-", dir=self.folder))
+        answer = handed.with_suffix(".json")
         write_assessment(assessment, handed, pictures=False)
         emit("write", folder=str(handed), place=str(place), answer=str(answer))
         while not answer.exists():
@@ -45,8 +55,6 @@ def slicerWriter(folder: Path) -> Callable[[Assessment, Path], Mapping[str, Any]
         if "error" in result:
             raise UserError(result["error"])
         return result["record"]
-
-    return write
 
 
 def main(arguments: list[str]) -> int:
@@ -63,7 +71,7 @@ def main(arguments: list[str]) -> int:
     print_any_character()
     endWithSlicer(folder)
     try:
-        return run_batch(parseArguments(arguments[2:]), slicerWriter(folder))
+        return run_batch(parseArguments(arguments[2:]), SlicerWriter(str(folder)))
     except UserError as error:
         print(f"liverai_batch: {error}", file=sys.stderr)
         return 2

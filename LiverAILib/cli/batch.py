@@ -11,7 +11,7 @@ from LiverAILib.cli import output
 from LiverAILib.cli.assess import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from LiverAILib.jobs.batch import Writer
+    from LiverAILib.jobs.case_job import Writer
 
 INPUT_HELP = (
     "image files and DICOM files, searched in all subfolders, one case an image; or a cohort manifest, whose masks replace "
@@ -42,7 +42,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     output.add_modality(parser)
     output.add_request(parser)
+    parser.add_argument(
+        "--workers",
+        type=_positive,
+        metavar="N",
+        help="processes that work on it (default: as cores and memory allow; 1: the process itself)",
+    )
+    parser.add_argument(
+        "--threads", type=_positive, metavar="N", help="threads of each process (default: what is left of the cores)"
+    )
     output.add_output(parser)
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: not a whole number of at least 1")
+    return number
 
 
 def run_batch(args: argparse.Namespace, write: Writer | None = None) -> int:
@@ -56,7 +72,9 @@ def run_batch(args: argparse.Namespace, write: Writer | None = None) -> int:
         UserError: Nothing could be started.
     """
     from LiverAILib.data.model import load_model
-    from LiverAILib.jobs.batch import SUMMARY, assess_all
+    from LiverAILib.jobs.batch import assess_all
+    from LiverAILib.jobs.batch_tables import SUMMARY
+    from LiverAILib.jobs.workers import Workers
     from LiverAILib.methods import method_of
 
     spec = method_of(load_model(args.model))
@@ -69,6 +87,7 @@ def run_batch(args: argparse.Namespace, write: Writer | None = None) -> int:
         modality=args.modality,
         device=args.device,
         write=write,
+        workers=Workers(args.workers, args.threads),
         progress=output.progress(args),
     )
     failed = [row for row in rows if row["error"]]

@@ -12,6 +12,7 @@ from importlib import metadata
 from typing import Any
 
 import numpy as np
+import torch
 
 from LiverAILib import __version__
 from LiverAILib.data.assessment import Assessment, CaseWarning, Segmentation
@@ -237,6 +238,7 @@ class Assessor:
             "python": platform.python_version(),
             "packages": {name: metadata.version(name) for name in PACKAGES},
             "device": str(self.device),
+            "threads": torch.get_num_threads(),
             "model": {"name": self.model.name, "sha256": self.model.checksum, "simulated": self.model.simulated},
             "segmentation": None
             if segmentation is None

@@ -42,11 +42,15 @@ def each_case(
     """
     for number, case in enumerate(cases):
         before(number, case)
-        try:
-            outcome = Outcome[C, R](case, work(case))
-        except UserError as error:
-            outcome = Outcome[C, R](case, None, str(error))
-        except Exception as error:  # Whatever it is, the other cases of a long run must not be lost with this one.
-            reason = " ".join(str(error).split())
-            outcome = Outcome[C, R](case, None, f"{type(error).__name__}: {reason}", traceback.format_exc())
-        yield outcome
+        yield attempt(case, work)
+
+
+def attempt(case: C, work: Callable[[C], R]) -> Outcome[C, R]:
+    """Do `work` for one case, and report whatever exception it raises as the outcome."""
+    try:
+        return Outcome[C, R](case, work(case))
+    except UserError as error:
+        return Outcome[C, R](case, None, str(error))
+    except Exception as error:  # Whatever it is, the other cases of a long run must not be lost with this one.
+        reason = " ".join(str(error).split())
+        return Outcome[C, R](case, None, f"{type(error).__name__}: {reason}", traceback.format_exc())

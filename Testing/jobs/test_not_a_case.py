@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,14 @@ from LiverAILib.data.cohort import CohortRow
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.find_cases import FoundCase
-from LiverAILib.jobs.not_a_case import Duplicates, NotACaseError, is_label_map
+from LiverAILib.jobs.not_a_case import (
+    Duplicates,
+    ImageOwner,
+    NotACaseError,
+    check_is_image,
+    image_key,
+    is_label_map,
+)
 
 SHAPE = (8, 48, 48)
 K, J, I = np.indices(SHAPE)  # noqa: E741
@@ -66,33 +74,46 @@ def case(*arrays: np.ndarray, spacing: tuple[float, float, float] = (1.0, 1.0, 1
 
 def test_a_label_map_of_a_folder_is_no_case_and_one_of_a_manifest_is_what_its_author_says():
     with pytest.raises(NotACaseError, match="a label map, no image"):
-        Duplicates().check(found("a"), case(BALL.astype(np.uint8)))
+        check_is_image(found("a"), case(BALL.astype(np.uint8)))
     with pytest.raises(NotACaseError, match="a label map, no image"):
-        Duplicates().check(found("a"), case(SCAN, BALL.astype(np.uint8)))
-    Duplicates().check(found("a", "p1"), case(BALL.astype(np.uint8)))
+        check_is_image(found("a"), case(SCAN, BALL.astype(np.uint8)))
+    check_is_image(found("a", "p1"), case(BALL.astype(np.uint8)))
 
 
-def test_the_same_voxels_are_one_case_in_any_type_and_geometry():
-    duplicates = Duplicates()
-    duplicates.check(found("a"), case(SCAN))
-    with pytest.raises(NotACaseError, match=r"the same voxels as a\.nii\.gz"):
-        duplicates.check(found("b"), case(SCAN.astype(np.float64), spacing=(1.0, 1.0, 1.001)))
-    duplicates.check(found("c"), case(SCAN + 1))
-    duplicates.check(found("d"), case(SCAN.reshape(8, 24, 96)))
-    duplicates.check(found("e"), case(SCAN, SCAN + 1))
-    with pytest.raises(NotACaseError, match=r"e\.nii\.gz"):
-        duplicates.check(found("f"), case(SCAN, SCAN + 1))
+def test_the_same_voxels_have_one_key_in_any_type_and_geometry():
+    key = image_key(case(SCAN))
+    assert image_key(case(SCAN.astype(np.float64), spacing=(1.0, 1.0, 1.001))) == key
+    two = image_key(case(SCAN, SCAN + 1))
+    others = [image_key(case(SCAN + 1)), image_key(case(SCAN.reshape(8, 24, 96))), two]
+    assert len({key, *others}) == 4
+    assert image_key(case(SCAN, SCAN + 1)) == two
 
 
-def test_the_same_found_case_is_no_duplicate_of_itself():
-    duplicates, one = Duplicates(), found("a")
+def test_the_first_case_of_a_folder_keeps_its_image_and_is_no_duplicate_of_itself():
+    duplicates, first, second = Duplicates(), ImageOwner.of(found("a"), 0), ImageOwner.of(found("b"), 1)
     for _ in range(2):
-        duplicates.check(one, case(SCAN))
+        duplicates.check("voxels", first)
+        duplicates.add("voxels", first)
+    duplicates.check("other voxels", second)
+    with pytest.raises(NotACaseError, match=r"the same voxels as a\.nii\.gz"):
+        duplicates.check("voxels", second)
+
+
+def test_which_case_keeps_an_image_does_not_depend_on_the_order_in_which_they_are_added():
+    cases = [ImageOwner.of(found(name), number) for number, name in enumerate("abc")]
+    for order in itertools.permutations(cases):
+        duplicates = Duplicates()
+        for one in order:
+            duplicates.add("voxels", one)
+        assert list(duplicates.owners()) == [cases]
 
 
 def test_rows_of_one_patient_may_share_an_image_and_those_of_two_may_not():
-    duplicates = Duplicates()
-    duplicates.check(found("a", "p1"), case(SCAN))
-    duplicates.check(found("b", "p1"), case(SCAN))
+    first = ImageOwner.of(found("a", "p1"), 0)
+    ImageOwner.of(found("b", "p1"), 1).check(first)
+    third = ImageOwner.of(found("c", "p2"), 2)
     with pytest.raises(UserError, match=r"c\.nii\.gz: the same voxels as a\.nii\.gz, .* another patient \(case a\)"):
-        duplicates.check(found("c", "p2"), case(SCAN))
+        third.check(first)
+    duplicates = Duplicates()
+    duplicates.add("voxels", first)
+    duplicates.check("voxels", third)  # an earlier row of p2 may still come

@@ -45,7 +45,7 @@ def rows(output: Path) -> dict[str, dict[str, str]]:
 def test_folder_with_a_bad_case_and_a_second_run(folders, untrained_model, scene):
     inputs, masks, output = folders
     arguments = ["--input", inputs, "--output", output, "--model", untrained_model, "--masks", masks]
-    done = run(*arguments, "--device", "cpu", "--save-scene")
+    done = run(*arguments, "--device", "cpu", "--save-scene", "--workers", "2")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "2 of 3 cases assessed" in done.stdout
     assert "Traceback" not in done.stderr

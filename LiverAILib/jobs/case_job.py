@@ -1,0 +1,118 @@
+"""One case of a batch: what is to be done, and doing it unless a result with the same fingerprint is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from LiverAILib.data.assessment import Assessment
+from LiverAILib.data.case import Case
+from LiverAILib.data.fingerprint import Fingerprint
+from LiverAILib.data.record import upgrade_record
+from LiverAILib.data.request import AssessmentRequest
+from LiverAILib.errors import UserError
+from LiverAILib.jobs.assess import Assessor
+from LiverAILib.jobs.find_cases import FoundCase
+from LiverAILib.jobs.not_a_case import ImageOwner, NotACaseError
+from LiverAILib.results.files import RECORD, remove_assessment, remove_unfinished, write_assessment
+
+Writer = Callable[[Assessment, Path], Mapping[str, Any]]
+"""Writes an assessment to a folder, `assessment.json` last, and returns the record that this file holds.
+
+Where several processes work on a batch, it must be possible to pickle it.
+"""
+
+
+@dataclass(frozen=True)
+class CaseJob:
+    """One case to assess: all that another process needs for it.
+
+    Attributes:
+        case: The case, not yet read.
+        model: Name of an installed model, or a model folder.
+        output: Folder of all results.
+        request: Slice, class and kind of heat map.
+        device: "auto", "cpu", "cuda" or "mps".
+        number: Place of the case in the batch.
+        write: Writes the result; `write_assessment` where None.
+    """
+
+    case: FoundCase
+    model: str
+    output: Path
+    request: AssessmentRequest = field(default_factory=AssessmentRequest)
+    device: str = "auto"
+    number: int = 0
+    write: Writer | None = None
+
+    @property
+    def place(self) -> Path:
+        """Folder of the result."""
+        return self.output / self.case.folder
+
+    @property
+    def owner(self) -> ImageOwner:
+        """The case as the owner of its images."""
+        return ImageOwner.of(self.case, self.number)
+
+
+def assess_one(
+    job: CaseJob, assessor: Assessor | None = None, *, read: Callable[[], Case] | None = None
+) -> Mapping[str, Any]:
+    """The record of one case, which depends on the job alone: a finished result of the same fingerprint, or a new one.
+
+    Args:
+        job: What to do.
+        assessor: One for the job's model and device, where its networks are loaded already.
+        read: Reads the case in another way than `job.case.read`; what it raises ends the job.
+
+    Raises:
+        UserError: The case cannot be assessed. A result of an earlier input is then removed.
+        NotACaseError: `read` says so.
+    """
+    assessor = assessor or Assessor(job.model, device=job.device)
+    try:
+        case = (read or job.case.read)()
+        fingerprint = assessor.fingerprint(case, job.request)
+    except (UserError, NotACaseError):
+        if all(path.exists() for path in job.case.paths):  # else a drive is away, and results must not go with it
+            remove_assessment(job.place)
+        raise
+    remove_unfinished(job.place)
+    record = finished_record(job.place, fingerprint)
+    if record is not None:
+        return record
+    remove_assessment(job.place)  # of another input: it must not outlive a failure of this one
+    return (job.write or _write)(assessor.assess(case, job.request), job.place)
+
+
+def finished_record(place: Path, fingerprint: Fingerprint) -> dict[str, Any] | None:
+    """The record of a result at `place` with this fingerprint; it is written last, so that the result is whole."""
+    try:
+        record = upgrade_record(json.loads((place / RECORD).read_text(encoding="utf-8")))
+        found = record["provenance"]["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError):  # a ValueError: no JSON, or no record of a known version
+        return None
+    return record if found == fingerprint.sha256 else None
+
+
+def remove_result(place: Path) -> None:
+    """Remove the result at `place`, what a process that died left of it, and the folder where nothing else is in it.
+
+    Raises:
+        UserError: A file cannot be removed.
+    """
+    if not place.is_dir():
+        return
+    remove_assessment(place)
+    remove_unfinished(place)
+    if not any(place.iterdir()):
+        place.rmdir()
+
+
+def _write(assessment: Assessment, place: Path) -> Mapping[str, Any]:
+    write_assessment(assessment, place)
+    return assessment.record()
