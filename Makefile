@@ -45,7 +45,7 @@ benchmarks: .venv/.dev
 	@for file in benchmarks/*_benchmark.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 mutation: .venv/.dev
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,mutation]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,scale,mutation]"
 	@$(BIN)/python benchmarks/mutation.py $(if $(SAMPLE),--sample $(SAMPLE))
 
 docs: .venv/.docs
@@ -60,8 +60,8 @@ docs: .venv/.docs
 	@touch $@
 
 .venv/.dev: .venv/.core
-	@echo "== adding test tools, Slicer's core and Qt to .venv"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@echo "== adding test tools, Dask, Slicer's core and Qt to .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,scale]"
 	@touch $@
 
 .venv/.docs: .venv/.core

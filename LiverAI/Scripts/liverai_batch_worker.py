@@ -70,8 +70,13 @@ def main(arguments: list[str]) -> int:
 
     print_any_character()
     endWithSlicer(folder)
+    options = parseArguments(arguments[2:])
     try:
-        return run_batch(parseArguments(arguments[2:]), SlicerWriter(str(folder)))
+        if options.scheduler != "local":
+            raise UserError(
+                f"--scheduler {options.scheduler}: Slicer writes the results here. Use `liverai batch` instead."
+            )
+        return run_batch(options, SlicerWriter(str(folder)))
     except UserError as error:
         print(f"liverai_batch: {error}", file=sys.stderr)
         return 2

@@ -51,6 +51,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=_positive, metavar="N", help="threads of each process (default: what is left of the cores)"
     )
+    parser.add_argument(
+        "--worker-memory",
+        type=_gigabytes,
+        metavar="GB",
+        help="end and replace a process that uses more (default: no limit for local processes, 3.2 on a cluster)",
+    )
+    parser.add_argument(
+        "--scheduler",
+        default="local",
+        metavar="local|dask|slurm|ADDRESS",
+        help="where the processes run: on this machine (default), or on a Dask cluster (pip install 'LiverAI[scale]'): on this "
+        "machine, in jobs of Slurm, or behind the address of a scheduler, such as tcp://host:8786",
+    )
     output.add_output(parser)
 
 
@@ -58,6 +71,16 @@ def _positive(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text}: not a whole number of at least 1")
+    return number
+
+
+def _gigabytes(text: str) -> int:
+    try:
+        number = round(float(text) * 1e9)
+    except (ValueError, OverflowError):
+        number = 0
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"{text}: not a positive number of gigabytes")
     return number
 
 
@@ -87,7 +110,7 @@ def run_batch(args: argparse.Namespace, write: Writer | None = None) -> int:
         modality=args.modality,
         device=args.device,
         write=write,
-        workers=Workers(args.workers, args.threads),
+        workers=Workers(args.workers, args.threads, args.scheduler, args.worker_memory),
         progress=output.progress(args),
     )
     failed = [row for row in rows if row["error"]]

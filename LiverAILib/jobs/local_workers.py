@@ -17,12 +17,14 @@ from LiverAILib.errors import UserError
 from LiverAILib.jobs.case_job import CaseJob, remove_result
 from LiverAILib.jobs.case_worker import CaseOutcome, CaseWorker
 from LiverAILib.jobs.not_a_case import ImageOwner
-from LiverAILib.jobs.processors import thread_limit
+from LiverAILib.jobs.processors import resident_bytes, thread_limit
 
 ATTEMPTS = 2
 """How often a case is begun that ends the process of its worker."""
 END_SECONDS = 5
 """How long a worker that was told to end may take."""
+WATCH_SECONDS = 0.5
+"""How often the memory of workers is looked at where it is limited."""
 Before = Callable[[CaseJob], None]
 
 
@@ -38,7 +40,9 @@ def run_in_process(jobs: Sequence[CaseJob], *, threads: int | None, before: Befo
         worker.close()
 
 
-def run_in_processes(jobs: Sequence[CaseJob], *, workers: int, threads: int, before: Before) -> Iterator[CaseOutcome]:
+def run_in_processes(
+    jobs: Sequence[CaseJob], *, workers: int, threads: int, before: Before, worker_bytes: int | None = None
+) -> Iterator[CaseOutcome]:
     """Assess the cases in worker processes; outcomes come in the order in which they are ready.
 
     A case whose worker dies is begun once more, and fails if that one dies too; the worker is replaced.
@@ -48,17 +52,21 @@ def run_in_processes(jobs: Sequence[CaseJob], *, workers: int, threads: int, bef
         workers: How many processes.
         threads: Threads of the networks of each.
         before: Called with each case when its work starts.
+        worker_bytes: A process that uses more memory is ended (on Linux).
 
     Raises:
-        UserError: A worker cannot be started.
+        UserError: No worker can be started.
     """
     pool = _Pool(jobs, threads, before)
+    timeout = None if worker_bytes is None else WATCH_SECONDS
     try:
         for _ in range(min(workers, len(jobs))):
             pool.start_worker()
         while pool.workers:
             # A worker that has died is at the end of its connection, which counts as ready.
-            ready = wait([worker.connection for worker in pool.workers])
+            ready = wait([worker.connection for worker in pool.workers], timeout)
+            if worker_bytes is not None:
+                pool.end_larger_than(worker_bytes)
             for worker in [one for one in pool.workers if one.connection in ready]:
                 outcome = pool.hear(worker)
                 if outcome is not None:
@@ -86,6 +94,7 @@ class _Worker:
         job: What it works on; None until it has started.
         upcoming: What it reads ahead.
         untold: Images that it has not been told of.
+        killed_because: Why it was ended from here; "" where it was not.
     """
 
     process: BaseProcess
@@ -93,6 +102,7 @@ class _Worker:
     job: CaseJob | None = None
     upcoming: CaseJob | None = None
     untold: dict[str, ImageOwner] = field(default_factory=dict)
+    killed_because: str = ""
 
 
 class _Pool:
@@ -125,6 +135,13 @@ class _Pool:
             self._tell_of(said.image_key, worker.job.owner)
         self._give_next(worker)
         return said
+
+    def end_larger_than(self, most_bytes: int) -> None:
+        """End the workers that use more memory; `hear` finds out."""
+        for worker in self.workers:
+            if (resident_bytes(worker.process.pid) or 0) > most_bytes:
+                worker.killed_because = f"more than {most_bytes / 1e9:g} GB of memory"
+                worker.process.kill()
 
     def close(self) -> None:
         """End all processes."""
@@ -174,7 +191,7 @@ class _Pool:
     def _replace(self, worker: _Worker) -> CaseOutcome | None:
         """Replace a worker that has died; its case waits again, or has failed."""
         self._dismiss(worker)
-        reason = _how_it_ended(worker.process.exitcode)
+        reason = worker.killed_because or _how_it_ended(worker.process.exitcode)
         if worker.upcoming is not None:
             self._waiting.appendleft(worker.upcoming)
         if worker.job is None:  # while it started: the others go on without it

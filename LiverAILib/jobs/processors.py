@@ -56,6 +56,14 @@ def memory_bytes() -> int | None:
         return memory
 
 
+def resident_bytes(process: int | None) -> int | None:
+    """Memory that a process uses now; None where the system does not say (all but Linux)."""
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 @contextmanager
 def thread_limit(threads: int | None) -> Iterator[None]:
     """Let networks, linear algebra and image filters use so many threads inside the block; None changes nothing."""
