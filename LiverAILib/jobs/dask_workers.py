@@ -64,7 +64,7 @@ def run_on_dask(
         ) from None
     with _client(scheduler, workers, threads, worker_bytes) as client:
         waiting = iter(jobs)
-        submitted: dict[str, CaseJob] = {}
+        submitted: dict[object, CaseJob] = {}
         ended = distributed.as_completed()
 
         def submit() -> None:

@@ -45,9 +45,7 @@ def test_a_scheduler_that_does_not_answer_is_said_in_one_line(scans: Path, tmp_p
 
 
 def test_a_scheduler_whose_workers_lack_the_resource_is_refused_instead_of_waiting_for_ever(scans, tmp_path):
-    with (
-        distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster,
-        pytest.raises(UserError, match=r"1 workers, none with the resource LIVERAI. Start them with: dask worker"),
-    ):
+    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster:
         workers = Workers(1, scheduler=cluster.scheduler_address)
-        assess_all(scans, tmp_path / "out", "nowak2021-simulated", workers=workers)
+        with pytest.raises(UserError, match=r"1 workers, none with the resource LIVERAI. Start them with: dask worker"):
+            assess_all(scans, tmp_path / "out", "nowak2021-simulated", workers=workers)
