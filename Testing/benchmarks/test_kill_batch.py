@@ -8,12 +8,20 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-from kill_batch import faults, finished_cases
+from Testing.conftest import ROOT
 
 EXPECTED = {"a/assessment.json": b"{}", "a/mask.nrrd": b"mask", "summary.csv": b"case_id,error\na,\n"}
+
+
+@pytest.fixture(scope="module")
+def kill_batch():
+    """The benchmark as a module."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    try:
+        import kill_batch
+    finally:
+        sys.path.pop(0)
+    return kill_batch
 
 
 @pytest.fixture
@@ -25,24 +33,24 @@ def output(tmp_path) -> Path:
     return tmp_path
 
 
-def test_a_whole_case_and_an_unfinished_one_are_no_faults(output):
+def test_a_whole_case_and_an_unfinished_one_are_no_kill_batch.faults(output, kill_batch):
     (output / "b" / ".writing-x").mkdir(parents=True)
     (output / "b" / "mask.nrrd").write_bytes(b"half")
-    assert faults(output, EXPECTED, finished_cases(output)) == []
+    assert kill_batch.faults(output, EXPECTED, kill_batch.finished_cases(output)) == []
 
 
-def test_every_kind_of_loss_is_found(output):
-    before = finished_cases(output)
+def test_every_kind_of_loss_is_found(output, kill_batch):
+    before = kill_batch.finished_cases(output)
     (output / "a" / "mask.nrrd").write_bytes(b"ma")
     (output / "summary.csv").write_bytes(b"case_id,error\na")
-    assert faults(output, EXPECTED, before) == [
+    assert kill_batch.faults(output, EXPECTED, before) == [
         "a/mask.nrrd: differs although the case has a record", "summary.csv: a row that the undisturbed run has not",
     ]  # fmt: skip
     (output / "a" / "mask.nrrd").unlink()
-    assert "a/mask.nrrd: missing although the case has a record" in faults(output, EXPECTED, before)
-    assert "a: was finished and was written again" in faults(output, EXPECTED, {"a": before["a"] - 1})
+    assert "a/mask.nrrd: missing although the case has a record" in kill_batch.faults(output, EXPECTED, before)
+    assert "a: was finished and was written again" in kill_batch.faults(output, EXPECTED, {"a": before["a"] - 1})
     (output / "a" / "assessment.json").unlink()
-    assert "a: was finished and is gone" in faults(output, EXPECTED, before)
+    assert "a: was finished and is gone" in kill_batch.faults(output, EXPECTED, before)
 
 
 @pytest.mark.slow

@@ -92,7 +92,8 @@ def test_a_row_has_classes_measurements_and_warnings_and_the_error_comes_last(tm
     tables.write()
     first, second = rows(tmp_path, "summary.csv")
     assert first == {
-        "case_id": "a", "file": "a.nii.gz", "reservations": "simulated", "predicted": "F2", "probability ct: F0": "0.25", "probability ct: F2": "0.75",
+        "case_id": "a", "file": "a.nii.gz", "reservations": "simulated", "predicted": "F2",
+        "probability ct: F0": "0.25", "probability ct: F2": "0.75",
         "slice": "4", "FIB-4 []": "1.5", "warnings": "no_liver_dome; low_resolution", "notes": "research", "error": "",
     }  # fmt: skip
     assert second["error"] == "b.nii.gz: cut off"
