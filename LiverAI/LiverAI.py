@@ -301,7 +301,7 @@ class LiverAIWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
 
 class LiverAITest(ScriptedLoadableModuleTest):
-    """Self-test in the application: everything but the networks, which `Testing/` covers."""
+    """Self-test in the application."""
 
     def setUp(self) -> None:
         """Start from an empty scene."""
@@ -312,3 +312,10 @@ class LiverAITest(ScriptedLoadableModuleTest):
         from LiverAISlicer.selftest import runSelfTest
 
         runSelfTest(slicer.mrmlScene, LiverAILogic())
+
+    def test_panel(self) -> None:
+        """The panel is used as a person would, with the sample and the networks: where it is open and the packages are there."""
+        from LiverAISlicer.acceptance import runInApplication
+
+        faults = [f"{one.step}: {one.fault}" for one in runInApplication() if one.fault]
+        assert not faults, "; ".join(faults)

@@ -1,6 +1,6 @@
 """Checks the snippets and command lines of the documentation that need Slicer's modules, on slicer-core.
 
-Reads {"snippets": {place: text}, "commands": [[place, [arguments]], ...]} from standard input, prints a list of faults.
+Reads {"snippets": {place: text}, "commands": [[place, script, [arguments]], ...]} from standard input, prints a list of faults.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ from types import SimpleNamespace
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-for folder in (ROOT / "LiverAI" / "Scripts", ROOT / "LiverAI", ROOT, Path(__file__).parent):
+for folder in (
+    ROOT / "Testing" / "slicer",
+    ROOT / "LiverAI" / "Scripts",
+    ROOT / "LiverAI",
+    ROOT,
+    Path(__file__).parent,
+):
     sys.path.insert(0, str(folder))
 
 
@@ -35,16 +41,22 @@ def load(name: str) -> Any:
 def main() -> None:
     """Print the faults of what standard input holds."""
     import liverai_batch
+    import run_in_slicer
     import snippets
+
+    parsers = {
+        "LiverAI/Scripts/liverai_batch.py": liverai_batch.parseArguments,
+        "Testing/slicer/run_in_slicer.py": run_in_slicer.options,
+    }
 
     given, found = json.load(sys.stdin), []
     for place, text in given["snippets"].items():
         found += [f"{place}: {fault}" for fault in snippets.faults(text, load)]
-    for place, arguments in given["commands"]:
+    for place, script, arguments in given["commands"]:
         said = io.StringIO()
         try:
             with contextlib.redirect_stderr(said):
-                liverai_batch.parseArguments(arguments)
+                parsers[script](arguments)
         except SystemExit:
             found.append(f"{place}: {said.getvalue().strip().splitlines()[-1]}")
     print(json.dumps(found))

@@ -21,6 +21,7 @@ set(Slicer_EXTENSION_GENERATE_CONFIG "${CMAKE_CURRENT_LIST_DIR}/nothing.cmake")
 set(Slicer_EXTENSION_CPACK "${CMAKE_CURRENT_LIST_DIR}/nothing.cmake")
 set(Slicer_QTSCRIPTEDMODULES_LIB_DIR @SCRIPTED@)
 set(Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR @SCRIPTED@)
+set(Slicer_INSTALL_CLIMODULES_BIN_DIR lib/Slicer-5.13/cli-modules)
 """
 USE_SLICER = """
 # What Slicer's macro does with its lists: a file that does not exist is an error, every listed one is copied as it is.
@@ -36,6 +37,14 @@ macro(slicerMacroBuildScriptedModule)
     get_filename_component(folder "${file}" DIRECTORY)
     install(FILES "${file}" DESTINATION "${Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR}/${folder}")
   endforeach()
+endmacro()
+macro(SlicerMacroBuildScriptedCLI)
+  cmake_parse_arguments(MY "" "NAME" "" ${ARGN})
+  if(MY_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "unknown: ${MY_UNPARSED_ARGUMENTS}")
+  endif()
+  install(FILES "${CMAKE_CURRENT_SOURCE_DIR}/${MY_NAME}.py" "${CMAKE_CURRENT_SOURCE_DIR}/${MY_NAME}.xml"
+    DESTINATION "${Slicer_INSTALL_CLIMODULES_BIN_DIR}")
 endmacro()
 macro(slicer_add_python_unittest)
 endmacro()
@@ -108,6 +117,13 @@ def test_installed_extension_is_whole_and_finds_its_library(tmp_path):
     library, resources = done.stdout.split()[-2:]
     assert Path(library).is_relative_to(tree)
     assert Path(resources) == tree / "LiverAILib" / "Resources"
+    command_line_module = [sys.executable, "-I", str(tree.parent / "cli-modules" / "LiverAIAssess.py")]
+    done = subprocess.run([*command_line_module, "--xml"], capture_output=True, text=True, check=True)
+    assert "<title>LiverAI Assess</title>" in done.stdout
+    done = subprocess.run(
+        [*command_line_module, str(tmp_path / "nothing.nrrd")], capture_output=True, text=True, check=False
+    )
+    assert "no such file" in done.stderr
 
 
 def test_opening_the_module_is_instant():
