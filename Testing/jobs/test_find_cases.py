@@ -4,82 +4,20 @@ from __future__ import annotations
 
 import os
 import pickle
-import shutil
-from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 import SimpleITK as sitk
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
-from LiverAILib.imaging.image import Image
-from LiverAILib.jobs.find_cases import FoundCases, _Candidate, _unique_names, find_cases, find_mask
+from LiverAILib.jobs.find_cases import _Candidate, _unique_names, find_cases, find_mask
 from LiverAILib.methods import method_named
 from LiverAILib.methods.spec import Answer, ImageRole, MethodSpec
 from Testing.imaging.dicom_files import save, ultrasound
+from Testing.jobs.case_files import SHAPE, aside, find, image, names, write, write_series
 from Testing.toy_method import SPEC as TOY
-
-SHAPE = (4, 12, 16)
-
-
-def image(seed: int = 0) -> Image:
-    return Image(np.random.default_rng(seed).normal(100, 20, SHAPE).astype(np.float32), (1.5, 1.5, 6.0))
-
-
-def write(*paths: Path) -> None:
-    for number, path in enumerate(paths):
-        write_image(image(number), path)
-
-
-def write_series(
-    folder: Path,
-    *,
-    seed: int = 0,
-    modality: str = "MR",
-    description: str = "t2 axial",
-    name: str = "IM{:04d}",
-    slices: range = range(4),
-    uid: str | None = None,
-    image_type: str = "ORIGINAL\\PRIMARY\\AXIAL",
-) -> str:
-    """Single-frame DICOM files of one series; the same seed and UID give the same instances."""
-    uid = uid or generate_uid()[:50]
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in slices:
-        pixels = np.random.default_rng(100 * seed + number).integers(0, 1000, SHAPE[1:]).astype(np.int16)
-        ds = Dataset()
-        ds.file_meta = FileMetaDataset()
-        ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = {"MR": MRImageStorage, "CT": CTImageStorage}[modality]
-        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{uid}.{number + 1}"
-        ds.SeriesInstanceUID, ds.StudyInstanceUID, ds.FrameOfReferenceUID = uid, "1.2.3", "1.2.4"
-        ds.PatientID, ds.PatientName, ds.Modality, ds.SeriesDescription = "p1", "P", modality, description
-        ds.ImageType = image_type.split("\\")
-        ds.InstanceNumber = number + 1
-        ds.ImagePositionPatient, ds.ImageOrientationPatient = [0, 0, 6 * number], [1, 0, 0, 0, 1, 0]
-        ds.PixelSpacing, ds.SliceThickness = [1.5, 1.5], 6
-        ds.Rows, ds.Columns = pixels.shape
-        ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
-        ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 16, 15, 1
-        ds.PixelData = pixels.tobytes()
-        ds.save_as(folder / name.format(number + 1), enforce_file_format=True)
-    return uid
-
-
-def find(folder: Path, **more) -> FoundCases:
-    return find_cases(folder, method_named("nowak2021"), **more)
-
-
-def names(found: FoundCases) -> list[str]:
-    return [case.case_id for case in found.cases]
-
-
-def aside(found: FoundCases, folder: Path) -> dict[str, str]:
-    return {one.path.relative_to(folder).as_posix(): one.reason for one in found.set_aside}
 
 
 def test_files_are_named_by_their_place_and_read(tmp_path):
@@ -237,73 +175,6 @@ def test_results_are_no_cases(tmp_path):
     }
 
 
-def test_loose_slices_are_one_case_named_like_the_folder(tmp_path):
-    write_series(tmp_path / "study", name="{:03d}.dcm")
-    (found,) = find(tmp_path / "study").cases
-    assert found.case_id == found.file == "study"
-    assert found.read().image("t2").array.shape == SHAPE
-
-
-def test_an_export_of_an_archive_is_one_case_a_series(tmp_path):
-    base = tmp_path / "DICOM"
-    write_series(base / "PA000" / "ST000" / "SE000", seed=1)
-    write_series(base / "PA000" / "ST000" / "SE001", seed=2, modality="CT", description="portal venous")
-    write_series(base / "PA001" / "ST000" / "SE000", seed=3)
-    write_series(
-        base / "PA001" / "ST000" / "SE001", seed=4, description="loc", image_type="ORIGINAL\\PRIMARY\\LOCALIZER"
-    )
-    (tmp_path / "DICOMDIR").write_bytes(bytes(200))
-    found = find(tmp_path)
-    assert names(found) == ["DICOM/PA000/ST000/SE000", "DICOM/PA001/ST000/SE000"]
-    assert aside(found, tmp_path) == {
-        "DICOM/PA000/ST000/SE001": "CT series 'portal venous': the model needs MR",
-        "DICOM/PA001/ST000/SE001": "MR series 'loc': a localizer",
-    }
-
-
-def test_several_series_of_one_folder_are_named_by_their_description(tmp_path):
-    write_series(tmp_path / "p1", seed=1, description="t2 haste", name="A{:03d}")
-    write_series(tmp_path / "p1", seed=2, description="t2 blade", name="B{:03d}")
-    write_series(tmp_path / "p1", seed=3, description="t2 blade", name="C{:03d}")
-    found = find(tmp_path)
-    assert names(found) == ["p1/t2 blade (B001)", "p1/t2 blade (C001)", "p1/t2 haste"]
-    arrays = [case.read().image("t2").array for case in found.cases]
-    assert not np.array_equal(arrays[0], arrays[1])
-
-
-def test_single_files_of_several_series_are_named_like_the_files(tmp_path):
-    for number in (1, 2):
-        write_series(tmp_path, seed=number, name=f"patient{number}.dcm", slices=range(1))
-    assert names(find(tmp_path)) == ["patient1", "patient2"]
-
-
-def test_a_series_in_two_folders_is_one_case(tmp_path):
-    uid = write_series(tmp_path / "a", slices=range(2))
-    write_series(tmp_path / "b", slices=range(2, 4), uid=uid)
-    found = find(tmp_path)
-    assert len(found.cases) == 1
-    assert found.cases[0].read().image("t2").array.shape == SHAPE
-
-
-def test_a_copy_of_a_series_is_set_aside(tmp_path):
-    write_series(tmp_path / "a")
-    shutil.copytree(tmp_path / "a", tmp_path / "backup")
-    found = find(tmp_path)
-    assert names(found) == ["a"]
-    assert aside(found, tmp_path) == {"backup": f"4 DICOM images that are also in {tmp_path / 'a'}"}
-
-
-def test_a_damaged_slice_makes_its_series_fail_and_no_other(tmp_path):
-    write_series(tmp_path / "good", seed=1)
-    write_series(tmp_path / "cut", seed=2)
-    path = tmp_path / "cut" / "IM0002"
-    path.write_bytes(path.read_bytes()[:-100])
-    cases = {case.case_id: case for case in find(tmp_path).cases}
-    assert cases["good"].read().image("t2").array.shape == SHAPE
-    with pytest.raises(UserError, match="IM0002"):
-        cases["cut"].read()
-
-
 def test_masks_of_another_folder_are_found_by_the_place_of_their_image(tmp_path):
     write(tmp_path / "in" / "a" / "scan.nii.gz", tmp_path / "in" / "b" / "scan.nii.gz")
     masks = tmp_path / "in" / "masks"
@@ -343,45 +214,6 @@ def test_a_folder_without_a_case_is_refused_with_what_it_holds(tmp_path):
         find(tmp_path)
     with pytest.raises(UserError, match="no such folder"):
         find(tmp_path / "absent")
-
-
-def manifest(folder: Path, *rows: str) -> Path:
-    write(folder / "a.nii.gz", folder / "b.nii.gz")
-    inside = np.zeros(SHAPE, np.uint8)
-    inside[1:3, 3:9, 4:12] = 1
-    write_image(image().with_array(inside), folder / "m.nrrd")
-    path = folder / "cohort.csv"
-    path.write_text("\n".join(("case_id,patient_id,image:t2,mask:liver,age_years", *rows)) + "\n")
-    return path
-
-
-def test_rows_of_a_manifest_are_its_cases(tmp_path):
-    found = find(manifest(tmp_path, "x/1,p1,a.nii.gz,m.nrrd,54", "CON,p2,b.nii.gz,,", "c,p3,,,"))
-    assert [(case.case_id, case.file, case.folder) for case in found.cases] == [
-        ("x/1", "a.nii.gz", "x%2F1"),
-        ("CON", "b.nii.gz", "%43ON"),
-        ("c", "cohort.csv", "c"),
-    ]
-    case = found.cases[0].read()
-    assert case.covariates == {"age_years": "54"}
-    assert set(case.masks) == {"liver"}
-
-
-def test_an_image_of_two_patients_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"a.nii.gz belongs to patient p1 \(case 1\) and to patient p2 \(case 2\)"):
-        find(manifest(tmp_path, "1,p1,a.nii.gz,,", "2,p2,./a.nii.gz,,"))
-
-
-def test_two_rows_with_the_same_everything_are_refused_and_with_another_mask_or_value_not(tmp_path):
-    with pytest.raises(UserError, match="cases 1 and 2 have the same images, masks and covariates"):
-        find(manifest(tmp_path, "1,p1,a.nii.gz,m.nrrd,54", "2,p1,a.nii.gz,m.nrrd,54"))
-    rows = ("1,p1,a.nii.gz,m.nrrd,54", "2,p1,a.nii.gz,,54", "3,p1,a.nii.gz,m.nrrd,55")
-    assert names(find(manifest(tmp_path, *rows))) == ["1", "2", "3"]
-
-
-def test_masks_are_not_named_twice(tmp_path):
-    with pytest.raises(UserError, match="the manifest names the masks"):
-        find(manifest(tmp_path, "1,p1,a.nii.gz,,"), masks=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -431,53 +263,6 @@ def test_the_first_three_reasons_are_shown_where_nothing_is_found(tmp_path, coun
 def test_an_empty_folder_has_no_reasons(tmp_path):
     with pytest.raises(UserError, match=r"no MR image in this folder\. It needs files ending in \.nii\.gz"):
         find(tmp_path)
-
-
-@pytest.mark.parametrize("name", ["cohort.xls", "cohort.ODS"])
-def test_a_manifest_is_no_spreadsheet(tmp_path, name):
-    (tmp_path / name).touch()
-    with pytest.raises(UserError, match="a spreadsheet"):
-        find(tmp_path / name)
-
-
-def test_a_manifest_may_be_named_in_capitals(tmp_path):
-    path = manifest(tmp_path, "1,p1,a.nii.gz,,")
-    assert names(find(path.rename(tmp_path / "COHORT.CSV"))) == ["1"]
-
-
-def test_a_manifest_of_another_role_is_refused(tmp_path):
-    path = manifest(tmp_path, "1,p1,a.nii.gz,,")
-    path.write_text(path.read_text().replace("image:t2", "image:ct"))
-    with pytest.raises(UserError, match="no column image:t2, which the model needs"):
-        find(path)
-
-
-def test_several_images_of_a_role_belong_to_one_patient_each(tmp_path):
-    with pytest.raises(UserError, match=r"a\.nii\.gz belongs to patient p1 \(case 1\) and to patient p2 \(case 2\)"):
-        find(manifest(tmp_path, "1,p1,b.nii.gz;a.nii.gz,,", "2,p2,a.nii.gz,,"))
-    found = find(manifest(tmp_path, "1,p1,b.nii.gz;a.nii.gz,,", "2,p1,a.nii.gz,,"))
-    assert found.cases[0].paths == (tmp_path / "b.nii.gz", tmp_path / "a.nii.gz")
-    assert found.cases[0].file == "b.nii.gz"
-
-
-def test_rows_of_one_patient_without_an_image_are_no_copies_of_each_other(tmp_path):
-    assert names(find(manifest(tmp_path, "1,p1,a.nii.gz,,", "2,p1,,,", "3,p1,,,"))) == ["1", "2", "3"]
-
-
-def test_an_image_elsewhere_is_named_without_its_folder(tmp_path):
-    write(tmp_path / "scans" / "x.nii.gz")
-    (tmp_path / "lists").mkdir()
-    path = manifest(tmp_path / "lists", "1,p1,../scans/x.nii.gz,,", f"2,p1,{tmp_path / 'scans' / 'x.nii.gz'},,5")
-    assert [case.file for case in find(path).cases] == ["../scans/x.nii.gz", "x.nii.gz"]
-
-
-def test_series_of_one_name_are_numbered(tmp_path):
-    """A file and two series in folders may all be called the same."""
-    for seed in (1, 2, 3):
-        write_series(tmp_path / "p1", seed=seed, description="t2", name=f"{seed}{{:03d}}")
-    found = names(find(tmp_path))
-    assert len(set(found)) == 3
-    assert all(name.startswith("p1/t2") for name in found)
 
 
 def test_a_stated_modality_is_that_of_files_that_do_not_say(tmp_path):
