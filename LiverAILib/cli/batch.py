@@ -35,13 +35,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="DIR",
-        help="one folder per case, summary.csv, and set_aside.csv with the files that are no cases",
+        help="one folder per case, summary.csv, report.html to review all cases, set_aside.csv with the files that are no cases",
     )
     parser.add_argument(
         "--masks", type=Path, metavar="DIR", help="liver masks, named like the images of a folder, to use instead"
     )
     output.add_modality(parser)
     output.add_request(parser)
+    parser.add_argument(
+        "--parquet", action="store_true", help="also write summary.parquet (pip install 'LiverAI[scale]')"
+    )
     parser.add_argument(
         "--workers",
         type=_positive,
@@ -110,6 +113,7 @@ def run_batch(args: argparse.Namespace, write: Writer | None = None) -> int:
         modality=args.modality,
         device=args.device,
         write=write,
+        parquet=args.parquet,
         workers=Workers(args.workers, args.threads, args.scheduler, args.worker_memory),
         progress=output.progress(args),
     )

@@ -11,7 +11,7 @@ from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.errors import UserError
 from LiverAILib.jobs.batch_lock import batch_lock
 from LiverAILib.jobs.batch_progress import BatchProgress, Progress
-from LiverAILib.jobs.batch_tables import ERRORS, SET_ASIDE, SUMMARY, BatchTables
+from LiverAILib.jobs.batch_tables import TABLES, BatchTables, check_parquet
 from LiverAILib.jobs.case_job import CaseJob, Writer
 from LiverAILib.jobs.checked_case import check_request, request_for_row
 from LiverAILib.jobs.find_cases import FoundCases, find_cases
@@ -32,6 +32,7 @@ def assess_all(
     device: str = "auto",
     write: Writer | None = None,
     workers: Workers | None = None,
+    parquet: bool = False,
     progress: Progress = lambda fraction, text: None,
 ) -> list[dict[str, object]]:
     """Assess every case of a folder or manifest; a case that fails is recorded and the others go on.
@@ -40,8 +41,9 @@ def assess_all(
 
     Args:
         source: See `find_cases`. The masks of a manifest replace the segmentation network's, its other columns are covariates.
-        output: One folder per case, `summary.csv` (written after each case), `set_aside.csv` with the files that are no cases,
-            and `errors.log` with the tracebacks of errors that were not expected. One batch at a time can write to it.
+        output: One folder per case, `summary.csv` and `report.html` (written after each case), `set_aside.csv` with the files
+            that are no cases, and `errors.log` with the tracebacks of errors that were not expected. One batch at a time can
+            write to it.
         model: Name of an installed model, or a model folder.
         request: Slice, class and kind of heat map, for all cases. Where it names no slice, a manifest's column "slice" does.
         masks: Folder of liver masks, named like the images of a folder.
@@ -49,6 +51,7 @@ def assess_all(
         device: "auto", "cpu", "cuda" or "mps".
         write: Writes the result of a case; `write_assessment` where None.
         workers: What computes; this process where None.
+        parquet: Whether `summary.parquet` is written too.
         progress: Called with a share 0..1 and a sentence.
 
     Returns:
@@ -59,6 +62,8 @@ def assess_all(
     """
     chosen = load_model(model)
     spec = method_of(chosen)
+    if parquet:
+        check_parquet()
     request = request or AssessmentRequest(heatmap=spec.heatmaps[0])
     check_request(chosen, request)
     found = find_cases(source, spec, masks=masks, exclude=(output,), stated_modality=modality)
@@ -70,7 +75,8 @@ def assess_all(
     ]
     with batch_lock(output):
         remove_unfinished(output)
-        tables = BatchTables(jobs, found.set_aside, output)
+        title = f"{source.name or source.resolve().name}, {chosen.name}"
+        tables = BatchTables(jobs, found.set_aside, output, title=title, parquet=parquet)
         _assess_jobs(jobs, workers or Workers(), tables, progress)
     return [{"error": "", **row} for row in tables.rows]
 
@@ -95,7 +101,7 @@ def _assess_jobs(jobs: Sequence[CaseJob], workers: Workers, tables: BatchTables,
 
 def _check_no_input_is_overwritten(source: Path, found: FoundCases, output: Path) -> None:
     inputs = [source, *(path for case in found.cases for path in (case.row.files() if case.row else case.paths))]
-    tables = [output / name for name in (SUMMARY, SET_ASIDE, ERRORS)]
+    tables = [output / name for name in TABLES]
     check_keeps_inputs(
         [*tables, *(path for case in found.cases for path in written_files(output / case.folder))], inputs
     )

@@ -1,14 +1,15 @@
-"""The tables of a batch: `summary.csv` with a row for each case, `set_aside.csv`, and `errors.log` with tracebacks."""
+"""The tables of a batch: `summary.csv` with a row for each case, `report.html`, `set_aside.csv`, `errors.log` with tracebacks."""
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from LiverAILib.atomic_write import atomic_csv, atomic_text
+from LiverAILib.atomic_write import atomic_csv, atomic_text, atomic_write
 from LiverAILib.errors import UserError
 from LiverAILib.jobs.case_job import CaseJob, remove_result
 from LiverAILib.jobs.case_loop import attempt
@@ -16,10 +17,13 @@ from LiverAILib.jobs.case_worker import CaseOutcome
 from LiverAILib.jobs.find_cases import FoundCase
 from LiverAILib.jobs.folder_files import SetAside
 from LiverAILib.jobs.not_a_case import Duplicates, ImageOwner, NotACaseError
+from LiverAILib.results.batch_report import ReportRow, batch_report
+from LiverAILib.results.files import REPORT
 
-SUMMARY, SET_ASIDE, ERRORS = "summary.csv", "set_aside.csv", "errors.log"
+SUMMARY, PARQUET, SET_ASIDE, ERRORS = "summary.csv", "summary.parquet", "set_aside.csv", "errors.log"
+TABLES = (SUMMARY, PARQUET, SET_ASIDE, ERRORS, REPORT)
 SHARE_OF_TIME = 0.05
-"""Share of the time that writing the summary in between may take: with many thousand cases it takes seconds."""
+"""Share of the time that writing summary and report in between may take: with many thousand cases it takes seconds."""
 
 
 class BatchTables:
@@ -31,14 +35,27 @@ class BatchTables:
         jobs: The cases of the batch.
         aside: What was set aside before.
         output: Folder of the tables.
+        title: Of the report.
+        parquet: Whether `summary.parquet` is written too.
     """
 
-    def __init__(self, jobs: Sequence[CaseJob], aside: Sequence[SetAside], output: Path) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[CaseJob],
+        aside: Sequence[SetAside],
+        output: Path,
+        *,
+        title: str = "Batch",
+        parquet: bool = False,
+    ) -> None:
         self.output = output
+        self._title = title
+        self._parquet = parquet
         self._jobs = {job.number: job for job in jobs}
         self._aside_before = list(aside)
         self._duplicates = Duplicates()
         self._rows: dict[int, dict[str, object]] = {}
+        self._shown: dict[int, ReportRow] = {}
         self._aside: dict[int, str] = {}
         self._details: dict[int, str] = {}
         self._next_writing = 0.0
@@ -50,6 +67,7 @@ class BatchTables:
             self._details[job.number] = outcome.details
         if outcome.record is not None:
             self._rows[job.number] = summary_row(outcome.record, job.case)
+            self._shown[job.number] = ReportRow.of(outcome.record, job.case.case_id, job.case.file, job.place)
         elif outcome.aside:
             self._aside[job.number] = outcome.aside
         else:
@@ -86,7 +104,11 @@ class BatchTables:
         Raises:
             UserError: One of them cannot be written.
         """
-        write_summary(self.rows, self.output / SUMMARY)
+        self._write_cases()
+        if self._parquet:
+            write_parquet(self.rows, self.output / PARQUET)
+        else:
+            (self.output / PARQUET).unlink(missing_ok=True)  # of an earlier run
         if self.set_aside:
             listed = [{"path": str(one.path), "reason": one.reason} for one in self.set_aside]
             _write_csv(listed, ["path", "reason"], self.output / SET_ASIDE)
@@ -107,6 +129,7 @@ class BatchTables:
             later.check(first)
         except NotACaseError as reason:
             self._rows.pop(later.number, None)
+            self._shown.pop(later.number, None)
             self._aside[later.number] = str(reason)
         except UserError as error:
             self._fail(job, str(error))
@@ -119,13 +142,19 @@ class BatchTables:
 
     def _fail(self, job: CaseJob, error: str) -> None:
         self._rows[job.number] = {"case_id": job.case.case_id, "file": job.case.file, "error": error}
+        self._shown[job.number] = ReportRow(job.case.case_id, job.case.file, error=error)
+
+    def _write_cases(self) -> None:
+        write_summary(self.rows, self.output / SUMMARY)
+        shown = [self._shown[number] for number in sorted(self._shown)]
+        atomic_text(self.output / REPORT, batch_report(shown, title=self._title, aside=len(self.set_aside)))
 
     def _write_in_between(self) -> None:
         started = time.monotonic()
         if started < self._next_writing:
             return
         with suppress(UserError):  # the table may be open in another program; the last attempt counts
-            write_summary(self.rows, self.output / SUMMARY)
+            self._write_cases()
         now = time.monotonic()
         self._next_writing = now + (now - started) / SHARE_OF_TIME
 
@@ -161,8 +190,32 @@ def summary_row(record: Mapping[str, Any], case: FoundCase) -> dict[str, object]
 
 def write_summary(rows: Sequence[Mapping[str, object]], path: Path) -> None:
     """All rows as CSV, "error" in the last column; whole or not at all."""
-    columns = list(dict.fromkeys(column for row in rows for column in row if column != "error"))
-    _write_csv(rows, [*columns, "error"], path)
+    _write_csv(rows, _columns(rows), path)
+
+
+def write_parquet(rows: Sequence[Mapping[str, object]], path: Path) -> None:
+    """The same table as Parquet, numbers as numbers; needs the extra `scale`.
+
+    Raises:
+        UserError: The extra is not installed, or the file cannot be written.
+    """
+    check_parquet()
+    import pyarrow
+    import pyarrow.parquet
+
+    columns = {name: [row.get(name) for row in rows] for name in _columns(rows)}
+    with atomic_write(path) as unfinished:
+        pyarrow.parquet.write_table(pyarrow.table(columns), unfinished)
+
+
+def check_parquet() -> None:
+    """Raise a `UserError` where the extra `scale` is not installed."""
+    if importlib.util.find_spec("pyarrow") is None:
+        raise UserError('--parquet: pyarrow is not installed. Run: pip install "LiverAI[scale]"')
+
+
+def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    return [*dict.fromkeys(column for row in rows for column in row if column != "error"), "error"]
 
 
 def _write_csv(rows: Sequence[Mapping[str, object]], columns: Sequence[str], path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,15 @@ from LiverAILib.errors import UserError
 from LiverAILib.jobs.assess import Assessor
 from LiverAILib.jobs.find_cases import FoundCase
 from LiverAILib.jobs.not_a_case import ImageOwner, NotACaseError
-from LiverAILib.results.files import RECORD, remove_assessment, remove_unfinished, write_assessment
+from LiverAILib.results.files import (
+    RECORD,
+    THUMBNAIL,
+    read_assessment,
+    remove_assessment,
+    remove_unfinished,
+    write_assessment,
+)
+from LiverAILib.results.thumbnail import write_thumbnail
 
 Writer = Callable[[Assessment, Path], Mapping[str, Any]]
 """Writes an assessment to a folder, `assessment.json` last, and returns the record that this file holds.
@@ -82,11 +91,15 @@ def assess_one(
             remove_assessment(job.place)
         raise
     remove_unfinished(job.place)
-    record = finished_record(job.place, fingerprint)
+    record: Mapping[str, Any] | None = finished_record(job.place, fingerprint)
     if record is not None:
+        _add_thumbnail(job.place)
         return record
     remove_assessment(job.place)  # of another input: it must not outlive a failure of this one
-    return (job.write or _write)(assessor.assess(case, job.request), job.place)
+    assessment = assessor.assess(case, job.request)
+    record = (job.write or _write)(assessment, job.place)
+    write_thumbnail(assessment, job.place)
+    return record
 
 
 def finished_record(place: Path, fingerprint: Fingerprint) -> dict[str, Any] | None:
@@ -111,6 +124,13 @@ def remove_result(place: Path) -> None:
     remove_unfinished(place)
     if not any(place.iterdir()):
         place.rmdir()
+
+
+def _add_thumbnail(place: Path) -> None:
+    """The thumbnail of a finished result that has none: it is of an earlier version, or its process was killed."""
+    if not (place / THUMBNAIL).exists():
+        with suppress(UserError):  # what is missing beside the record then has been removed by hand
+            write_thumbnail(read_assessment(place), place)
 
 
 def _write(assessment: Assessment, place: Path) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import PICTURES, SUFFIXES
 from LiverAILib.imaging.nrrd_file import read_nrrd_header
-from LiverAILib.results.files import MEASUREMENTS, OVERLAY, RECORD, is_dicom_result
+from LiverAILib.results.files import MEASUREMENTS, OVERLAY, RECORD, THUMBNAIL, is_dicom_result
 
 IMAGE_SUFFIXES = tuple(suffix for suffix in (*SUFFIXES, ".hdr") if suffix != ".dcm")
 """Endings of files that hold a whole image, or its header."""
@@ -121,7 +121,8 @@ def _why_no_image(path: Path, present: set[str]) -> str:
     if name.endswith(ARCHIVES):
         return "an archive: unpack it to have its images assessed"
     if RECORD in present and (
-        name.startswith(("heatmap", "image_")) or name in (RECORD, OVERLAY, MEASUREMENTS, "segmentation.seg.nrrd")
+        name.startswith(("heatmap", "image_"))
+        or name in (RECORD, OVERLAY, MEASUREMENTS, THUMBNAIL, "segmentation.seg.nrrd")
     ):
         return "a result of LiverAI"
     if is_dicom_result(path) and (path.parent.parent / RECORD).is_file():

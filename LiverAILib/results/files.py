@@ -32,8 +32,9 @@ from LiverAILib.output_paths import check_keeps_inputs, check_output_folder
 
 RECORD, SEGMENTATION, HEATMAP = "assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd"
 OVERLAY, MEASUREMENTS, REPORT = "overlay.png", "measurements.png", "report.html"
-OTHER_FILES = (OVERLAY, MEASUREMENTS, REPORT, "result.tsv", "scene.mrb")
-"""Further files of a result; the last two are those of headless Slicer."""
+THUMBNAIL = "thumbnail.jpg"
+OTHER_FILES = (OVERLAY, MEASUREMENTS, REPORT, THUMBNAIL, "result.tsv", "scene.mrb")
+"""Further files of a result: the thumbnail is that of a batch, the last two are those of headless Slicer."""
 DICOM_FOLDER, DICOM_SEGMENTATION, DICOM_REPORT = "dicom", "segmentation.dcm", "report.dcm"
 """Subfolder of a result with its DICOM objects, and names of files in it."""
 WITHOUT_VOXELS = "without_voxels"

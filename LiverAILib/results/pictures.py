@@ -69,7 +69,7 @@ def assessment_figure(assessment: Assessment, *, title: bool = True) -> Figure:
         for key in rows
     }
     columns = 1 + max(len(found) for found in maps.values())
-    extents = [_section(assessment, *key)[1] for key in rows]
+    extents = [shown_section(assessment, *key)[1] for key in rows]
     height = sum(4.2 * extent[2] / extent[1] for extent in extents)
     figure = Figure(figsize=(4.2 * columns, height + (0.5 if title else 0)), layout="constrained")
     FigureCanvasAgg(figure)
@@ -85,7 +85,9 @@ def assessment_figure(assessment: Assessment, *, title: bool = True) -> Figure:
     return figure
 
 
-def _section(assessment: Assessment, role: str, number: int) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+def shown_section(
+    assessment: Assessment, role: str, number: int
+) -> tuple[np.ndarray, tuple[float, float, float, float]]:
     """The shown slice of an image for the eye, and its extent in mm; of an ultrasound picture its scan area alone."""
     image = assessment.images[role][number]
     order = axis_order(image)
@@ -113,15 +115,22 @@ def _window(image: Image, position: int) -> tuple[slice, slice]:
     return box_of(section).slices if section.any() else (slice(None), slice(None))
 
 
+def shown_liver(assessment: Assessment) -> np.ndarray | None:
+    """The liver in the shown slice of the main image, bool (rows, columns) as of `shown_section`; None without a segmentation."""
+    if assessment.segmentation is None:
+        return None
+    position = shown_slice(assessment).position
+    liver = axis_order(assessment.image).apply(assessment.segmentation.image.array)[position] == LIVER.label
+    return liver[_window(assessment.image, position)]
+
+
 def _draw_image(axis: Axes, assessment: Assessment, role: str, number: int) -> None:
-    section, extent = _section(assessment, role, number)
+    section, extent = shown_section(assessment, role, number)
     shown = shown_slice(assessment, role, number)
     axis.imshow(section, cmap="gray", vmin=0, vmax=1, extent=extent)
     image = assessment.images[role][number]
     title = f"Slice {shown.index}" if len(image.array) > 1 else role.replace("_", " ")
-    if assessment.segmentation is not None and image is assessment.image:
-        liver = axis_order(image).apply(assessment.segmentation.image.array)[shown.position] == LIVER.label
-        liver = liver[_window(image, shown.position)]
+    if image is assessment.image and (liver := shown_liver(assessment)) is not None:
         if liver.any():
             axis.contour(
                 liver,
@@ -150,7 +159,7 @@ def fused_section(assessment: Assessment, heatmap: HeatMap) -> tuple[np.ndarray,
     bottom, top) as matplotlib has it.
     """
     role, number = heatmap.role or next(iter(assessment.images)), heatmap.number
-    section, extent = _section(assessment, role, number)
+    section, extent = shown_section(assessment, role, number)
     volume = heatmap.image.array
     position = shown_slice(assessment, role, number).position
     heat = axis_order(heatmap.image).apply(volume)[position]

@@ -33,7 +33,7 @@ def output(tmp_path) -> Path:
     return tmp_path
 
 
-def test_a_whole_case_and_an_unfinished_one_are_no_kill_batch.faults(output, kill_batch):
+def test_a_whole_case_and_an_unfinished_one_are_no_faults(output, kill_batch):
     (output / "b" / ".writing-x").mkdir(parents=True)
     (output / "b" / "mask.nrrd").write_bytes(b"half")
     assert kill_batch.faults(output, EXPECTED, kill_batch.finished_cases(output)) == []

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 import SimpleITK as sitk
 
@@ -24,6 +25,7 @@ from LiverAILib.jobs.batch import assess_all
 from LiverAILib.jobs.case_job import CaseJob, Writer, assess_one
 from LiverAILib.jobs.find_cases import find_cases
 from LiverAILib.methods import method_named
+from Testing.batch_files import comparable_files
 from Testing.models import untrained_segmentation, untrained_yin2021
 
 SHAPE = (8, 48, 48)
@@ -214,7 +216,7 @@ def test_an_interrupted_case_is_computed_again(cohort, tmp_path, computed, remov
     computed.clear()
     batch(cohort, tmp_path / "out")
     assert computed == ["a"]
-    assert [one.name for one in path.parent.iterdir()] == ["assessment.json"]
+    assert {one.name for one in path.parent.iterdir()} == {"assessment.json", "thumbnail.jpg"}
 
 
 def test_a_failure_leaves_no_result_of_an_earlier_input(cohort, tmp_path):
@@ -296,7 +298,7 @@ def test_label_maps_and_copies_in_another_format_are_set_aside(tmp_path):
     assert reasons == {"copy.mha": "the same voxels as a.nii.gz", "a.nii.gz": "a label map, no image"}
     assert sum(text.startswith("set aside: ") for text in said) == 2
     assert {path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")} == {
-        "a", "summary.csv", "set_aside.csv"
+        "a", "summary.csv", "set_aside.csv", "report.html"
     }  # fmt: skip
 
 
@@ -334,3 +336,39 @@ def test_no_request_that_the_model_cannot_answer_starts(cohort, tmp_path):
     with pytest.raises(UserError, match="unknown to the model"):
         batch(cohort, tmp_path / "out", request=AssessmentRequest(target_class="cirrhosis"))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_disk_that_is_full_fails_the_cases_and_leaves_nothing_half_written(cohort, tmp_path):
+    """A limit to the size of files makes writing fail as a full disk does."""
+    resource = pytest.importorskip("resource", reason="Windows has no such limit")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        rows = batch(cohort, tmp_path / "out", write=None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [("cannot be written" in str(row["error"]), len(str(row["error"]).splitlines())) for row in rows.values()] == [
+        (True, 1), (True, 1),
+    ]  # fmt: skip
+    assert {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("[!.]*")} <= {
+        "a", "b", "summary.csv", "report.html",
+    }  # fmt: skip
+    batch(cohort, tmp_path / "out", write=None)
+    batch(cohort, tmp_path / "fresh", write=None)
+    assert comparable_files(tmp_path / "out") == comparable_files(tmp_path / "fresh")
+
+
+def test_a_finished_case_without_a_thumbnail_gets_one_and_is_not_computed_again(tmp_path, computed):
+    write_image(ct(0), tmp_path / "in" / "a.nii.gz")
+    batch(tmp_path / "in", tmp_path / "out", write=None)
+    picture = tmp_path / "out" / "a" / "thumbnail.jpg"
+    first = picture.read_bytes()
+    picture.unlink()
+    batch(tmp_path / "in", tmp_path / "out", write=None, parquet=True)
+    assert computed == ["a"]
+    assert picture.read_bytes() == first
+    assert 'src="a/thumbnail.jpg"' in (tmp_path / "out" / "report.html").read_text()
+    rows = pyarrow.parquet.read_table(tmp_path / "out" / "summary.parquet").to_pylist()
+    assert {name: "" if value is None else str(value) for name, value in rows[0].items()} == table(tmp_path / "out")[0]
+    batch(tmp_path / "in", tmp_path / "out", write=None)
+    assert not (tmp_path / "out" / "summary.parquet").exists()  # it would be of the earlier run

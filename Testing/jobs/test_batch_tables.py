@@ -18,10 +18,11 @@ from LiverAILib.jobs.folder_files import SetAside
 
 RECORD = {
     "predicted": "F2",
-    "outcomes": {"ct": {"kind": "classification", "probabilities": {"F0": 0.25, "F2": 0.75}}},
+    "primary_outcome": "ct",
+    "outcomes": {"ct": {"kind": "classification", "answer": "F2", "probabilities": {"F0": 0.25, "F2": 0.75}}},
     "slice": {"index": 4},
-    "measurements": [{"name": "FIB-4", "unit": "", "value": 1.5}],
-    "warnings": [{"code": "no_liver_dome"}, {"code": "low_resolution"}],
+    "measurements": [{"key": "fib4", "name": "FIB-4", "unit": "", "value": 1.5}],
+    "warnings": [{"code": "no_liver_dome", "text": "No dome."}, {"code": "low_resolution", "text": "Coarse."}],
     "notes": ["simulated", "research"],
     "reservations": ["simulated"],
 }

@@ -58,7 +58,14 @@ def test_folder_with_a_bad_case_and_a_second_run(folders, untrained_model, scene
     assert probability == pytest.approx(record["outcomes"]["segmented"]["probabilities"]["cirrhosis"], abs=1e-6)
     assert SIMULATED in summary["a"]["reservations"]
     names = {path.name for path in (output / "a").iterdir()}
-    assert names == {"assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd", "result.tsv", "scene.mrb"}
+    assert names == {
+        "assessment.json",
+        "segmentation.seg.nrrd",
+        "heatmap.nrrd",
+        "result.tsv",
+        "scene.mrb",
+        "thumbnail.jpg",
+    }
 
     image = read_image(inputs / "a.nii.gz")
     heat = read_image(output / "a" / "heatmap.nrrd", constant_allowed=True)
