@@ -61,6 +61,7 @@ def cleaned(text: str, identifying: Iterable[str]) -> str:
     """
     for word in sorted(identifying, key=len, reverse=True):
         text = re.sub(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])", " ", text, flags=re.IGNORECASE)
+    text = "".join(one if one.isprintable() else " " for one in text)  # no escape sequence reaches a terminal
     return " ".join(SUSPICIOUS.sub(" ", text).split()).strip(" _-^,;:")
 
 

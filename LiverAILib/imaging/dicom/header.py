@@ -16,7 +16,9 @@ from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
+from LiverAILib.errors import UserError
 from LiverAILib.imaging.dicom.attributes import EXPLAINING, PRIVATE_TAGS, SEPARATING, FunctionalGroups, attributes_of
+from LiverAILib.imaging.dicom.deflated import check_deflated
 from LiverAILib.imaging.dicom.descriptors import IDENTIFYING, cleaned, identifying_words
 from LiverAILib.imaging.dicom.elements import (
     UNREADABLE_ERRORS,
@@ -37,6 +39,9 @@ NOT_IMAGES = SEGMENTATION_CLASSES | {"1.2.840.10008.5.1.4.1.1.481.2"}
 
 PICTURE_MODALITIES = ("US", "IVUS", "XC", "OT")
 """Modalities of pictures without a place in the patient: ultrasound, photographs, screenshots of unstated origin."""
+
+MOST_FRAMES = 100_000
+"""Frames of a damaged file that are listed, so that the message can name its volume."""
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 """Start of the UIDs of Secondary Capture objects."""
@@ -179,6 +184,7 @@ def sop_class(path: str | os.PathLike[str]) -> str:
     if not is_dicom(path):
         return ""
     try:
+        check_deflated(path)
         with quiet_pydicom(), Path(path).open("rb") as stream:
             dataset = read_partial(stream, lambda tag, vr, length: tag > 0x00080016, force=True)
             return value_text(get_value(dataset, "SOPClassUID")) or _media_class(dataset)
@@ -206,6 +212,10 @@ def read_header(path: Path) -> DicomFile | None:
             found.append((int(tag), vr, length))
         return bool(found)
 
+    try:
+        check_deflated(path)
+    except UserError as error:
+        return DicomFile(path, "", fault=str(error).partition(": ")[2].rstrip("."))
     try:
         with path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
@@ -258,7 +268,8 @@ def _file_of(
         layout = layout_of(dataset, place)
         fault = length_fault(layout, size)
         file = DicomFile(path, kind, pixels=layout, fault=fault, **known)
-        file.frames.extend(_frames(file, dataset, layout.frames))
+        if not fault or layout.frames <= MOST_FRAMES:  # a damaged header may state any number
+            file.frames.extend(_frames(file, dataset, layout.frames))
     except BadValueError as error:
         return DicomFile(path, kind, fault=f"{error}. Export the series again", **known)
     return file

@@ -31,6 +31,7 @@ from LiverAILib.imaging.image import (
     SOURCE_FILES,
     Image,
 )
+from LiverAILib.imaging.stored_bytes import check_expansion
 
 THREADS = 4
 BURNED_IN = (
@@ -213,7 +214,10 @@ def _stored(frames: Sequence[DicomFrame]) -> np.ndarray:
         by_file.setdefault(frame.file, []).append(number)
     layouts = [file.pixels for file in by_file if file.pixels is not None]
     dtype = np.result_type(*{layout.dtype for layout in layouts})
-    stored = np.empty((len(frames), layouts[0].rows, layouts[0].columns), dtype)
+    shape = (len(frames), layouts[0].rows, layouts[0].columns)
+    on_disk = sum(file.path.stat().st_size for file in by_file)
+    check_expansion(int(np.prod(shape, dtype=object)) * dtype.itemsize, on_disk, frames[0].file.path)
+    stored = np.empty(shape, dtype)
 
     def load(file: DicomFile) -> None:
         numbers = by_file[file]
