@@ -205,6 +205,27 @@ def test_a_batch_holds_no_identifier_in_results_tables_and_names(folder, tmp_pat
     assert said(capfd) == []
 
 
+def test_a_batch_writes_dicom_objects_and_identifiers_where_they_are_asked_for(folder, tmp_path, capfd):
+    def batch(*options: str) -> dict[str, float]:
+        words = ("batch", folder / "export", "--model", "classifier", "--output", tmp_path / "out", "--device", "cpu")
+        assert run(folder, *words, *options) == 0
+        return {path.parent.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*/assessment.json")}
+
+    plain = batch()
+    again = batch("--dicom")
+    assert all(again[name] > plain[name] for name in plain), "results without the objects do not count as finished"
+    reports = list((tmp_path / "out").glob("*/dicom/report.dcm"))
+    assert {str(pydicom.dcmread(path).PatientName) for path in reports} == {"Qxleak^Name"}
+    assert len(reports) == 2
+    assert batch("--dicom") == again
+    kept = batch("--keep-identifiers")
+    assert len(leaks(tmp_path / "out")) > 0
+    cleaned = batch()
+    assert all(cleaned[name] > kept[name] for name in kept), "a record with identifiers is written anew without them"
+    assert leaks(tmp_path / "out") == []
+    assert said(capfd) == []
+
+
 def test_segment_holds_no_identifier(folder, tmp_path, capfd):
     run(
         folder, "segment", folder / "export", "--series", "1", "--model", "segmenter", "--device", "cpu",

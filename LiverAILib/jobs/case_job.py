@@ -14,16 +14,60 @@ from LiverAILib.data.fingerprint import Fingerprint
 from LiverAILib.data.record import upgrade_record
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.image import IDENTIFIERS
 from LiverAILib.jobs.assess import Assessor
 from LiverAILib.jobs.find_cases import FoundCase
 from LiverAILib.jobs.not_a_case import ImageOwner, NotACaseError
-from LiverAILib.results.files import RECORD, remove_assessment, remove_unfinished, write_assessment
+from LiverAILib.results.files import (
+    DICOM_FOLDER,
+    DICOM_REPORT,
+    RECORD,
+    remove_assessment,
+    remove_unfinished,
+    write_assessment,
+)
 
 Writer = Callable[[Assessment, Path], Mapping[str, Any]]
 """Writes an assessment to a folder, `assessment.json` last, and returns the record that this file holds.
 
 Where several processes work on a batch, it must be possible to pickle it.
 """
+
+
+@dataclass(frozen=True)
+class ResultWriter:
+    """What writes a result as `liverai assess` does.
+
+    Attributes:
+        dicom: Whether DICOM objects are written too.
+        keep_identifiers: Whether the record names patient, study and series of DICOM images.
+    """
+
+    dicom: bool = False
+    keep_identifiers: bool = False
+
+    def __call__(self, assessment: Assessment, place: Path) -> Mapping[str, Any]:
+        """Write `assessment` to `place`; returns its record."""
+        write_assessment(assessment, place, dicom=self.dicom, keep_identifiers=self.keep_identifiers)
+        return assessment.record()
+
+    def check(self, case: Case) -> None:
+        """Raise where the result of a case could not be written, before it is computed.
+
+        Raises:
+            UserError: DICOM objects are wanted, and an image did not come from DICOM.
+        """
+        if self.dicom:
+            from LiverAILib.results.dicom import check_sources
+
+            check_sources([image for some in case.images.values() for image in some])
+
+    def has_written(self, record: Mapping[str, Any], place: Path, case: Case) -> bool:
+        """Whether the finished result of a case at `place` has what this writer adds to it, and nothing that it leaves out."""
+        named = any(IDENTIFIERS in image for image in record.get("images", ()))
+        identified = any(IDENTIFIERS in image.meta for some in case.images.values() for image in some)
+        objects = (place / DICOM_FOLDER / DICOM_REPORT).is_file()
+        return (objects or not self.dicom) and named == (self.keep_identifiers and identified)
 
 
 @dataclass(frozen=True)
@@ -37,7 +81,7 @@ class CaseJob:
         request: Slice, class and kind of heat map.
         device: "auto", "cpu", "cuda" or "mps".
         number: Place of the case in the batch.
-        write: Writes the result; `write_assessment` where None.
+        write: Writes the result.
     """
 
     case: FoundCase
@@ -46,7 +90,7 @@ class CaseJob:
     request: AssessmentRequest = field(default_factory=AssessmentRequest)
     device: str = "auto"
     number: int = 0
-    write: Writer | None = None
+    write: Writer = ResultWriter()
 
     @property
     def place(self) -> Path:
@@ -83,10 +127,13 @@ def assess_one(
         raise
     remove_unfinished(job.place)
     record = finished_record(job.place, fingerprint)
-    if record is not None:
+    plain = job.write if isinstance(job.write, ResultWriter) else None
+    if record is not None and (plain is None or plain.has_written(record, job.place, case)):
         return record
     remove_assessment(job.place)  # of another input: it must not outlive a failure of this one
-    return (job.write or _write)(assessor.assess(case, job.request), job.place)
+    if plain is not None:
+        plain.check(case)
+    return job.write(assessor.assess(case, job.request), job.place)
 
 
 def finished_record(place: Path, fingerprint: Fingerprint) -> dict[str, Any] | None:
@@ -111,8 +158,3 @@ def remove_result(place: Path) -> None:
     remove_unfinished(place)
     if not any(place.iterdir()):
         place.rmdir()
-
-
-def _write(assessment: Assessment, place: Path) -> Mapping[str, Any]:
-    write_assessment(assessment, place)
-    return assessment.record()
