@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from LiverAILib.errors import UserError
+from LiverAILib.spreadsheet_text import spreadsheet_text
 
 PREFIX = ".writing-"
 """Begins the names of the temporary folders; they lie beside the target, on the same disk, and differ for every writer."""
@@ -74,8 +75,17 @@ def atomic_text(path: Path, text: str) -> None:
     atomic_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
-def atomic_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def atomic_csv(
+    path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], *, read_back: bool = False
+) -> None:
     """Write a table to `path` as CSV in UTF-8, complete or not at all.
+
+    Args:
+        path: The file.
+        columns: First line.
+        rows: The others.
+        read_back: Whether programs read it, so that every name has to stay as it is; else text that a spreadsheet would take for
+            a formula gets an apostrophe.
 
     Raises:
         UserError: It cannot be written.
@@ -85,8 +95,8 @@ def atomic_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[objec
         unfinished.open("w", newline="", encoding="utf-8", errors="backslashreplace") as stream,
     ):
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+        for row in (columns, *rows):
+            writer.writerow(row if read_back else [spreadsheet_text(cell) for cell in row])
 
 
 @contextmanager

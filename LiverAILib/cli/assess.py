@@ -79,6 +79,7 @@ def add_assess(commands: argparse._SubParsersAction) -> None:
     output.add_modality(parser)
     output.add_request(parser)
     output.add_dicom(parser)
+    output.add_identifiers(parser)
     output.add_output(parser)
     parser.set_defaults(run=run_assess)
 
@@ -125,7 +126,7 @@ def run_assess(args: argparse.Namespace) -> int:
         device=args.device,
         progress=output.progress(args),
     )
-    written = write_assessment(assessment, args.output, dicom=args.dicom)
+    written = write_assessment(assessment, args.output, dicom=args.dicom, keep_identifiers=args.keep_identifiers)
     if args.json:
         print(json.dumps(assessment.record(), indent=2))
     elif not args.quiet:
@@ -257,6 +258,7 @@ def add_demo(commands: argparse._SubParsersAction) -> None:
         target_class=None,
         label_names=None,
         dicom=False,
+        keep_identifiers=False,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from LiverAILib.cli import output
 from LiverAILib.cli.assess import DEFAULT_MODEL
+from LiverAILib.errors import UserError
 
 if TYPE_CHECKING:
     from LiverAILib.jobs.case_job import Writer
@@ -42,6 +43,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     output.add_modality(parser)
     output.add_request(parser)
+    output.add_dicom(parser)
+    output.add_identifiers(parser)
     parser.add_argument(
         "--parquet", action="store_true", help="also write summary.parquet (pip install 'LiverAI[scale]')"
     )
@@ -100,9 +103,13 @@ def run_batch(args: argparse.Namespace, write: Writer | None = None) -> int:
     from LiverAILib.data.model import load_model
     from LiverAILib.jobs.batch import assess_all
     from LiverAILib.jobs.batch_tables import SUMMARY
+    from LiverAILib.jobs.case_job import ResultWriter
     from LiverAILib.jobs.workers import Workers
     from LiverAILib.methods import method_of
 
+    if write is not None and (args.dicom or args.keep_identifiers):
+        option = "--dicom" if args.dicom else "--keep-identifiers"
+        raise UserError(f"{option}: Slicer writes the results here. Use `liverai batch` instead.")
     spec = method_of(load_model(args.model))
     rows = assess_all(
         args.input,
@@ -112,7 +119,7 @@ def run_batch(args: argparse.Namespace, write: Writer | None = None) -> int:
         masks=args.masks,
         modality=args.modality,
         device=args.device,
-        write=write,
+        write=write or ResultWriter(args.dicom, args.keep_identifiers),
         parquet=args.parquet,
         workers=Workers(args.workers, args.threads, args.scheduler, args.worker_memory),
         progress=output.progress(args),

@@ -61,6 +61,15 @@ def add_dicom(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_identifiers(parser: argparse.ArgumentParser) -> None:
+    """The option of every command that writes records of DICOM images."""
+    parser.add_argument(
+        "--keep-identifiers",
+        action="store_true",
+        help="name patient ID, study and series of DICOM images in assessment.json; left out otherwise",
+    )
+
+
 def progress(args: argparse.Namespace) -> Callable[[float, str], None]:
     """What reports progress: Slicer's tags, a line per step on standard error, or nothing."""
 

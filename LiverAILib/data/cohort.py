@@ -22,6 +22,8 @@ from LiverAILib.imaging.image import Image
 
 SPLITS = ("train", "validation", "test", "")
 REQUIRED = ("case_id", "patient_id")
+REST = "\0"
+"""Name of what a row holds behind its last column; no column can have it."""
 GROUP, FOLD, SLICE = "group_id", "fold", "slice"
 """Optional columns: who stays together in splits and folds, a given fold, and a slice that was picked by hand."""
 UNSTATED = "label"
@@ -232,21 +234,34 @@ def read_cohort(path: str | os.PathLike[str], *, labels: str | None = None, quan
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such manifest. Give the CSV file of the cohort.")
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        table = list(csv.DictReader(stream))
+    table = _table(path)
     if not table:
         raise UserError(f"{path}: the manifest has no rows. It needs a header line and one line per case.")
     missing = [column for column in REQUIRED if column not in table[0]]
     if missing:
         raise UserError(f"{path}: column {', '.join(missing)} missing. A manifest needs {', '.join(REQUIRED)}.")
     column, kind = _quantity_column(table[0], labels, quantity) if quantity else _label_column(path, table[0], labels)
-    faults: list[str] = []
+    faults = [f"line {line}: more cells than columns" for line, cells in enumerate(table, 2) if cells.pop(REST, None)]
     rows = tuple(_row(line, cells, path.parent, faults, column, kind) for line, cells in enumerate(table, 2))
     _check_rows(rows, faults)
     if faults:
         shown = "; ".join(faults[:20]) + (f"; and {len(faults) - 20} more" if len(faults) > 20 else "")
-        raise UserError(f"{path}: {len(faults)} fault{'s' * (len(faults) > 1)}. {shown}")
+        raise UserError(f"{path}: {len(faults)} fault{'s' * (len(faults) > 1)}. {' '.join(shown.split())}")
     return Cohort(path, rows, kind)
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    """The rows by column; cells behind the last column are under `REST`.
+
+    Raises:
+        UserError: It is no CSV file in UTF-8.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            return list(csv.DictReader(stream, restkey=REST))
+    except (UnicodeDecodeError, csv.Error) as error:
+        reason = "not in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise UserError(f"{path}: not a readable manifest ({reason}). Save it as CSV in UTF-8.") from None
 
 
 def _label_column(path: Path, columns: Collection[str], labels: str | None) -> tuple[str | None, str | None]:

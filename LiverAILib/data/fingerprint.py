@@ -14,12 +14,12 @@ from LiverAILib import __version__
 from LiverAILib.data.case import Case
 from LiverAILib.data.model import Model
 from LiverAILib.data.request import AssessmentRequest
-from LiverAILib.imaging.image import SERIES_UID, SOURCE_FILES, Image
+from LiverAILib.imaging.image import IDENTIFIERS, SERIES_UID, SOURCE_FILES, Image
 
 FORMAT = 1
 """Increased when the content of a fingerprint changes."""
 
-NAMES_ONLY = ("path", "name", SERIES_UID, "series_description", SOURCE_FILES)
+NAMES_ONLY = ("path", "name", SERIES_UID, "series_description", SOURCE_FILES, IDENTIFIERS)
 """Entries of `Image.meta` that only name the image. Whatever else the file says may decide a warning or a measurement."""
 
 DESCRIPTIVE_COLUMNS = ("scanner", "site", "source", "year", "notes", "comment", "comments")

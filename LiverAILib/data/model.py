@@ -96,6 +96,8 @@ class Model:
         from safetensors.torch import load
 
         path = self.folder / self.card.weights.file
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path}: not a regular file. Install the model '{self.name}' again.")
         try:
             content = path.read_bytes()
         except OSError as error:

@@ -17,6 +17,8 @@ STORAGES = ("int8", "float16", "float32")
 """How the weights are stored: 8-bit with one scale per output channel, half precision, or as they are."""
 SEEN = "seen"
 """Entry with checksums of the cases that the model was trained on (see `seen_cases`)."""
+LARGEST_CARD = 1 << 26
+"""Bytes; the checksums of the cases of a large cohort are a few megabytes."""
 REQUIRED: Any = object()
 """Default of an entry that has none."""
 
@@ -255,6 +257,10 @@ def read_card(path: Path) -> ModelCard:
     Raises:
         UserError: The file cannot be read, is no JSON object in UTF-8, or an entry is wrong.
     """
+    if path.exists() and (not path.is_file() or path.stat().st_size > LARGEST_CARD):
+        raise UserError(
+            f"{path}: not a model card (no regular file, or more than {LARGEST_CARD >> 20} MB). Install the model again."
+        )
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_finite, parse_float=_finite)
     except (OSError, ValueError, RecursionError) as error:

@@ -22,8 +22,12 @@ SERIES_UID = "series_uid"
 SOURCE_FILES = "source_files"
 """Key of `Image.meta`: the paths of the DICOM files whose frames are the slices, in their order."""
 
-NOT_STORED = (SERIES_UID, FRAME_OF_REFERENCE, SOURCE_FILES)
-"""Entries of `Image.meta` that no file of a result holds: UIDs lead to the patient in every archive that has the images."""
+IDENTIFIERS = "identifiers"
+"""Key of `Image.meta`: what a DICOM header says of the patient, study and series, by DICOM keyword."""
+
+NOT_STORED = (SERIES_UID, FRAME_OF_REFERENCE, SOURCE_FILES, IDENTIFIERS)
+"""Entries of `Image.meta` that no file of a result holds unless it is asked for: UIDs lead to the patient in every archive that
+has the images."""
 
 READ_WARNINGS = "read_warnings"
 """Key of `Image.meta`: what the reader found that a person has to know, a sequence of (code, text)."""
@@ -51,7 +55,8 @@ class Image:
         origin: Center of voxel (0, 0, 0) in mm, LPS (DICOM and ITK convention: +x left, +y posterior, +z superior).
         direction: 3x3 matrix, LPS; column n is the unit vector of axis n of (i, j, k).
         modality: "MR", "CT", "US" or None where the file does not say.
-        meta: What else the file says about the image (series description, path, ...). No patient identifiers.
+        meta: What else the file says about the image (series description, path, ...). What identifies the patient is in the
+            entries of `NOT_STORED` alone.
 
     Examples:
         >>> import numpy as np

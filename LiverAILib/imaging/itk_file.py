@@ -11,6 +11,7 @@ from LiverAILib.atomic_write import atomic_write
 from LiverAILib.imaging.color import color_array
 from LiverAILib.imaging.image import DICOM_MODALITY, MODALITY_SOURCE, Image
 from LiverAILib.imaging.placement import HeaderReading, placed_image, volume_shape
+from LiverAILib.imaging.stored_bytes import check_expansion
 
 PICTURES = ("PNGImageIO", "JPEGImageIO", "BMPImageIO", "TIFFImageIO")
 """Readers of pictures, whose resolution is that of a screen or printer and no distance in the patient."""
@@ -52,6 +53,7 @@ def read_with_itk(path: Path) -> Image:
             ) from None
         channels = reader.GetNumberOfComponents()
         shape = volume_shape(reader.GetSize(), reading)
+        check_expansion(int(np.prod(shape, dtype=object)) * channels, path.stat().st_size, path)
         try:
             itk = reader.Execute()
         except RuntimeError:

@@ -16,7 +16,7 @@ import numpy as np
 from LiverAILib.imaging.color import color_array
 from LiverAILib.imaging.image import DICOM_MODALITY, MODALITY_SOURCE, Image
 from LiverAILib.imaging.placement import HeaderReading, placed_image, volume_shape
-from LiverAILib.imaging.stored_bytes import cut_off, damaged, read_exactly
+from LiverAILib.imaging.stored_bytes import beside, check_expansion, cut_off, damaged, read_exactly
 
 LONGEST_HEADER = 1 << 16
 TYPES = {
@@ -95,7 +95,10 @@ def _numbers(fields: dict[str, str], names: tuple[str, ...], reading: HeaderRead
 
 def _whole_number(fields: dict[str, str], name: str, reading: HeaderReading) -> int:
     """The first number of a field, 0 where it is missing."""
-    return int(next(iter(_numbers(fields, (name,), reading)), 0))
+    number = next(iter(_numbers(fields, (name,), reading)), 0.0)
+    if not abs(number) < 2**53:
+        raise reading.error(f"the header is damaged ({name} = {number:g}). Export the image again.")
+    return int(number)
 
 
 def _index_to_lps(fields: dict[str, str], axes: int, reading: HeaderReading) -> np.ndarray:
@@ -171,6 +174,7 @@ def _read_part(
         content = stream.read(packed if packed > 0 else -1)
     if len(content) < packed:
         raise cut_off(file, len(content), packed)
+    check_expansion(length, size, file)
     decompressor = zlib.decompressobj(ZLIB_OR_GZIP)
     try:
         unpacked = decompressor.decompress(content, length + 1)
@@ -200,7 +204,7 @@ def _data_files(reading: HeaderReading, named: str, data_start: int) -> list[Pat
         names = (pattern[1] % number for number in numbers)
     files = []
     for name in names:
-        files.append(path.parent / name)
+        files.append(beside(path, name))
         if not files[-1].is_file():
             raise reading.error(
                 f"its data file {name} is missing. Copy it into the same folder, or save the image as one .mha file."

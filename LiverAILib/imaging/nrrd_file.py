@@ -19,9 +19,15 @@ import numpy as np
 from LiverAILib.imaging.color import color_array
 from LiverAILib.imaging.image import DICOM_MODALITY, MODALITY_SOURCE, Image
 from LiverAILib.imaging.placement import HeaderReading, placed_image, volume_shape
-from LiverAILib.imaging.stored_bytes import damaged, read_exactly
+from LiverAILib.imaging.stored_bytes import beside, check_expansion, damaged, read_exactly
 
 MAGIC = b"NRRD"
+LONGEST_HEADER = 1 << 24
+"""Bytes; a segmentation of hundreds of segments has some 100,000."""
+
+MOST_DIGITS = 15
+"""Digits of a size or a number of lines or bytes to skip."""
+
 TYPES = {
     "i1": ("signed char", "int8", "int8_t"),
     "u1": ("uchar", "unsigned char", "uint8", "uint8_t"),
@@ -84,9 +90,11 @@ def read_nrrd_header(path: Path) -> NrrdHeader:
     pairs: dict[str, str] = {}
     files: list[str] = []
     with path.open("rb") as stream:
-        if not stream.readline().startswith(MAGIC):
+        if not stream.readline(LONGEST_HEADER).startswith(MAGIC):
             raise HeaderReading(path).error("not a readable image (it does not begin as NRRD). Export it again.")
-        for raw in iter(stream.readline, b""):
+        for raw in iter(lambda: stream.readline(LONGEST_HEADER), b""):
+            if stream.tell() > LONGEST_HEADER:
+                raise HeaderReading(path).error("its NRRD header does not end. Export the image again.")
             line = raw.decode("utf-8", "replace").rstrip()
             if not line:
                 break
@@ -129,7 +137,7 @@ def read_nrrd_layers(path: Path, *, several: bool = True) -> list[Image]:
     """
     reading = HeaderReading(path)
     header = read_nrrd_header(path)
-    sizes = [int(word) for word in header.words("sizes") if re.fullmatch(r"\d+", word)]
+    sizes = [int(word) for word in header.words("sizes") if re.fullmatch(rf"\d{{1,{MOST_DIGITS}}}", word)]
     if not sizes or len(sizes) != len(header.words("sizes")):
         raise reading.error("not a readable image (no sizes in its NRRD header). Export it again.")
     axes = _axes(header, sizes, reading)
@@ -282,9 +290,10 @@ def _decoded(
     reading: HeaderReading,
 ) -> np.ndarray:
     """`count` values of type `stored` from a stream at the beginning of its data."""
-    for _ in range(int(_number(header.fields.get("lineskip") or "0", reading))):
-        stream.readline()
-    skipped = int(_number(header.fields.get("byteskip") or "0", reading))
+    for _ in range(_whole_number(header, "lineskip", reading)):
+        if not stream.readline(LONGEST_HEADER):
+            raise damaged(path)
+    skipped = _whole_number(header, "byteskip", reading)
     length = count * stored.itemsize
     if encoding == "raw":
         if skipped < 0:  # the data end the file
@@ -295,10 +304,7 @@ def _decoded(
         packed = gzip.GzipFile(fileobj=stream)
         return read_exactly(packed, max(skipped, 0) + length, path)[max(skipped, 0) :].view(stored)
     if encoding in ("bzip2", "bz2"):
-        try:
-            content = bz2.decompress(stream.read())
-        except (OSError, ValueError):
-            raise damaged(path) from None
+        content = _unpacked_bzip2(stream, max(skipped, 0) + length, path)
     elif encoding in ("txt", "text", "ascii"):
         words = stream.read().split()
         if len(words) < count:
@@ -315,6 +321,23 @@ def _decoded(
     return np.frombuffer(content, stored, count)
 
 
+def _whole_number(header: NrrdHeader, name: str, reading: HeaderReading) -> int:
+    """The whole number of a field, 0 where it is missing."""
+    text = header.fields.get(name) or "0"
+    if not re.fullmatch(rf"[+-]?\d{{1,{MOST_DIGITS}}}(\.0*)?", text):
+        raise reading.error(f"the header is damaged ('{text[:40]}' is no whole number). Export the image again.")
+    return int(float(text))
+
+
+def _unpacked_bzip2(stream: io.BufferedReader, count: int, path: Path) -> bytes:
+    """The first `count` bytes of a bzip2 stream, and not more."""
+    check_expansion(count, path.stat().st_size, path)
+    try:
+        return bz2.BZ2Decompressor().decompress(stream.read(), count)
+    except (OSError, ValueError, EOFError):
+        raise damaged(path) from None
+
+
 def _data_files(path: Path, header: NrrdHeader, reading: HeaderReading) -> list[Path]:
     """The files that hold the voxels: the header's own, one beside it, or several in their order."""
     named = header.fields.get("datafile", "")
@@ -328,7 +351,7 @@ def _data_files(path: Path, header: NrrdHeader, reading: HeaderReading) -> list[
         names = (form % number for number in range(first, last + (1 if step > 0 else -1), step))
     files = []
     for name in names:
-        files.append(path.parent / name)
+        files.append(beside(path, name))
         if not files[-1].is_file():
             raise reading.error(
                 f"its data file {name} is missing. Copy it into the same folder, or save the image as one .nrrd file."

@@ -12,7 +12,7 @@ from LiverAILib.errors import UserError
 from LiverAILib.jobs.batch_lock import batch_lock
 from LiverAILib.jobs.batch_progress import BatchProgress, Progress
 from LiverAILib.jobs.batch_tables import TABLES, BatchTables, check_parquet
-from LiverAILib.jobs.case_job import CaseJob, Writer
+from LiverAILib.jobs.case_job import CaseJob, ResultWriter, Writer
 from LiverAILib.jobs.checked_case import check_request, request_for_row
 from LiverAILib.jobs.find_cases import FoundCases, find_cases
 from LiverAILib.jobs.workers import Workers
@@ -49,7 +49,7 @@ def assess_all(
         masks: Folder of liver masks, named like the images of a folder.
         modality: What the image files of a folder are ("MR", "CT"); None: what their headers or intensities say.
         device: "auto", "cpu", "cuda" or "mps".
-        write: Writes the result of a case; `write_assessment` where None.
+        write: Writes the result of a case; as `liverai assess` does where None.
         workers: What computes; this process where None.
         parquet: Whether `summary.parquet` is written too.
         progress: Called with a share 0..1 and a sentence.
@@ -70,7 +70,9 @@ def assess_all(
     check_output_folder(output)
     _check_no_input_is_overwritten(source, found, output)
     jobs = [
-        CaseJob(case, str(model), output, request_for_row(request, case.row, spec), device, number, write)
+        CaseJob(
+            case, str(model), output, request_for_row(request, case.row, spec), device, number, write or ResultWriter()
+        )
         for number, case in enumerate(found.cases)
     ]
     with batch_lock(output):

@@ -15,10 +15,13 @@ from LiverAILib.data.fingerprint import Fingerprint
 from LiverAILib.data.record import upgrade_record
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.image import IDENTIFIERS
 from LiverAILib.jobs.assess import Assessor
 from LiverAILib.jobs.find_cases import FoundCase
 from LiverAILib.jobs.not_a_case import ImageOwner, NotACaseError
 from LiverAILib.results.files import (
+    DICOM_FOLDER,
+    DICOM_REPORT,
     RECORD,
     THUMBNAIL,
     read_assessment,
@@ -36,6 +39,42 @@ Where several processes work on a batch, it must be possible to pickle it.
 
 
 @dataclass(frozen=True)
+class ResultWriter:
+    """What writes a result as `liverai assess` does.
+
+    Attributes:
+        dicom: Whether DICOM objects are written too.
+        keep_identifiers: Whether the record names patient, study and series of DICOM images.
+    """
+
+    dicom: bool = False
+    keep_identifiers: bool = False
+
+    def __call__(self, assessment: Assessment, place: Path) -> Mapping[str, Any]:
+        """Write `assessment` to `place`; returns its record."""
+        write_assessment(assessment, place, dicom=self.dicom, keep_identifiers=self.keep_identifiers)
+        return assessment.record()
+
+    def check(self, case: Case) -> None:
+        """Raise where the result of a case could not be written, before it is computed.
+
+        Raises:
+            UserError: DICOM objects are wanted, and an image did not come from DICOM.
+        """
+        if self.dicom:
+            from LiverAILib.results.dicom import check_sources
+
+            check_sources([image for some in case.images.values() for image in some])
+
+    def has_written(self, record: Mapping[str, Any], place: Path, case: Case) -> bool:
+        """Whether the finished result of a case at `place` has what this writer adds to it, and nothing that it leaves out."""
+        named = any(IDENTIFIERS in image for image in record.get("images", ()))
+        identified = any(IDENTIFIERS in image.meta for some in case.images.values() for image in some)
+        objects = (place / DICOM_FOLDER / DICOM_REPORT).is_file()
+        return (objects or not self.dicom) and named == (self.keep_identifiers and identified)
+
+
+@dataclass(frozen=True)
 class CaseJob:
     """One case to assess: all that another process needs for it.
 
@@ -46,7 +85,7 @@ class CaseJob:
         request: Slice, class and kind of heat map.
         device: "auto", "cpu", "cuda" or "mps".
         number: Place of the case in the batch.
-        write: Writes the result; `write_assessment` where None.
+        write: Writes the result.
     """
 
     case: FoundCase
@@ -55,7 +94,7 @@ class CaseJob:
     request: AssessmentRequest = field(default_factory=AssessmentRequest)
     device: str = "auto"
     number: int = 0
-    write: Writer | None = None
+    write: Writer = ResultWriter()
 
     @property
     def place(self) -> Path:
@@ -91,15 +130,18 @@ def assess_one(
             remove_assessment(job.place)
         raise
     remove_unfinished(job.place)
-    record: Mapping[str, Any] | None = finished_record(job.place, fingerprint)
-    if record is not None:
+    record = finished_record(job.place, fingerprint)
+    plain = job.write if isinstance(job.write, ResultWriter) else None
+    if record is not None and (plain is None or plain.has_written(record, job.place, case)):
         _add_thumbnail(job.place)
         return record
     remove_assessment(job.place)  # of another input: it must not outlive a failure of this one
+    if plain is not None:
+        plain.check(case)
     assessment = assessor.assess(case, job.request)
-    record = (job.write or _write)(assessment, job.place)
+    written = job.write(assessment, job.place)
     write_thumbnail(assessment, job.place)
-    return record
+    return written
 
 
 def finished_record(place: Path, fingerprint: Fingerprint) -> dict[str, Any] | None:
@@ -131,8 +173,3 @@ def _add_thumbnail(place: Path) -> None:
     if not (place / THUMBNAIL).exists():
         with suppress(UserError):  # what is missing beside the record then has been removed by hand
             write_thumbnail(read_assessment(place), place)
-
-
-def _write(assessment: Assessment, place: Path) -> Mapping[str, Any]:
-    write_assessment(assessment, place)
-    return assessment.record()

@@ -47,7 +47,7 @@ def join_cohorts(
         own, table = read_table(cohort.path)
         columns += [name for name in own if name not in columns]
         rows += [moved(row, cohort.path.parent, output.parent) for row in table]
-    atomic_csv(output, columns, ([row.get(name, "") for name in columns] for row in rows))
+    atomic_csv(output, columns, ([row.get(name, "") for name in columns] for row in rows), read_back=True)
     return read_any_cohort(output, labels)
 
 

@@ -60,7 +60,7 @@ def split_cohort(
     written = [
         {**moved(row, cohort.path.parent, output.parent), column: cell} for row, cell in zip(table, cells, strict=True)
     ]
-    atomic_csv(output, columns, ([row.get(name, "") for name in columns] for row in written))
+    atomic_csv(output, columns, ([row.get(name, "") for name in columns] for row in written), read_back=True)
     return read_any_cohort(output, labels)
 
 

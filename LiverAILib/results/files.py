@@ -25,7 +25,7 @@ from LiverAILib.data.structures import STRUCTURES
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.dicom import is_dicom, matching_volumes
 from LiverAILib.imaging.files import read_image, write_image
-from LiverAILib.imaging.image import NOT_STORED, READ_WARNINGS, Image
+from LiverAILib.imaging.image import IDENTIFIERS, NOT_STORED, READ_WARNINGS, Image
 from LiverAILib.imaging.ultrasound import without_burned_in
 from LiverAILib.imaging.values import fill_not_measured
 from LiverAILib.output_paths import check_keeps_inputs, check_output_folder
@@ -64,6 +64,7 @@ def write_assessment(
     pictures: bool = True,
     images: bool = True,
     dicom: bool = False,
+    keep_identifiers: bool = False,
 ) -> dict[str, Path]:
     """Write all files of an assessment to the folder `output`; files of an earlier run there are replaced.
 
@@ -75,6 +76,7 @@ def write_assessment(
         pictures: Whether pictures and the report are made, which takes seconds.
         images: Whether input images that came from no file are kept too, so that `read_assessment` finds them.
         dicom: Whether DICOM objects are written too, to the subfolder `dicom`; see `write_dicom_objects`.
+        keep_identifiers: Whether the record names the patient, study and series of DICOM images.
 
     Returns:
         What each file is, and where.
@@ -96,7 +98,7 @@ def write_assessment(
             names |= _write_pictures(assessment, unfinished)
         if dicom:
             names |= _write_dicom(assessment, unfinished)
-        text = json.dumps(_record(assessment, output, names), indent=2, ensure_ascii=False)
+        text = json.dumps(_record(assessment, output, names, keep_identifiers), indent=2, ensure_ascii=False)
         (unfinished / RECORD).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         remove_assessment(output)
     return {"record": output / RECORD, **{what: output / name for what, name in names.items()}}
@@ -149,7 +151,7 @@ def _write_dicom(assessment: Assessment, folder: Path) -> dict[str, str]:
     return {f"DICOM {what.replace('_', ' ')}": f"{DICOM_FOLDER}/{path.name}" for what, path in written.items()}
 
 
-def _record(assessment: Assessment, output: Path, names: Mapping[str, str]) -> dict[str, Any]:
+def _record(assessment: Assessment, output: Path, names: Mapping[str, str], keep_identifiers: bool) -> dict[str, Any]:
     """The record with the files of heat maps, and of images relative to the result."""
     record = assessment.record()
     for name, number, file in heatmap_files(assessment.outcomes, assessment.primary):
@@ -165,6 +167,7 @@ def _record(assessment: Assessment, output: Path, names: Mapping[str, str]) -> d
                 "file": where,
                 "modality": image.modality,
                 "meta": {key: value for key, value in image.meta.items() if key not in ("path", *NOT_STORED)},
+                **({IDENTIFIERS: image.meta[IDENTIFIERS]} if keep_identifiers and IDENTIFIERS in image.meta else {}),
                 **({} if path or where is None else {"file_sha256": hash_image(_stored(image))}),
             }
         )

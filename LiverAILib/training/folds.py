@@ -114,7 +114,8 @@ def split_by_folds(
     rows = [row for row in cohort if row.split != "test"]
     numbers = given_folds(cohort, rows, folds) or patient_folds(rows, folds, seed=seed)
     if distributed.is_main_process():
-        atomic_csv(path, COLUMNS, ((row.case_id, row.patient_id, n) for row, n in zip(rows, numbers, strict=True)))
+        written = [(row.case_id, row.patient_id, n) for row, n in zip(rows, numbers, strict=True)]
+        atomic_csv(path, COLUMNS, written, read_back=True)
     parts = []
     for fold in range(1, folds + 1):
         others = [row for row, number in zip(rows, numbers, strict=True) if number != fold]

@@ -47,15 +47,19 @@ def numbered_by_slice(second, **tags):
 
 
 APART = {
-    "patient": ({"PatientID": "A"}, {"PatientID": "B"}, ["patient 'A'", "patient 'B'"]),
-    "patient, upper and lower case": ({"PatientID": "a1"}, {"PatientID": "A1"}, ["patient 'a1'", "patient 'A1'"]),
-    "patient without ID": ({"PatientID": ""}, {"PatientID": "B"}, ["patient 'no ID'", "patient 'B'"]),
-    "name of the patient": ({"PatientName": "A"}, {"PatientName": "B"}, ["(A)", "(B)"]),
+    "patient": ({"PatientID": "A"}, {"PatientID": "B"}, ["1: patient 1", "2: patient 2"]),
+    "patient, upper and lower case": ({"PatientID": "a1"}, {"PatientID": "A1"}, ["1: patient 1", "2: patient 2"]),
+    "patient without ID": ({"PatientID": ""}, {"PatientID": "B"}, ["1: patient 1", "2: patient 2"]),
+    "name of the patient": ({"PatientName": "A"}, {"PatientName": "B"}, ["1: patient 1", "2: patient 2"]),
     "study": ({"StudyInstanceUID": "1.2.8"}, {"StudyInstanceUID": "1.2.9"}, ["2 series"]),
     "orientation": ({}, {"orientation": CORONAL}, ["axial", "coronal"]),
     "orientation mirrored": ({}, {"orientation": FLIPPED}, ["(1 0 0 0 1 0)", "(-1 0 0 0 1 0)"]),
     "pixel spacing": ({}, {"PixelSpacing": [0.8, 0.71]}, ["0.7 x 0.8 mm", "0.71 x 0.8 mm"]),
-    "frame of reference": ({}, {"FrameOfReferenceUID": "1.2.3.9"}, ["frame of reference 1.2.3.9"]),
+    "frame of reference": (
+        {},
+        {"FrameOfReferenceUID": "1.2.3.9"},
+        ["frame of reference 1 of 2", "frame of reference 2 of 2"],
+    ),
     "image type": ({}, {"ImageType": ["DERIVED", "SECONDARY", "MPR"]}, ["MPR"]),
     "echo time": ({"EchoTime": 2.3}, {"EchoTime": 4.6}, ["echo time 2.3 ms", "echo time 4.6 ms"]),
     "echo number": ({"EchoNumbers": 1}, {"EchoNumbers": 2}, ["echo number 2"]),
@@ -85,11 +89,15 @@ APART = {
     "trigger time": ({"TriggerTime": 0}, {"TriggerTime": 400}, ["trigger time 400 ms"]),
     "tube voltage": ({"KVP": 80}, {"KVP": 140}, ["tube voltage 140 kV"]),
     "field of view": ({}, {"origin": (-50.0, -120.0, 40.0)}, ["in-plane position -50.0, -120.0 mm"]),
-    "content time": ({"ContentTime": "120000"}, {"ContentTime": "120100"}, ["content time 120100"]),
+    "content time": (
+        {"ContentTime": "120000"},
+        {"ContentTime": "120100"},
+        ["content time 1 of 2", "content time 2 of 2"],
+    ),
     "acquisition time of every slice": (
         {"each": numbered_by_slice(False, AcquisitionTime=lambda k: f"12000{k}")},
         {"each": numbered_by_slice(True, AcquisitionTime=lambda k: f"12010{k}")},
-        ["acquisition time 120000 to 120005", "acquisition time 120100 to 120105"],
+        ["acquisition time 1 of 2", "acquisition time 2 of 2"],
     ),
     "instance numbers alone": (
         {"each": numbered_by_slice(False)},
@@ -160,7 +168,7 @@ def test_series_are_chosen_by_number_uid_or_description(tmp_path, volume):
         SeriesDescription="arterial",
         SeriesNumber=3,
     )
-    with pytest.raises(UserError, match=r"2 series.*1: CT 'portal venous', 6 images.*2: CT 'arterial'.*UID 1\.9"):
+    with pytest.raises(UserError, match=r"2 series.*1: CT 'portal venous', 6 images.*2: CT 'arterial', 6 images$"):
         read_image(tmp_path / "in")
     for choice in ("2", "1.9", "arterial"):
         np.testing.assert_array_equal(read_image(tmp_path / "in", series=choice).array, volume + 50)

@@ -12,6 +12,8 @@ from LiverAILib.data.masks.label_values import PROBABILITY_THRESHOLD
 from LiverAILib.data.masks.mask_file import MaskFile
 from LiverAILib.data.masks.segment_choice import CodedTerm, SegmentName, Terminology
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.dicom.deflated import check_deflated
+from LiverAILib.imaging.dicom.elements import UNREADABLE_ERRORS
 from LiverAILib.imaging.image import FRAME_OF_REFERENCE, Image
 
 if TYPE_CHECKING:
@@ -63,23 +65,13 @@ class DicomSegFile(MaskFile):
     def __init__(self, path: Path, name: str) -> None:
         import highdicom
         import pydicom
-        from pydicom.errors import InvalidDicomError
 
         self.name = name
         try:
             dataset = pydicom.dcmread(path, force=True)  # some files have no preamble
             self._object = highdicom.seg.Segmentation.from_dataset(dataset, copy=False)
             descriptions = {n: self._object.get_segment_description(n) for n in self._object.segment_numbers}
-        except (
-            OSError,
-            InvalidDicomError,
-            AttributeError,
-            KeyError,
-            ValueError,
-            TypeError,
-            IndexError,
-            EOFError,
-        ) as error:
+        except (*UNREADABLE_ERRORS, OSError) as error:
             raise _unreadable(name, error) from None
         self.segments = [
             SegmentName(str(n), str(one.get("SegmentLabel", "")).strip(), _terminology(one), label=int(n))
@@ -89,15 +81,7 @@ class DicomSegFile(MaskFile):
     def mask(self, segment: SegmentName) -> Image:
         try:
             volume = self._object.get_volume(segment_numbers=[int(segment.segment_id)], combine_segments=False)
-        except (
-            RuntimeError,
-            AttributeError,
-            KeyError,
-            ValueError,
-            TypeError,
-            IndexError,
-            NotImplementedError,
-        ) as error:
+        except (*UNREADABLE_ERRORS, RuntimeError) as error:
             raise _unreadable(self.name, error) from None
         values = volume.array[..., 0]
         image = _image(np.zeros(values.shape, np.uint8), volume.affine, self._meta())
@@ -141,15 +125,15 @@ def _headers(folder: Path) -> Iterator[tuple[Path, Dataset]]:
 def _header(file: Path) -> Dataset | None:
     """Class and modality of a DICOM file; None for every other file."""
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
     with file.open("rb") as stream:
         preamble = stream.read(132)[128:] == b"DICM"
     if not preamble and file.suffix.lower() != ".dcm":
         return None
+    check_deflated(file)
     try:
         return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["SOPClassUID", "Modality"], force=True)
-    except (InvalidDicomError, OSError, EOFError, ValueError, AttributeError, KeyError):
+    except (*UNREADABLE_ERRORS, OSError):
         return None  # The reader of DICOM images says what is wrong with it.
 
 

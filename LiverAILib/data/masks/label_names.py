@@ -114,7 +114,7 @@ def names_beside(path: Path) -> LabelNames | None:
 def _read(path: Path) -> dict[str, tuple[int, ...]]:
     """Labels by name; empty where the file is not there or holds something else."""
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        if not path.is_file() or path.stat().st_size > LARGEST_FILE:
             return {}
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

@@ -28,6 +28,7 @@ from LiverAILib.evaluation.report.paper import paper_section
 from LiverAILib.evaluation.report.predictions import Predictions
 from LiverAILib.evaluation.report.recalibration_section import recalibration_section
 from LiverAILib.evaluation.report.tasks import Result, run_task
+from LiverAILib.spreadsheet_text import spreadsheet_text
 
 FORMAT = "liverai-evaluation/1"
 PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib")
@@ -283,5 +284,4 @@ def _provenance(run: dict[str, Any], data: dict[str, Any]) -> list[tuple[str, st
 def _write_table(path: Path, table: Table) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(table.columns)
-        writer.writerows(table.rows)
+        writer.writerows([spreadsheet_text(cell) for cell in row] for row in (table.columns, *table.rows))

@@ -95,6 +95,21 @@ EXPLAINING = (
 )
 """Attributes that may also change from slice to slice of one volume: they part images only where positions are repeated."""
 
+NOT_SHOWN = frozenset(
+    {
+        "frame of reference",
+        "start of the contrast bolus",
+        "acquisition time",
+        "acquisition date and time",
+        "content time",
+        "series time",
+    }
+)
+"""Labels of UIDs and times, which lead to the patient: messages number them."""
+
+FREE_TEXT = frozenset({"protocol", "contrast agent", "sequence name", "scan options", "stack"})
+"""Labels of what people type in."""
+
 FRAME_TYPES = (
     "MRImageFrameTypeSequence",
     "CTImageFrameTypeSequence",

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from LiverAILib.errors import UserError
-from LiverAILib.imaging.dicom.attributes import DESCRIPTION, described
+from LiverAILib.imaging.dicom.attributes import DESCRIPTION, FREE_TEXT, NOT_SHOWN, described
+from LiverAILib.imaging.dicom.descriptors import cleaned
 from LiverAILib.imaging.dicom.elements import quiet_pydicom
 from LiverAILib.imaging.dicom.header import SEGMENTATION_CLASSES, DicomFile, DicomFrame, read_header
 from LiverAILib.imaging.dicom.pixels import same_pixels
@@ -26,7 +27,8 @@ class DicomVolume:
     """Images of one DICOM series that make up one volume (or one single slice).
 
     Attributes:
-        patient_id, patient_name, study_uid, series_uid, description, modality: As in the header, "" where absent.
+        patient_id, patient_name, study_uid, series_uid, modality: As in the header, "" where absent; never in a message.
+        description: SeriesDescription without what identifies a patient.
         frames: Its images in the order of the slices, along the normal of the image plane.
         copies: Images that are among `frames` already, from other files.
         differs: What tells it apart from the other volumes of its series ("b value 50 s/mm2"); "" where it is the only one.
@@ -59,7 +61,7 @@ class DicomVolume:
         count = f"{len(self.frames)} image{'s' * (len(self.frames) != 1)}"
         differs = f", {self.differs}" if self.differs else ""
         what = f"{self.modality or '?'} '{self.description or 'no description'}'"
-        return f"{what}, {count}{differs}, UID {self.series_uid or 'none'}"
+        return f"{what}, {count}{differs}"
 
 
 @dataclass(frozen=True)
@@ -194,13 +196,22 @@ def _volumes(parts: Sequence[Part], damaged: Sequence[DicomFile]) -> list[DicomV
                 first.modality,
                 frames=tuple(part.frames),
                 copies=tuple(part.copies),
-                differs=", ".join(described(label, part.values.get(label, "")) for label in differing),
+                differs=", ".join(_difference(label, part, siblings) for label in differing),
                 localizer=bool(LOCALIZER_TYPES & set(part.values.get("image type", "").upper().split("\\"))),
                 color=bool(part.values.get(COLOR)) and not first.is_picture,
                 damaged={one.path: one.fault for one in damaged if _may_belong(one, first.series_uid, folders)},
             )
         )
     return volumes
+
+
+def _difference(label: str, part: Part, siblings: Sequence[Part]) -> str:
+    """What a label says of a part; for UIDs and times, which of them it is, in their order."""
+    text = part.values.get(label, "")
+    if label not in NOT_SHOWN:
+        return described(label, cleaned(text, part.frames[0].file.identifying) if label in FREE_TEXT else text)
+    texts = sorted({one.values.get(label, "") for one in siblings})
+    return f"{label} {texts.index(text) + 1} of {len(texts)}"
 
 
 def _may_belong(file: DicomFile, series_uid: str, folders: Collection[Path]) -> bool:
@@ -218,8 +229,8 @@ def choose_volume(found: DicomFolder, choice: str | None = None) -> DicomVolume:
 
     Args:
         found: What `scan_dicom` found.
-        choice: Its number among the candidates (from 1), series UID, description, or what tells it apart; None takes the
-            only one.
+        choice: Its number among the candidates (from 1), series UID, description (as stored or as listed), or what tells it
+            apart; None takes the only one.
 
     Raises:
         UserError: There is none, several without a choice, or not exactly one that the choice names.
@@ -232,15 +243,19 @@ def choose_volume(found: DicomFolder, choice: str | None = None) -> DicomVolume:
     named = [
         one
         for number, one in enumerate(candidates, 1)
-        if choice in (str(number), one.series_uid, one.description, one.differs)
+        if choice in (str(number), one.series_uid, one.description, _stored_description(one), one.differs)
     ]
     if choice is not None and len(named) == 1:
         return named[0]
     listing = "; ".join(describe_volumes(candidates))
-    how = f"Choose one by number, UID or description (--series on the command line): {listing}"
+    how = f"Choose one by number or description (--series on the command line): {listing}"
     if choice is not None:
         raise UserError(f"{found.source}: '{choice}' names {len(named)} of its {len(candidates)} volumes. {how}")
     raise UserError(f"{found.source}: {_why_several(candidates)}. {how}")
+
+
+def _stored_description(volume: DicomVolume) -> str:
+    return volume.frames[0].attributes.get(DESCRIPTION, "")
 
 
 def _why_several(volumes: Sequence[DicomVolume]) -> str:
@@ -255,12 +270,12 @@ def _why_several(volumes: Sequence[DicomVolume]) -> str:
 
 
 def describe_volumes(volumes: Sequence[DicomVolume]) -> list[str]:
-    """One line per volume, numbered from 1; with the patient where there are several."""
-    patients = {(one.patient_id, one.patient_name) for one in volumes}
+    """One line per volume, numbered from 1; with a number for the patient where there are several. Nothing identifies them."""
+    patients = list(dict.fromkeys((one.patient_id, one.patient_name) for one in volumes))
     lines = []
     for number, one in enumerate(volumes[:LISTED], 1):
-        name = f" ({one.patient_name})" if len({name for _, name in patients}) > 1 and one.patient_name else ""
-        patient = f"patient '{one.patient_id or 'no ID'}'{name}, " if len(patients) > 1 else ""
+        which = patients.index((one.patient_id, one.patient_name)) + 1
+        patient = f"patient {which}, " if len(patients) > 1 else ""
         lines.append(f"{number}: {patient}{one}")
     if len(volumes) > LISTED:
         lines.append(f"... and {len(volumes) - LISTED} more")

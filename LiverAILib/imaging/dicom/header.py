@@ -16,7 +16,10 @@ from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
+from LiverAILib.errors import UserError
 from LiverAILib.imaging.dicom.attributes import EXPLAINING, PRIVATE_TAGS, SEPARATING, FunctionalGroups, attributes_of
+from LiverAILib.imaging.dicom.deflated import check_deflated
+from LiverAILib.imaging.dicom.descriptors import IDENTIFYING, cleaned, identifying_words
 from LiverAILib.imaging.dicom.elements import (
     UNREADABLE_ERRORS,
     BadValueError,
@@ -36,6 +39,12 @@ NOT_IMAGES = SEGMENTATION_CLASSES | {"1.2.840.10008.5.1.4.1.1.481.2"}
 
 PICTURE_MODALITIES = ("US", "IVUS", "XC", "OT")
 """Modalities of pictures without a place in the patient: ultrasound, photographs, screenshots of unstated origin."""
+
+MOST_FRAMES = 100_000
+"""Frames of a damaged file that are listed, so that the message can name its volume."""
+
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+"""Start of the UIDs of Secondary Capture objects."""
 
 DICOM_ROOT = "1.2.840.10008."
 """Start of all UIDs that the standard assigns: one that pydicom does not know is cut off."""
@@ -74,9 +83,10 @@ _KEYWORDS = (
     "PerFrameFunctionalGroupsSequence",
     "DimensionIndexSequence",
     "DiffusionBValue",
+    "BurnedInAnnotation",
 )
 HEADER_TAGS: list[BaseTag | int] = [
-    *(tag for keyword in _KEYWORDS if (tag := tag_for_keyword(keyword)) is not None),
+    *(tag for keyword in (*_KEYWORDS, *IDENTIFYING) if (tag := tag_for_keyword(keyword)) is not None),
     *(tag for one in (*SEPARATING, *EXPLAINING) if (tag := tag_for_keyword(one.keyword)) is not None),
     *PRIVATE_TAGS,
 ]
@@ -116,7 +126,10 @@ class DicomFile:
     Attributes:
         path: Where it lies.
         sop_class: UID of what kind of object it is.
-        instance_uid, patient_id, patient_name, study_uid, series_uid, modality, description: As in the header, "" if absent.
+        instance_uid, patient_id, patient_name, study_uid, series_uid, modality: As in the header, "" if absent.
+        description: SeriesDescription without what identifies a patient.
+        identifying: Words of the header that identify somebody, in lower case.
+        burned_in: Text is burned into the pixels, or may be: a screenshot that does not say that there is none.
         instance_number: InstanceNumber, None if absent.
         contrast_agent: ContrastBolusAgent, "" if absent.
         pixels: How its pixels are stored; None where it has none.
@@ -136,6 +149,8 @@ class DicomFile:
     description: str = ""
     instance_number: int | None = None
     contrast_agent: str = ""
+    identifying: frozenset[str] = frozenset()
+    burned_in: bool = False
     pixels: PixelLayout | None = None
     regions: tuple[UltrasoundRegion, ...] = ()
     fault: str = ""
@@ -169,6 +184,7 @@ def sop_class(path: str | os.PathLike[str]) -> str:
     if not is_dicom(path):
         return ""
     try:
+        check_deflated(path)
         with quiet_pydicom(), Path(path).open("rb") as stream:
             dataset = read_partial(stream, lambda tag, vr, length: tag > 0x00080016, force=True)
             return value_text(get_value(dataset, "SOPClassUID")) or _media_class(dataset)
@@ -196,6 +212,10 @@ def read_header(path: Path) -> DicomFile | None:
             found.append((int(tag), vr, length))
         return bool(found)
 
+    try:
+        check_deflated(path)
+    except UserError as error:
+        return DicomFile(path, "", fault=str(error).partition(": ")[2].rstrip("."))
     try:
         with path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
@@ -225,6 +245,7 @@ def _file_of(
     if kind == MediaStorageDirectoryStorage:
         return None
     number = value_text(get_value(dataset, "InstanceNumber"))
+    identifying = identifying_words(dataset)
     known: dict[str, Any] = {
         "instance_uid": value_text(get_value(dataset, "SOPInstanceUID")),
         "patient_id": value_text(get_value(dataset, "PatientID")),
@@ -232,9 +253,11 @@ def _file_of(
         "study_uid": value_text(get_value(dataset, "StudyInstanceUID")),
         "series_uid": value_text(get_value(dataset, "SeriesInstanceUID")),
         "modality": value_text(get_value(dataset, "Modality")),
-        "description": value_text(get_value(dataset, "SeriesDescription")),
+        "description": cleaned(value_text(get_value(dataset, "SeriesDescription")), identifying),
+        "identifying": identifying,
+        "burned_in": _is_burned_in(kind, value_text(get_value(dataset, "BurnedInAnnotation"))),
         "instance_number": int(number) if number.lstrip("-").isdigit() else None,
-        "contrast_agent": value_text(get_value(dataset, "ContrastBolusAgent")),
+        "contrast_agent": cleaned(value_text(get_value(dataset, "ContrastBolusAgent")), identifying),
     }
     if place is None:
         return _without_pixels(path, kind, known, has_size=get_value(dataset, "Rows") is not None)
@@ -245,10 +268,15 @@ def _file_of(
         layout = layout_of(dataset, place)
         fault = length_fault(layout, size)
         file = DicomFile(path, kind, pixels=layout, fault=fault, **known)
-        file.frames.extend(_frames(file, dataset, layout.frames))
+        if not fault or layout.frames <= MOST_FRAMES:  # a damaged header may state any number
+            file.frames.extend(_frames(file, dataset, layout.frames))
     except BadValueError as error:
         return DicomFile(path, kind, fault=f"{error}. Export the series again", **known)
     return file
+
+
+def _is_burned_in(kind: str, stated: str) -> bool:
+    return stated == "YES" or (stated != "NO" and kind.startswith(SECONDARY_CAPTURE))
 
 
 def _without_pixels(path: Path, kind: str, known: dict[str, Any], *, has_size: bool) -> DicomFile | None:

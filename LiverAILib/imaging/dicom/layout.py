@@ -114,8 +114,8 @@ def layout_of(dataset: Dataset, place: tuple[int, str | None, int, int]) -> Pixe
 
 
 def length_fault(layout: PixelLayout, size: int) -> str:
-    if layout.encapsulated:
-        return ""  # its fragments are walked when it is read
+    if layout.encapsulated:  # its fragments are walked when it is read; each begins with 8 bytes
+        return CUT_OFF if layout.frames * 8 > size else ""
     needed = layout.bytes_of(layout.frames)
     beyond = layout.offset is not None and layout.offset + layout.length > size
     if beyond or layout.length < needed:

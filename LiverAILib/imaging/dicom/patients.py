@@ -10,6 +10,7 @@ from pydicom.filereader import read_partial
 from pydicom.tag import Tag
 
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.dicom.deflated import check_deflated
 from LiverAILib.imaging.dicom.elements import UNREADABLE_ERRORS, get_value, quiet_pydicom, value_text
 from LiverAILib.imaging.dicom.header import is_dicom
 
@@ -50,6 +51,7 @@ def _patient_id(file: Path) -> list[str]:
     try:
         if not is_dicom(file):
             return []
+        check_deflated(file)
         with file.open("rb") as stream:
             dataset = read_partial(stream, lambda tag, vr, length: tag > PATIENT_ID, force=True)
         text = value_text(get_value(dataset, "PatientID"))

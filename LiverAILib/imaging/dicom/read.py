@@ -12,6 +12,7 @@ import numpy as np
 from pydicom.uid import CTImageStorage, EnhancedCTImageStorage
 
 from LiverAILib.errors import UserError
+from LiverAILib.imaging.dicom.attributes import DESCRIPTION
 from LiverAILib.imaging.dicom.colors import color_frames
 from LiverAILib.imaging.dicom.elements import quiet_pydicom
 from LiverAILib.imaging.dicom.folder import DicomVolume, choose_volume, scan_dicom
@@ -22,6 +23,7 @@ from LiverAILib.imaging.dicom.stack import Grid, grid_of
 from LiverAILib.imaging.image import (
     DICOM_MODALITY,
     FRAME_OF_REFERENCE,
+    IDENTIFIERS,
     MODALITY_SOURCE,
     READ_WARNINGS,
     REGIONS,
@@ -29,8 +31,13 @@ from LiverAILib.imaging.image import (
     SOURCE_FILES,
     Image,
 )
+from LiverAILib.imaging.stored_bytes import check_expansion
 
 THREADS = 4
+BURNED_IN = (
+    "Text is burned into the image (BurnedInAnnotation), or may be, as in a screenshot; it may name the patient, and pictures "
+    "and reports show it."
+)
 QUANTITIES = ("CT", "PT", "NM")
 """Modalities whose values are measurements: MONOCHROME1 inverts their display only."""
 
@@ -68,6 +75,7 @@ def read_volume(volume: DicomVolume) -> Image:
         SERIES_UID: volume.series_uid,
         SOURCE_FILES: tuple(str(path) for path in dict.fromkeys(frame.file.path for frame in frames)),
     }
+    meta[IDENTIFIERS] = _identifiers(volume)
     if volume.modality:
         meta[MODALITY_SOURCE] = DICOM_MODALITY
     if frame_of_reference := frames[0].attributes.get("frame of reference"):
@@ -76,8 +84,10 @@ def read_volume(volume: DicomVolume) -> Image:
         meta["contrast_agent"] = first.contrast_agent
     if first.regions:
         meta[REGIONS] = tuple((*one.box, one.spatial_format, one.data_type) for one in first.regions)
+    if any(frame.file.burned_in for frame in frames):
+        notes.append(BURNED_IN)
     warnings = [("uneven_slices", " ".join(grid.warnings))] if grid.warnings else []
-    warnings += [("reading_note", note) for note in notes]
+    warnings += [("burned_in_annotation" if note == BURNED_IN else "reading_note", note) for note in notes]
     if warnings:
         meta[READ_WARNINGS] = tuple(warnings)
     with quiet_pydicom():
@@ -112,6 +122,19 @@ def placed_frames(volume: DicomVolume) -> tuple[Sequence[DicomFrame], Grid, list
     if len(frames) == 1 and volume.modality in ("CT", "MR", ""):
         notes.append("The volume is one single slice. Give the folder of the whole series where there are more.")
     return frames, grid, notes
+
+
+def _identifiers(volume: DicomVolume) -> dict[str, str]:
+    """What leads from a result back to the archive, for `--keep-identifiers`."""
+    attributes = volume.frames[0].attributes
+    found = {
+        "PatientID": volume.patient_id,
+        "StudyInstanceUID": volume.study_uid,
+        "SeriesInstanceUID": volume.series_uid,
+        "SeriesDescription": attributes.get(DESCRIPTION, ""),
+        "FrameOfReferenceUID": attributes.get("frame of reference", ""),
+    }
+    return {keyword: text for keyword, text in found.items() if text}
 
 
 def _name(volume: DicomVolume) -> str:
@@ -191,7 +214,10 @@ def _stored(frames: Sequence[DicomFrame]) -> np.ndarray:
         by_file.setdefault(frame.file, []).append(number)
     layouts = [file.pixels for file in by_file if file.pixels is not None]
     dtype = np.result_type(*{layout.dtype for layout in layouts})
-    stored = np.empty((len(frames), layouts[0].rows, layouts[0].columns), dtype)
+    shape = (len(frames), layouts[0].rows, layouts[0].columns)
+    on_disk = sum(file.path.stat().st_size for file in by_file)
+    check_expansion(int(np.prod(shape, dtype=object)) * dtype.itemsize, on_disk, frames[0].file.path)
+    stored = np.empty(shape, dtype)
 
     def load(file: DicomFile) -> None:
         numbers = by_file[file]

@@ -88,7 +88,7 @@ def write_predictions(path: Path, results: Sequence[CaseResult], labels: Labels)
         cells |= {name: _subgroup(row, name) for name in groups}
         rows.append(cells)
     columns = list(dict.fromkeys(column for cells in rows for column in cells))
-    atomic_csv(path, columns, ([cells.get(column, "") for column in columns] for cells in rows))
+    atomic_csv(path, columns, ([cells.get(column, "") for column in columns] for cells in rows), read_back=True)
 
 
 def _subgroup(row: CohortRow, name: str) -> str:

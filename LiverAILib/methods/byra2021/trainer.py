@@ -181,7 +181,7 @@ def write_scores(path: Path, rows: Sequence[CohortRow], columns: Mapping[str, np
         (row.case_id, row.patient_id, repr(row.value), *(f"{values[i]:.8g}" for values in columns.values()))
         for i, row in enumerate(rows)
     )
-    atomic_csv(path, ("case_id", "patient_id", "label", *columns), table)
+    atomic_csv(path, ("case_id", "patient_id", "label", *columns), table, read_back=True)
 
 
 def _card(

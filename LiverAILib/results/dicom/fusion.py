@@ -50,9 +50,9 @@ def fusion_picture(identity: Identity, source: SourceImage, heatmap: HeatMap, nu
     )
     if not source.placed:
         made.PatientOrientation = []  # the sides of the picture are unknown
-    made.BurnedInAnnotation = (
-        "NO" if source.placed or assessment.images[role][heatmap.number].modality == "US" else "YES"
-    )
+    image = assessment.images[role][heatmap.number]
+    burned_in = any(code == "burned_in_annotation" for code, _ in image.read_warnings)
+    made.BurnedInAnnotation = "YES" if burned_in and image.modality != "US" else "NO"
     made.DerivationDescription = f"{heatmap.method} for {heatmap.target} over the image"[:1024]
     made.SourceImageSequence = [_reference(source, shown.index if shown.axis == 2 else None)]
     identity.finish(made, source, "fusion", number)

@@ -75,7 +75,7 @@ class Identity:
     def finish(self, made: SOPClass, source: SourceImage, kind: str, number: int) -> None:
         """Complete patient, study and body part, and replace times and UIDs that highdicom draws anew on each call."""
         created = self._created()
-        made.copy_patient_and_study_information(source.first)
+        made.copy_patient_and_study_information(source.patient)
         if made.Modality != "SR":
             made.BodyPartExamined = "LIVER"
         made.InstanceCreationDate, made.InstanceCreationTime = DA(created.date()), TM(created.time())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +36,6 @@ MAY_BE_EMPTY = (
 )
 """Attributes of patient and study (type 2) that every object holds, empty where the source has none."""
 
-SEXES = ("M", "F", "O", "")
-
 
 @dataclass(frozen=True, eq=False)
 class SourceImage:
@@ -47,12 +46,15 @@ class SourceImage:
         headers: One for each slice, in slice order; of a multi-frame object one, whose frames are the slices in their order.
         frame_numbers: For a multi-frame object, the number (from 1) in the stored object of each slice, else empty.
         frames: The slices.
+        patient: Header of the first instance with the elements of patient and study as they are stored, which may break the
+            standard; `headers` have them empty.
     """
 
     image: Image
     headers: tuple[Dataset, ...]
     frame_numbers: tuple[int, ...]
     frames: tuple[DicomFrame, ...]
+    patient: Dataset
 
     @property
     def first(self) -> Dataset:
@@ -72,8 +74,10 @@ class SourceImage:
             chosen.file_meta = self.headers[0].file_meta
             chosen.PerFrameFunctionalGroupsSequence = list(chosen.PerFrameFunctionalGroupsSequence[first:end])
             chosen.NumberOfFrames = end - first
-            return SourceImage(self.image, (chosen,), self.frame_numbers[first:end], self.frames[first:end])
-        return SourceImage(self.image, self.headers[first:end], (), self.frames[first:end])
+            return SourceImage(
+                self.image, (chosen,), self.frame_numbers[first:end], self.frames[first:end], self.patient
+            )
+        return SourceImage(self.image, self.headers[first:end], (), self.frames[first:end], self.patient)
 
 
 def check_sources(images: Sequence[Image]) -> None:
@@ -131,13 +135,17 @@ def _check_dicom(places: Sequence[Path]) -> None:
 def _source(image: Image, frames: tuple[DicomFrame, ...]) -> SourceImage:
     paths = list(dict.fromkeys(frame.file.path for frame in frames))
     headers = [_header(path) for path in paths]
+    patient = deepcopy(headers[0])
+    for header in headers:
+        for keyword in MAY_BE_EMPTY:
+            setattr(header, keyword, "")
     if not is_multiframe_image(headers[0]):
         if len(headers) != len(frames):
             raise UserError(
                 f"{paths[0]}: {len(frames)} slices in {len(headers)} files of a kind that no segmentation can refer to frame by "
                 "frame. Export the series as single or enhanced images."
             )
-        return SourceImage(image, tuple(headers), (), frames)
+        return SourceImage(image, tuple(headers), (), frames, patient)
     if len(headers) > 1:
         raise UserError(
             f"{paths[0].parent}: the volume is spread over {len(headers)} multi-frame files, which one DICOM segmentation cannot "
@@ -149,24 +157,24 @@ def _source(image: Image, frames: tuple[DicomFrame, ...]) -> SourceImage:
         groups = header.PerFrameFunctionalGroupsSequence
         header.PerFrameFunctionalGroupsSequence = [groups[number - 1] for number in numbers]
         header.NumberOfFrames = len(numbers)
-    return SourceImage(image, (header,), numbers, frames)
+    return SourceImage(image, (header,), numbers, frames, patient)
 
 
 def _header(path: Path) -> Dataset:
-    """The header of a file, with empty elements where those that every object copies are missing."""
+    """The header of a file.
+
+    Raises:
+        UserError: It lacks what a reference needs, or cannot be read.
+    """
     try:
         with quiet_pydicom():
             header = pydicom.dcmread(path, stop_before_pixels=True, force=True)
-            for keyword in NEEDED:
-                if not str(header.get(keyword) or ""):
-                    raise UserError(
-                        f"{path}: has no {keyword}, so nothing can refer to it. Export the series again, or leave --dicom out."
-                    )
-            for keyword in MAY_BE_EMPTY:
-                if header.get(keyword) is None:
-                    setattr(header, keyword, "")
-            if str(header.PatientSex) not in SEXES:
-                header.PatientSex = ""
-    except UNREADABLE_ERRORS as error:
-        raise UserError(f"{path}: its header cannot be read ({error}). Export the series again.") from None
+            header.decode()  # each value by the character set of the file, before it moves to another data set
+            missing = [keyword for keyword in NEEDED if not str(header.get(keyword) or "")]
+    except UNREADABLE_ERRORS:
+        raise UserError(f"{path}: its header cannot be read. Export the series again.") from None
+    if missing:
+        raise UserError(
+            f"{path}: has no {missing[0]}, so nothing can refer to it. Export the series again, or leave --dicom out."
+        )
     return header

@@ -59,7 +59,7 @@ def write_pseudo_labels(manifest: Path, model: Model, output: Path, *, log: Call
         written.append(cells)
     columns = list(dict.fromkeys([*columns, *(MASK_COLUMN + name for name in VOLUMES_ML)]))
     path = output / "manifest.csv"
-    atomic_csv(path, columns, ([cells.get(column, "") for column in columns] for cells in written))
+    atomic_csv(path, columns, ([cells.get(column, "") for column in columns] for cells in written), read_back=True)
     return path
 
 

@@ -70,7 +70,7 @@ def write_manifests(
 
 def _write(path: Path, rows: Sequence[Mapping[str, str]]) -> Path:
     named = ({**row, "patient_id": row["case_id"]} for row in rows)
-    atomic_csv(path, COLUMNS, ([row.get(column, "") for column in COLUMNS] for row in named))
+    atomic_csv(path, COLUMNS, ([row.get(column, "") for column in COLUMNS] for row in named), read_back=True)
     return path
 
 

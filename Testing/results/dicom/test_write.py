@@ -168,12 +168,20 @@ def test_a_source_that_nothing_can_refer_to_is_refused(tmp_path, keyword):
 
 def test_a_sparse_header_is_completed_with_empty_elements(tmp_path):
     values = np.random.default_rng(0).integers(-1000, 1000, (9, 20, 26)).astype(np.int16)
-    write_series(tmp_path / "in", values, PatientID=None, PatientName=None, PatientSex="unknown")
+    write_series(tmp_path / "in", values, PatientID=None, PatientName=None)
     source = tmp_path / "in"
     for path in write_dicom_objects(assessed(source), tmp_path / "out").values():
-        made = pydicom.dcmread(path)
-        assert made.PatientID == made.PatientSex == ""
+        assert pydicom.dcmread(path).PatientID == ""
         assert violations(path) == []
+
+
+def test_patient_elements_that_break_the_standard_are_kept_as_they_are(tmp_path):
+    """Names without a caret, as de-identified data have them, and dates that are none: an archive matches them as they are."""
+    odd = {"PatientName": "ANON 17", "PatientSex": "unknown", "PatientBirthDate": "1960", "StudyTime": "noon"}
+    source = write_patient_series(tmp_path / "in", **odd)
+    for path in write_dicom_objects(assessed(source), tmp_path / "out").values():
+        made = pydicom.dcmread(path)
+        assert {name: str(made[name].value) for name in odd} == odd
 
 
 def test_an_ultrasound_picture_gets_a_report_and_a_picture_without_what_is_burned_in(tmp_path):
