@@ -27,8 +27,8 @@ class HistoryTable:
         self._onChosen = onChosen
         self._updating = False
         self._rows: list[TableRow] = []
-        titles = [_("Image"), _("Model"), _("Time"), _("Outcome")]
-        self._table = FittedTable(ui.historyTable, titles)
+        titles = [_("Time"), _("Image, model"), _("Outcome")]
+        self._table = FittedTable(ui.historyTable, titles, narrow=[0])
         ui.historyTable.setSelectionBehavior(qt.QTableWidget.SelectRows)
         ui.historyTable.setSelectionMode(qt.QTableWidget.SingleSelection)
         ui.historyTable.connect("currentCellChanged(int,int,int,int)", self.onCellChanged)
@@ -66,5 +66,6 @@ class HistoryTable:
 
 
 def _row(entry: ResultEntry) -> TableRow:
-    cells = (entry.image, entry.model, entry.made, entry.outcome)
-    return TableRow(cells, " · ".join(filter(None, cells)), entry.tableNode.GetID())
+    what = (entry.made, entry.image, entry.model, entry.outcome)
+    cells = (entry.made.replace(" ", "\n"), f"{entry.image}\n{entry.model}".strip(), entry.outcome)
+    return TableRow(cells, " · ".join(filter(None, what)), entry.tableNode.GetID())

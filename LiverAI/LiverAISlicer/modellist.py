@@ -49,14 +49,14 @@ class ModelList:
             )
 
     def select(self, name: str, targetClass: str) -> None:
-        """Show the model of this name, the first one where there is no such model, and the inputs that it takes."""
+        """Show the model of this name, a default where there is no such model, and the inputs that it takes."""
         from LiverAILib.methods import method_of
 
         if not self.models:
             self.model = self.spec = None
             return
         names = [model.name for model in self.models]
-        index = names.index(name) if name in names else 0
+        index = names.index(name) if name in names else self._defaultIndex()
         self.model = self.models[index]
         self.spec = method_of(self.model)
         self._ui.modelComboBox.currentIndex = index
@@ -64,6 +64,15 @@ class ModelList:
         self._ui.modelLabel.text = modelHtml(card, (self.model.folder / "model.json").resolve().as_uri(), _)
         self._showInputs(self.spec)
         self._showClasses(targetClass)
+
+    def _defaultIndex(self) -> int:
+        """The first of the user's own models, else the first that takes one volume."""
+        from LiverAILib.methods import method_of
+        from LiverAILib.resources import resources_folder
+
+        if self.models[0].folder.parent != resources_folder() / "Models":
+            return 0
+        return next((index for index, model in enumerate(self.models) if method_of(model).single_image), 0)
 
     def _showInputs(self, spec: MethodSpec) -> None:
         ui = self._ui

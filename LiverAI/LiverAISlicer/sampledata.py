@@ -35,7 +35,9 @@ def loadSample(kind: str, scene) -> dict[str, list]:
     with tempfile.TemporaryDirectory(prefix="LiverAI-") as folder:
         for role, paths in KINDS[kind].sample(Path(folder)).items():
             for number, path in enumerate(paths, 1):
-                name = f"Simulated {role.replace('_', ' ')}" + (f" {number}" if len(paths) > 1 else "")
+                # What tells the images apart comes first: narrow lists cut names off.
+                kindOfImage = role.replace("_", " ").upper() if len(role) == 2 else role.replace("_", " ").capitalize()
+                name = kindOfImage + (f" {number}" if len(paths) > 1 else "") + ", simulated"
                 image = read_image(path)
                 image = replace(image, modality=image.modality or MODALITIES[kind])  # not in every file format
                 node = volumeNodeFromImage(image, name, scene)

@@ -167,7 +167,8 @@ def modelHtml(card: ModelCard, cardUrl: str, tr: Translate) -> str:
     """What a model is: what it was trained on, for which modality, its license, with a link to its card."""
     said = "simulated" in card.description.lower()
     simulated = f" <b>{escape(tr('Trained on simulated cases.'))}</b>" if card.simulated and not said else ""
-    link = f"<a href='{escape(cardUrl, quote=True)}'>{escape(tr('Model card'))}</a>"
+    # In the color of the text: that of links is hard to read in dark themes, and they are underlined anyway.
+    link = f"<a href='{escape(cardUrl, quote=True)}' style='color: palette(text)'>{escape(tr('Model card'))}</a>"
     license_ = escape(tr("License: {license}").format(license=card.license))
     modality = escape(tr("For {modality}").format(modality=", ".join(card.modality)))
     return f"{escape(card.description)}{simulated}<br>{modality} · {license_} · {link}"

@@ -1,4 +1,4 @@
-"""Runs `run_in_slicer.py` on stand-ins of what it asks of the application. See test_run_in_slicer.py."""
+"""Runs `run_in_slicer.py` on stand-ins of what it asks of the application, and keeps pictures. See test_run_in_slicer.py."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import sys
 import types
 from pathlib import Path
 
+import panel_pictures
 import panel_window
 import slicer
 import slicer.util
 from LiverAISlicer import process
+from LiverAISlicer.acceptance import PanelCheck
 from panel_window import panel, scene
 from scene_tools import let_read_mrb
 
@@ -49,6 +51,16 @@ def onReload() -> None:
 panel.onReload = onReload
 import run_in_slicer  # noqa: E402
 
+if len(sys.argv) > 3:
+    take = PanelCheck.picture
+
+    def take_and_keep(self: PanelCheck, step: str) -> None:
+        take(self, step)
+        panel_pictures.keep_state(Path(sys.argv[3]), step)
+
+    PanelCheck.picture = take_and_keep
+
 code = run_in_slicer.main(["--", "--output", str(output)])
+panel.cleanup()
 print(f"EXIT {code}")
 print("panel scenario passed")

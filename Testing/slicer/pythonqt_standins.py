@@ -15,6 +15,8 @@ import shiboken6
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 slotErrors: list[str] = []
+_references = [None] * 5_000_000
+"""PySide 6 on Python 3.11 drops a reference of None with every call that returns nothing; none left would end the process."""
 
 
 class CollapsibleButton(QtWidgets.QGroupBox):

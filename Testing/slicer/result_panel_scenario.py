@@ -18,8 +18,9 @@ from LiverAISlicer.logic import AssessmentLogic
 from LiverAISlicer.nodes import imageFromVolumeNode, volumeNodeFromImage
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment
 from LiverAISlicer.shownmaps import shownNode
+from panel_pictures import DARK, with_palette
 from panel_window import NARROW, check_no_slot_failed, errors, needed_width, panel, parent, picture, scene, settle
-from PySide6 import QtGui, QtWidgets
+from PySide6 import QtWidgets
 
 from LiverAILib.data.measurement import Condition, Cutoff, Measurement, NotAssessed
 from LiverAILib.imaging.files import read_image
@@ -280,21 +281,7 @@ falls = [(a, b) for a, b, high, low in zip(order, order[1:], heights, heights[1:
 assert not falls, falls
 
 # Dark.
-dark = QtGui.QPalette()
-for role, color in (
-    ("Window", "#323232"),
-    ("WindowText", "#ffffff"),
-    ("Base", "#242424"),
-    ("AlternateBase", "#323232"),
-    ("Text", "#ffffff"),
-    ("Button", "#3c3c3c"),
-    ("ButtonText", "#ffffff"),
-    ("Highlight", "#2a82da"),
-    ("HighlightedText", "#ffffff"),
-):
-    dark.setColor(getattr(QtGui.QPalette, role), QtGui.QColor(color))
-panel_window.application.setPalette(dark)
-picture(pictures / "panel_dark.png")
+with_palette(DARK, lambda: picture(pictures / "panel_result_dark.png"))
 panel.cleanup()
 check_no_slot_failed()
 print("panel scenario passed")

@@ -172,7 +172,11 @@ def test_icon_and_catalog_entry():
     entry = json.loads((ROOT / "LiverAI.json").read_text(encoding="utf-8"))
     assert entry["category"] == "Segmentation"
     assert entry["build_dependencies"] == ["PyTorch"]
-    assert 'set(EXTENSION_DEPENDS "PyTorch")' in (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    lists = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    assert 'set(EXTENSION_DEPENDS "PyTorch")' in lists
+    shown = re.findall(r"/main/([^ \")]+)", lists)
+    assert len(shown) == 3  # icon and screenshots
+    assert all((ROOT / path).is_file() for path in shown)
 
 
 def test_no_file_of_the_module_is_too_long_and_none_lies_where_slicer_would_take_it_for_a_module():

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_panel(tmp_path, untrained_model):
-    picture = Path(os.environ.get("LIVERAI_PICTURES", tmp_path)) / "panel.png"
+    picture = Path(os.environ.get("LIVERAI_PICTURES", tmp_path)) / "panel_applied.png"
     run_panel("panel_scenario.py", picture, LIVERAI_MODELS=str(untrained_model.parent))
     assert picture.stat().st_size > 5000
 

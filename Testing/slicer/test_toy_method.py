@@ -200,6 +200,6 @@ def test_headless_script_with_a_manifest(tmp_path, model, new_scene):
     importlib.util.find_spec("PySide6") is None, reason="needs PySide6-Essentials: pip install PySide6-Essentials"
 )
 def test_panel(tmp_path, model):
-    picture = Path(os.environ.get("LIVERAI_PICTURES", tmp_path)) / "panel_several_images.png"
+    picture = Path(os.environ.get("LIVERAI_PICTURES", tmp_path)) / "panel_toy.png"
     run_panel("toy_panel_scenario.py", picture, **METHODS, LIVERAI_MODELS=str(model.parent))
     assert picture.stat().st_size > 5000
