@@ -170,7 +170,7 @@ def test_headless_script_with_a_manifest(tmp_path, model, new_scene):
     assert done.returncode == 0, done.stdout + done.stderr
     names = {path.name for path in (output / "first").iterdir()}
     maps = {f"heatmap_{role}_{number + 1}.nrrd": (role, number) for role, number in toy_images()}
-    assert names == {"assessment.json", "result.tsv", "scene.mrb", *maps}
+    assert names == {"assessment.json", "result.tsv", "scene.mrb", "thumbnail.jpg", *maps}
     record = json.loads((output / "first" / "assessment.json").read_text(encoding="utf-8"))
     assert record["outcomes"]["brightness"]["value"] == pytest.approx(expected_value(), abs=1e-4)
     for name, key in maps.items():
