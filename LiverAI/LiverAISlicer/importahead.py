@@ -10,6 +10,7 @@ import qt
 PAUSE_MS = 150
 MODULES = (
     "LiverAISlicer.dependencies",
+    "scipy._lib._array_api",
     "scipy.special",
     "scipy.linalg",
     "scipy.sparse",
@@ -17,17 +18,21 @@ MODULES = (
     "scipy.ndimage",
     "scipy.optimize",
     "scipy.interpolate",
+    "SimpleITK._SimpleITK",
     "SimpleITK",
     "PIL.Image",
     "pydicom.dataset",
-    "pydicom",
+    "pydicom.sr._concepts_dict",
+    "pydicom.sr.codedict",
+    "pydicom.pixels",
     "highdicom",
     "LiverAILib.morphometry.covariates",
     "LiverAILib.data.masks",
     "LiverAILib.results.files",
     "LiverAILib.results.shown_slice",
 )
-"""What the panel imports between Apply and the result, in pieces; never torch, which stays out of this process."""
+"""What the panel imports between Apply and the result, in pieces; never torch, which stays out of this process. Large packages come
+in parts, where they have some; a part that another version does not have is skipped."""
 
 
 class ImportAhead:
