@@ -3,7 +3,8 @@
 `python benchmarks/many_cases_benchmark.py [--cases 1000]`
 
 Small noise pictures as one ultrasound view each go through the bundled model byra2021-simulated with everything that a batch
-does, in one process. Memory (resident, after a tenth of the cases and at the end), open files and threads are printed. Linux only.
+does, in one process. Memory (resident, after a tenth of the cases and at the end), open files and threads are printed.
+Linux only.
 """
 
 from __future__ import annotations
