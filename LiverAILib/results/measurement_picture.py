@@ -39,6 +39,7 @@ def measurement_figure(assessment: Assessment) -> Figure | None:
         _draw(panel, drawing, assessment, order)
     for panel in panels:
         panel.set_axis_off()
+        panel.set(xticks=(), yticks=())
     return figure
 
 
