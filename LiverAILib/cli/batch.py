@@ -49,6 +49,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--parquet", action="store_true", help="also write summary.parquet (pip install 'LiverAI[scale]')"
     )
     parser.add_argument(
+        "--pseudonymize",
+        type=Path,
+        metavar="KEYFILE",
+        help="call cases and files by pseudonyms, the same in every run with this key file, which is made where it is missing, "
+        "leads back to the names and must lie outside of the results",
+    )
+    parser.add_argument(
         "--workers",
         type=_positive,
         metavar="N",
@@ -107,8 +114,8 @@ def run_batch(args: argparse.Namespace, write: Writer | None = None) -> int:
     from LiverAILib.jobs.workers import Workers
     from LiverAILib.methods import method_of
 
-    if write is not None and (args.dicom or args.keep_identifiers):
-        option = "--dicom" if args.dicom else "--keep-identifiers"
+    if write is not None and (args.dicom or args.keep_identifiers or args.pseudonymize):
+        option = "--dicom" if args.dicom else "--keep-identifiers" if args.keep_identifiers else "--pseudonymize"
         raise UserError(f"{option}: Slicer writes the results here. Use `liverai batch` instead.")
     spec = method_of(load_model(args.model))
     rows = assess_all(
@@ -122,6 +129,7 @@ def run_batch(args: argparse.Namespace, write: Writer | None = None) -> int:
         write=write or ResultWriter(args.dicom, args.keep_identifiers),
         parquet=args.parquet,
         workers=Workers(args.workers, args.threads, args.scheduler, args.worker_memory),
+        pseudonyms=args.pseudonymize,
         progress=output.progress(args),
     )
     failed = [row for row in rows if row["error"]]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from LiverAILib.data.model import load_model
+from LiverAILib.data.pseudonyms import KeyFile
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.errors import UserError
 from LiverAILib.jobs.batch_lock import batch_lock
@@ -15,6 +16,7 @@ from LiverAILib.jobs.batch_tables import TABLES, BatchTables, check_parquet
 from LiverAILib.jobs.case_job import CaseJob, ResultWriter, Writer
 from LiverAILib.jobs.checked_case import check_request, request_for_row
 from LiverAILib.jobs.find_cases import FoundCases, find_cases
+from LiverAILib.jobs.pseudonymous_cases import pseudonymous_cases
 from LiverAILib.jobs.workers import Workers
 from LiverAILib.methods import method_of
 from LiverAILib.output_paths import check_keeps_inputs, check_output_folder
@@ -33,6 +35,7 @@ def assess_all(
     write: Writer | None = None,
     workers: Workers | None = None,
     parquet: bool = False,
+    pseudonyms: Path | None = None,
     progress: Progress = lambda fraction, text: None,
 ) -> list[dict[str, object]]:
     """Assess every case of a folder or manifest; a case that fails is recorded and the others go on.
@@ -52,6 +55,8 @@ def assess_all(
         write: Writes the result of a case; as `liverai assess` does where None.
         workers: What computes; this process where None.
         parquet: Whether `summary.parquet` is written too.
+        pseudonyms: Key file; cases and files are called by pseudonyms that follow from it, and it is written before the work
+            begins. None: by their names.
         progress: Called with a share 0..1 and a sentence.
 
     Returns:
@@ -69,6 +74,11 @@ def assess_all(
     found = find_cases(source, spec, masks=masks, exclude=(output,), stated_modality=modality)
     check_output_folder(output)
     _check_no_input_is_overwritten(source, found, output)
+    if pseudonyms is not None:
+        key = KeyFile.open(pseudonyms, apart_from=output)
+        found = pseudonymous_cases(found, key, output)
+        _check_no_input_is_overwritten(source, found, output)
+        key.save()
     jobs = [
         CaseJob(
             case, str(model), output, request_for_row(request, case.row, spec), device, number, write or ResultWriter()
@@ -77,7 +87,7 @@ def assess_all(
     ]
     with batch_lock(output):
         remove_unfinished(output)
-        title = f"{source.name or source.resolve().name}, {chosen.name}"
+        title = chosen.name if pseudonyms is not None else f"{source.name or source.resolve().name}, {chosen.name}"
         tables = BatchTables(jobs, found.set_aside, output, title=title, parquet=parquet)
         _assess_jobs(jobs, workers or Workers(), tables, progress)
     return [{"error": "", **row} for row in tables.rows]
@@ -93,7 +103,7 @@ def _assess_jobs(jobs: Sequence[CaseJob], workers: Workers, tables: BatchTables,
             tables.add(outcome)
             report.end(outcome)
             if outcome.aside:
-                report.say(f"set aside: {jobs[outcome.number].case.paths[0]}: {outcome.aside}")
+                report.say(f"set aside: {jobs[outcome.number].case.shown_path}: {outcome.aside}")
     finally:
         for one in tables.settle_duplicates():
             report.say(f"set aside: {one.path}: {one.reason}")

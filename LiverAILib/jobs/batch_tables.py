@@ -64,7 +64,7 @@ class BatchTables:
         """Take in a case, and write the summary."""
         job = self._jobs[outcome.number]
         if outcome.details:
-            self._details[job.number] = outcome.details
+            self._details[job.number] = job.case.hide(outcome.details)
         if outcome.record is not None:
             self._rows[job.number] = summary_row(outcome.record, job.case)
             self._shown[job.number] = ReportRow.of(outcome.record, job.case.case_id, job.case.file, job.place)
@@ -121,7 +121,7 @@ class BatchTables:
             (self.output / ERRORS).unlink(missing_ok=True)
 
     def _set_aside(self, number: int) -> SetAside:
-        return SetAside(self._jobs[number].case.paths[0], self._aside[number])
+        return SetAside(self._jobs[number].case.shown_path, self._aside[number])
 
     def _settle(self, later: ImageOwner, first: ImageOwner) -> None:
         job = self._jobs[later.number]
@@ -141,6 +141,7 @@ class BatchTables:
             self._fail(job, removed.error)
 
     def _fail(self, job: CaseJob, error: str) -> None:
+        error = job.case.hide(error)
         self._rows[job.number] = {"case_id": job.case.case_id, "file": job.case.file, "error": error}
         self._shown[job.number] = ReportRow(job.case.case_id, job.case.file, error=error)
 

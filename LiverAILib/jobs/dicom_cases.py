@@ -124,7 +124,7 @@ def _set_copies_aside(volume: DicomVolume, found: DicomCases) -> None:
     """One entry for each folder with copies of the volume's images."""
     folders = Counter(frame.file.path.parent for frame in volume.copies)
     found.set_aside += [
-        SetAside(folder, f"{count} DICOM images that are also in {_place(volume.files)}")
+        SetAside(folder, f"{count} DICOM images that are also in {_place(volume.files)}", str(_place(volume.files)))
         for folder, count in folders.items()
     ]
 

@@ -19,6 +19,7 @@ from LiverAILib.imaging.files import PICTURES, read_image
 from LiverAILib.imaging.image import Image, with_modality
 from LiverAILib.jobs.dicom_cases import DicomCase, find_dicom_cases
 from LiverAILib.jobs.folder_files import ARCHIVES, IMAGE_SUFFIXES, SetAside, list_files, stem
+from LiverAILib.jobs.hidden_names import HiddenNames
 from LiverAILib.methods import MethodSpec
 
 SHOWN = 3
@@ -36,6 +37,7 @@ class FoundCase:
         read: Reads the case.
         paths: Its files.
         row: Its row of the manifest; None for a case of a folder.
+        hidden: Names that nothing may show, where the case has a pseudonym.
     """
 
     case_id: str
@@ -44,6 +46,16 @@ class FoundCase:
     read: Callable[[], Case]
     paths: tuple[Path, ...] = ()
     row: CohortRow | None = None
+    hidden: HiddenNames | None = None
+
+    @property
+    def shown_path(self) -> Path:
+        """Its first file, or its pseudonym."""
+        return self.paths[0] if self.hidden is None else Path(self.file)
+
+    def hide(self, text: str) -> str:
+        """`text` without names that nothing may show."""
+        return text if self.hidden is None else self.hidden.hide(text)
 
 
 @dataclass(frozen=True)

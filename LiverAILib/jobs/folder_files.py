@@ -28,10 +28,17 @@ MASK_WORDS = re.compile(
 
 @dataclass(frozen=True)
 class SetAside:
-    """A file or folder that is not assessed as a case, and why."""
+    """A file or folder that is not assessed as a case, and why.
+
+    Attributes:
+        path: It.
+        reason: Why.
+        other: Name of another file or folder in the reason, else "".
+    """
 
     path: Path
     reason: str
+    other: str = ""
 
 
 @dataclass
@@ -71,9 +78,9 @@ def list_files(source: Path, *, exclude: Collection[Path] = (), pictures: bool =
         (path for files in folders.values() for path in files), key=lambda path: (path.is_symlink(), path)
     ):
         here = present[path.parent]
-        reason = _why_no_image(path, here) or _why_met_before(path, seen, source)
-        if reason:
-            found.set_aside.append(SetAside(path, reason))
+        first = "" if (reason := _why_no_image(path, here)) else _met_before(path, seen, source)
+        if reason or first:
+            found.set_aside.append(SetAside(path, reason or f"the same file as {first} (a link)", first))
         elif path.name.lower().endswith((*IMAGE_SUFFIXES, *PICTURES) if pictures else IMAGE_SUFFIXES):
             found.images.append(path)
         elif not _holds_voxels_of(path, here):
@@ -147,12 +154,13 @@ def _why_no_image_by_header(path: Path) -> str:
     return "a heat map of LiverAI, no image" if "LiverAI_pipeline" in keys else ""
 
 
-def _why_met_before(path: Path, seen: dict[tuple[int, int], Path], source: Path) -> str:
+def _met_before(path: Path, seen: dict[tuple[int, int], Path], source: Path) -> str:
+    """The path below `source` under which a file was met before, else ""."""
     status = path.stat()
     if not status.st_ino:  # a file system without such numbers
         return ""
     first = seen.setdefault((status.st_dev, status.st_ino), path)
-    return "" if first is path else f"the same file as {first.relative_to(source).as_posix()} (a link)"
+    return "" if first is path else first.relative_to(source).as_posix()
 
 
 def _holds_voxels_of(path: Path, present: set[str]) -> bool:
@@ -182,7 +190,7 @@ def _set_masks_aside(found: FolderFiles, folder: Path) -> None:
         image = next((one for one in here if one != path and _named_after(names[path], names[one])), None)
         if image is not None:
             found.images.remove(path)
-            found.set_aside.append(SetAside(path, f"named as a mask of {image.name}"))
+            found.set_aside.append(SetAside(path, f"named as a mask of {image.name}", image.name))
 
 
 def _named_after(mask: str, image: str) -> bool:
