@@ -31,8 +31,10 @@ MODULES = (
     "LiverAILib.results.files",
     "LiverAILib.results.shown_slice",
 )
-"""What the panel imports between Apply and the result, in pieces; never torch, which stays out of this process. Large packages come
-in parts, where they have some; a part that another version does not have is skipped."""
+"""What the panel imports between Apply and the result, in pieces; never torch, which stays out of this process.
+
+Large packages come in parts; a part that another version does not have is skipped.
+"""
 
 
 class ImportAhead:

@@ -125,7 +125,7 @@ def python_blocks(*, slicer: bool) -> list[Block]:
 
 def block_needs_slicer(block: Block) -> bool:
     """A block of a page may go on with what an earlier one imported."""
-    return NEEDS_SLICER in block.text or "LiverAILogic" in block.text
+    return any(word in block.text for word in (NEEDS_SLICER, "LiverAILogic", "LiverAISlicer"))
 
 
 @pytest.mark.parametrize("block", python_blocks(slicer=False), ids=lambda block: block.place)
