@@ -1,6 +1,6 @@
 """How fast a batch is with several workers, against its bare network passes, and what a case costs.
 
-`python benchmarks/batch_throughput_benchmark.py [--model nowak2021-simulated] [--workers 2] [--cases 8] [--size 256 256 30]`
+`python benchmarks/batch_throughput_benchmark.py [--model NAME] [--workers 2] [--cases 8] [--size 256 256 30] [--no-pictures]`
 
 Simulated T2 volumes are assessed as `liverai batch` does it: read, segmented, classified, explained, measured, drawn and written.
 Each worker counts the seconds inside its networks, forward and backward. Their share of the wall time of the worker is the
@@ -75,9 +75,10 @@ class TimingWriter:
     """Writes results as always, and a line for each case to `folder/PROCESS`."""
 
     folder: str
+    pictures: bool
 
     def __call__(self, assessment: Assessment, place: Path) -> Mapping[str, Any]:
-        write_assessment(assessment, place)
+        write_assessment(assessment, place, pictures=self.pictures)
         line = {
             "network": CLOCK.seconds,
             "wall": time.monotonic(),
@@ -109,6 +110,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--cases", type=int, default=8)
     parser.add_argument("--size", type=int, nargs=3, default=(256, 256, 30), metavar=("I", "J", "K"))
+    parser.add_argument("--no-pictures", action="store_true", help="as `liverai batch --no-pictures`")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         scans, times, output = (Path(folder) / name for name in ("scans", "times", "out"))
@@ -118,9 +120,8 @@ def main() -> None:
         for number in range(args.cases):  # simulating takes longer than assessing: the same scan with other intensities
             write_image(scan.with_array(scan.array + number), scans / f"case{number}.nii.gz")
         started = time.monotonic()
-        assess_all(
-            scans, output, args.model, device="cpu", workers=Workers(args.workers), write=TimingWriter(str(times))
-        )
+        write = TimingWriter(str(times), not args.no_pictures)
+        assess_all(scans, output, args.model, device="cpu", workers=Workers(args.workers), write=write)
         wall = time.monotonic() - started
         found = differences(times)
         disk = sum(path.stat().st_size for path in output.rglob("*") if path.is_file()) / args.cases
@@ -128,7 +129,8 @@ def main() -> None:
         ratio = sum(found["network"]) / sum(found["wall"])
         size = " x ".join(str(count) for count in args.size)
         print(
-            f"{args.model}, {args.cases} cases of {size}, {args.workers} workers of {default_threads('cpu')} thread(s); load "
+            f"{args.model}, {args.cases} cases of {size}, {args.workers} workers of {default_threads('cpu')} thread(s)"
+            f"{', no pictures' if args.no_pictures else ''}; load "
             f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {wall:.0f} s with the start\n"
             f"throughput: {ratio:.2f} of the bare network passes (goal {GOAL})\n"
             f"a case: {sum(found['processor']) / cases:.1f} s of a core ({sum(found['network']) / cases:.1f} s wall in networks, "

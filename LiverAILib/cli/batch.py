@@ -46,6 +46,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     output.add_dicom(parser)
     output.add_identifiers(parser)
     parser.add_argument(
+        "--no-pictures",
+        action="store_true",
+        help="no pictures and no report of each case, which take time and disk space; report.html of all cases is written",
+    )
+    parser.add_argument(
         "--parquet", action="store_true", help="also write summary.parquet (pip install 'LiverAI[scale]')"
     )
     parser.add_argument(
@@ -114,8 +119,9 @@ def run_batch(args: argparse.Namespace, write: Writer | None = None) -> int:
     from LiverAILib.jobs.workers import Workers
     from LiverAILib.methods import method_of
 
-    if write is not None and (args.dicom or args.keep_identifiers or args.pseudonymize):
-        option = "--dicom" if args.dicom else "--keep-identifiers" if args.keep_identifiers else "--pseudonymize"
+    refused = ("--dicom", "--keep-identifiers", "--pseudonymize", "--no-pictures")
+    option = next((one for one in refused if getattr(args, one[2:].replace("-", "_"))), None)
+    if write is not None and option:
         raise UserError(f"{option}: Slicer writes the results here. Use `liverai batch` instead.")
     spec = method_of(load_model(args.model))
     rows = assess_all(
@@ -126,7 +132,7 @@ def run_batch(args: argparse.Namespace, write: Writer | None = None) -> int:
         masks=args.masks,
         modality=args.modality,
         device=args.device,
-        write=write or ResultWriter(args.dicom, args.keep_identifiers),
+        write=write or ResultWriter(args.dicom, args.keep_identifiers, not args.no_pictures),
         parquet=args.parquet,
         workers=Workers(args.workers, args.threads, args.scheduler, args.worker_memory),
         pseudonyms=args.pseudonymize,

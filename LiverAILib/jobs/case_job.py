@@ -23,6 +23,7 @@ from LiverAILib.results.files import (
     DICOM_FOLDER,
     DICOM_REPORT,
     RECORD,
+    REPORT,
     THUMBNAIL,
     read_assessment,
     remove_assessment,
@@ -45,14 +46,18 @@ class ResultWriter:
     Attributes:
         dicom: Whether DICOM objects are written too.
         keep_identifiers: Whether the record names patient, study and series of DICOM images.
+        pictures: Whether each result has its pictures and report.
     """
 
     dicom: bool = False
     keep_identifiers: bool = False
+    pictures: bool = True
 
     def __call__(self, assessment: Assessment, place: Path) -> Mapping[str, Any]:
         """Write `assessment` to `place`; returns its record."""
-        write_assessment(assessment, place, dicom=self.dicom, keep_identifiers=self.keep_identifiers)
+        write_assessment(
+            assessment, place, dicom=self.dicom, keep_identifiers=self.keep_identifiers, pictures=self.pictures
+        )
         return assessment.record()
 
     def check(self, case: Case) -> None:
@@ -71,7 +76,8 @@ class ResultWriter:
         named = any(IDENTIFIERS in image for image in record.get("images", ()))
         identified = any(IDENTIFIERS in image.meta for some in case.images.values() for image in some)
         objects = (place / DICOM_FOLDER / DICOM_REPORT).is_file()
-        return (objects or not self.dicom) and named == (self.keep_identifiers and identified)
+        drawn = (place / REPORT).is_file() or not self.pictures
+        return drawn and (objects or not self.dicom) and named == (self.keep_identifiers and identified)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,9 @@ MASK_WORDS = re.compile(
 )
 """Words of a file name that call it a mask, where the name begins with that of an image beside it."""
 
+NOT_RAW_IN_BIDS = ("derivatives", "sourcedata", "code", "stimuli")
+"""Folders beside `dataset_description.json` that hold what was made of the images, or what they were made of (BIDS 1.10)."""
+
 
 @dataclass(frozen=True)
 class SetAside:
@@ -110,10 +113,19 @@ def _folders(source: Path, exclude: set[Path], found: FolderFiles) -> Iterator[t
         except OSError as error:
             raise UserError(f"{folder}: cannot be read ({error.strerror}). Check its permissions.") from None
         below = [path for path in content if path.is_dir()]
-        hidden = [path for path in below if path.name.startswith(".") or path.name == "__MACOSX"]
-        found.set_aside += [SetAside(path, "hidden folder") for path in hidden]
-        waiting[:0] = [path for path in below if path not in hidden]
+        aside = [SetAside(path, reason) for path in below if (reason := _why_no_folder(path))]
+        found.set_aside += aside
+        waiting[:0] = [path for path in below if path not in [one.path for one in aside]]
         yield folder, [path for path in content if path.is_file() or (path.is_symlink() and not path.is_dir())]
+
+
+def _why_no_folder(path: Path) -> str:
+    """Why a folder is no place for cases, "" where it may be one."""
+    if path.name.startswith(".") or path.name == "__MACOSX":
+        return "hidden folder"
+    if path.name in NOT_RAW_IN_BIDS and (path.parent / "dataset_description.json").is_file():
+        return f"{path.name} of a BIDS dataset, no original images"
+    return ""
 
 
 def _why_no_image(path: Path, present: set[str]) -> str:

@@ -22,7 +22,7 @@ from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.assess import Assessor
 from LiverAILib.jobs.batch import assess_all
-from LiverAILib.jobs.case_job import CaseJob, Writer, assess_one
+from LiverAILib.jobs.case_job import CaseJob, ResultWriter, Writer, assess_one
 from LiverAILib.jobs.find_cases import find_cases
 from LiverAILib.methods import method_named
 from Testing.batch_files import comparable_files
@@ -372,3 +372,19 @@ def test_a_finished_case_without_a_thumbnail_gets_one_and_is_not_computed_again(
     assert {name: "" if value is None else str(value) for name, value in rows[0].items()} == table(tmp_path / "out")[0]
     batch(tmp_path / "in", tmp_path / "out", write=None)
     assert not (tmp_path / "out" / "summary.parquet").exists()  # it would be of the earlier run
+
+
+def test_results_without_pictures_are_kept_until_pictures_are_wanted(tmp_path, computed):
+    write_image(ct(0), tmp_path / "in" / "a.nii.gz")
+    output = tmp_path / "out"
+    for expected in (["a"], ["a"]):
+        batch(tmp_path / "in", output, write=ResultWriter(pictures=False))
+        assert computed == expected
+    bare = {path.name for path in (output / "a").iterdir()}
+    assert bare == {"assessment.json", "segmentation.seg.nrrd", "heatmap.nrrd", "thumbnail.jpg"}
+    assert 'src="a/thumbnail.jpg"' in (output / "report.html").read_text()
+    batch(tmp_path / "in", output, write=ResultWriter())
+    assert computed == ["a", "a"]
+    assert {"overlay.png", "report.html"} <= {path.name for path in (output / "a").iterdir()}
+    batch(tmp_path / "in", output, write=ResultWriter(pictures=False))
+    assert computed == ["a", "a"]

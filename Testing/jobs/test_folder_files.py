@@ -206,3 +206,27 @@ def test_dicom_objects_of_a_result_are_set_aside_and_a_series_beside_a_result_is
     assert {reasons(found, tmp_path)[f"case/dicom/{name}.dcm"] for name in ("report", "fusion_1")} == {
         "a result of LiverAI"
     }
+
+
+def test_of_a_bids_dataset_only_the_original_images_are_cases(tmp_path):
+    touch(
+        tmp_path,
+        "dataset_description.json",
+        "sub-01/anat/sub-01_T2w.nii.gz",
+        "sub-02/ses-1/anat/sub-02_ses-1_T2w.nii.gz",
+        "sub-02/ses-1/anat/derivatives/own_name.nii.gz",
+        "derivatives/prep/sub-01/anat/sub-01_desc-preproc_T2w.nii.gz",
+        "sourcedata/sub-01/scan.nii.gz",
+    )
+    found = list_files(tmp_path)
+    assert images(found, tmp_path) == [
+        "sub-01/anat/sub-01_T2w.nii.gz",
+        "sub-02/ses-1/anat/derivatives/own_name.nii.gz",
+        "sub-02/ses-1/anat/sub-02_ses-1_T2w.nii.gz",
+    ]
+    assert reasons(found, tmp_path) == {
+        "derivatives": "derivatives of a BIDS dataset, no original images",
+        "sourcedata": "sourcedata of a BIDS dataset, no original images",
+    }
+    (tmp_path / "dataset_description.json").unlink()
+    assert len(list_files(tmp_path).images) == 5

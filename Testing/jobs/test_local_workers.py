@@ -70,3 +70,11 @@ def test_workers_that_cannot_start_are_said_in_one_line(scans, tmp_path, monkeyp
     monkeypatch.syspath_prepend(broken.parent)  # spawned processes search the same path
     with pytest.raises(UserError, match=r"no worker process can be started \(exit code 7\)\. Use --workers 1"):
         assess_all(scans, tmp_path / "out", "nowak2021-simulated", device="cpu", workers=Workers(2))
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory of a process is read from /proc")
+def test_a_worker_that_needs_more_memory_than_it_may_is_ended_with_the_reason(scans, tmp_path):
+    """The libraries alone take more than 0.1 GB."""
+    workers = Workers(2, worker_bytes=100_000_000)
+    with pytest.raises(UserError, match=r"no worker process can be started \(more than 0\.1 GB of memory\)"):
+        assess_all(scans, tmp_path / "out", "nowak2021-simulated", device="cpu", workers=workers)
