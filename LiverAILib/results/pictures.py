@@ -166,7 +166,7 @@ def fused_section(assessment: Assessment, heatmap: HeatMap) -> tuple[np.ndarray,
     heat = axis_order(heatmap.image).apply(volume)[position]
     heat = heat[_window(assessment.images[role][number], position)]
     blend = fuse_signed if heatmap.signed else fuse
-    return blend(section, heat, maximum=float(np.abs(volume).max())), extent
+    return blend(section, heat, maximum=max(float(volume.max()), -float(volume.min()))), extent
 
 
 def display_gray(section: np.ndarray, *, modality: str = "MR") -> np.ndarray:

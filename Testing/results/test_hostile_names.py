@@ -11,6 +11,7 @@ from LiverAILib.data.measurement import Measurement
 from LiverAILib.data.outcome import Classification
 from LiverAILib.imaging.files import read_image
 from LiverAILib.imaging.image import Image
+from LiverAILib.results.batch_report import ReportRow, batch_report
 from LiverAILib.results.report import html_report
 from Testing.imaging.dicom_files import write_series
 from Testing.results.dicom.assessed import assessed
@@ -55,3 +56,13 @@ def test_escape_sequences_in_a_header_reach_no_message(tmp_path):
     description = read_image(tmp_path / "in").meta["series_description"]
     assert description.isprintable()
     assert description == "T2 [31m red"
+
+
+def test_html_in_names_is_text_in_the_report_of_a_batch():
+    row = ReportRow(EVIL, EVIL, EVIL, 0.5, EVIL, ((EVIL, EVIL),), (EVIL,), EVIL, "a/report.html", "a/thumbnail.png")
+    tags = Tags()
+    tags.feed(batch_report([row], title=EVIL, aside=1))
+    own = Tags()
+    own.feed(batch_report([ReportRow("a", "a", "a", 0.5)], title="a", aside=1))
+    assert [tag for tag, _ in tags.found].count("script") == [tag for tag, _ in own.found].count("script")
+    assert not [attributes for _, attributes in tags.found if "onerror" in attributes or attributes.get("src") == "x"]

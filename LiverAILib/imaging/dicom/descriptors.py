@@ -8,7 +8,7 @@ date, a long number, a UID or an address.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from functools import lru_cache
 
 from pydicom.dataset import Dataset
 
@@ -47,12 +47,17 @@ SHORTEST_WORD = 2
 
 def identifying_words(dataset: Dataset) -> frozenset[str]:
     """The words of the identifying elements, in lower case."""
-    texts = (value_text(get_value(dataset, keyword)) for keyword in IDENTIFYING)
+    return _words_of(tuple(value_text(get_value(dataset, keyword)) for keyword in IDENTIFYING))
+
+
+@lru_cache(maxsize=256)  # most files of a study have the same
+def _words_of(texts: tuple[str, ...]) -> frozenset[str]:
     found = (word for text in texts for word in (text, *_words(text)))
     return frozenset(word.strip().casefold() for word in found if len(word.strip()) >= SHORTEST_WORD)
 
 
-def cleaned(text: str, identifying: Iterable[str]) -> str:
+@lru_cache(maxsize=1024)
+def cleaned(text: str, identifying: frozenset[str]) -> str:
     """`text` without identifying and suspicious words.
 
     Args:

@@ -170,7 +170,6 @@ def _others(
             tracking_identifier=_tracking(identity, main, "measurements"),
             finding_sites=[sr.FindingSite(CodedConcept("10200004", "SCT", "Liver"))],
             measurements=numbers,
-            source_images=_references([main]),
         )
 
 
@@ -202,7 +201,7 @@ def _outcome(
         algorithm_id=_algorithm(assessment),
         measurements=numbers or None,
         qualitative_evaluations=evaluations or None,
-        source_images=_references(sources.values()),
+        source_images=_references(sources.values()) if name == assessment.primary else None,  # once: it is long
     )
 
 

@@ -134,7 +134,7 @@ def _check_dicom(places: Sequence[Path]) -> None:
 
 def _source(image: Image, frames: tuple[DicomFrame, ...]) -> SourceImage:
     paths = list(dict.fromkeys(frame.file.path for frame in frames))
-    headers = [_header(path) for path in paths]
+    headers = [_header(path, decode=not number) for number, path in enumerate(paths)]
     patient = deepcopy(headers[0])
     for header in headers:
         for keyword in MAY_BE_EMPTY:
@@ -160,8 +160,12 @@ def _source(image: Image, frames: tuple[DicomFrame, ...]) -> SourceImage:
     return SourceImage(image, (header,), numbers, frames, patient)
 
 
-def _header(path: Path) -> Dataset:
+def _header(path: Path, *, decode: bool) -> Dataset:
     """The header of a file.
+
+    Args:
+        path: The file.
+        decode: Whether values are decoded by the character set of the file, so that they can move to another data set.
 
     Raises:
         UserError: It lacks what a reference needs, or cannot be read.
@@ -169,7 +173,8 @@ def _header(path: Path) -> Dataset:
     try:
         with quiet_pydicom():
             header = pydicom.dcmread(path, stop_before_pixels=True, force=True)
-            header.decode()  # each value by the character set of the file, before it moves to another data set
+            if decode:
+                header.decode()
             missing = [keyword for keyword in NEEDED if not str(header.get(keyword) or "")]
     except UNREADABLE_ERRORS:
         raise UserError(f"{path}: its header cannot be read. Export the series again.") from None
