@@ -97,15 +97,20 @@ def assessor():
     return Assessor("nowak2021-simulated", device="cpu")
 
 
-@pytest.mark.parametrize(("stage", "expected"), [(0, "no cirrhosis"), (4, "cirrhosis")])
-def test_new_simulated_cases_are_told_apart(assessor, stage, expected):
-    case = simulate_t2_mr(stage, seed=987_650 + stage)
-    result = assessor.assess(Case({"t2": case.image}))
-    assert result.predicted == expected
-    assert (case.lobes.array[result.chosen_slice.index] == 3).any()  # the slice shows the caudate lobe
-    mask = result.segmentation.image.array == 1
-    assert mask_agreement(mask, case.labels.array == 1, spacing=case.image.spacing).dice > 0.8
-    assert any("simulated" in note for note in result.notes)
+def test_new_simulated_cases_are_told_apart(assessor):
+    """Cirrhoses rank above healthy livers; a threshold of .5 finds about half of them (docs/models.md)."""
+    found: dict[int, list[dict[str, float]]] = {0: [], 4: []}
+    for stage, seed in ((0, 987_650), (0, 987_651), (4, 987_654), (4, 987_655)):
+        case = simulate_t2_mr(stage, seed=seed)
+        result = assessor.assess(Case({"t2": case.image}))
+        found[stage].append({name: one.probabilities["cirrhosis"] for name, one in result.outcomes.items()})
+        assert (case.lobes.array[result.chosen_slice.index] == 3).any()  # the slice shows the caudate lobe
+        mask = result.segmentation.image.array == 1
+        assert mask_agreement(mask, case.labels.array == 1, spacing=case.image.spacing).dice > 0.8
+        assert any("simulated" in note for note in result.reservations)
+    for pipeline in ("segmented", "full"):
+        assert max(one[pipeline] for one in found[0]) < min(one[pipeline] for one in found[4])
+        assert max(one[pipeline] for one in found[0]) < 0.5
 
 
 def test_the_real_scans_that_the_segmentation_network_has_seen_are_known_by_their_voxels(data_folder):
