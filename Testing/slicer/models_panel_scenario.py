@@ -27,7 +27,7 @@ def offered() -> list[str]:
 
 
 ui = panel_window.open_panel(900)
-before = offered()
+before, default = offered(), ui.modelComboBox.currentText
 ui.modelsCollapsibleButton.collapsed = False
 assert given.name not in before
 assert not ui.addModelButton.enabled
@@ -71,7 +71,7 @@ slicer.util.confirmOkCancelDisplay = lambda text, windowTitle=None: given.name i
 assert ui.removeModelButton.enabled
 ui.removeModelButton.click()
 assert offered() == before
-assert panel._parameterNode.model == before[0]
+assert panel._parameterNode.model == default
 assert not (home / "Models" / given.name).exists()
 panel.cleanup()
 assert not errors, errors

@@ -12,6 +12,7 @@ import slicer.util
 import vtk
 from LiverAISlicer import results
 from LiverAISlicer.display import HeatMapLook
+from LiverAISlicer.logic import GivenNodes
 from LiverAISlicer.nodes import imageFromVolumeNode, maskFromSegmentationNode
 from LiverAISlicer.resultnodes import findResult, readNodes
 from LiverAISlicer.selftest import addKnownVolume, knownAssessment
@@ -291,13 +292,13 @@ def test_failure_leaves_the_scene_as_it_was(monkeypatch, scene, logic, volume, a
 def test_writing_in_steps_touches_the_scene_in_the_last_one_only(scene, logic, volume, assessment, slice_views):
     """So that a run can be cancelled while its result is written, and nothing half-written is ever seen."""
     before = scene_text(scene)
-    steps = logic.writeSteps(assessment, {"t2": [volume]}, None, HeatMapLook())
+    steps = logic.writeSteps(assessment, GivenNodes({"t2": [volume]}), HeatMapLook())
     for _ in range(4):
         next(steps)
         assert scene_text(scene) == before
     steps.close()
     assert scene_text(scene) == before
-    steps = logic.writeSteps(assessment, {"t2": [volume]}, None, HeatMapLook())
+    steps = logic.writeSteps(assessment, GivenNodes({"t2": [volume]}), HeatMapLook())
     while True:
         try:
             next(steps)
@@ -308,7 +309,7 @@ def test_writing_in_steps_touches_the_scene_in_the_last_one_only(scene, logic, v
 
 
 def test_volume_that_changed_while_a_result_is_written_is_refused(scene, logic, volume, assessment):
-    steps = logic.writeSteps(assessment, {"t2": [volume]}, None, HeatMapLook())
+    steps = logic.writeSteps(assessment, GivenNodes({"t2": [volume]}), HeatMapLook())
     next(steps)
     scene.RemoveNode(volume)
     with pytest.raises(UserError, match="removed from the scene"):
