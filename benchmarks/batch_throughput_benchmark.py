@@ -28,10 +28,10 @@ import torch
 
 from LiverAILib.data.assessment import Assessment
 from LiverAILib.imaging.files import write_image
-from LiverAILib.jobs.batch import assess_all
-from LiverAILib.jobs.case_worker import peak_bytes
-from LiverAILib.jobs.processors import default_threads
-from LiverAILib.jobs.workers import Workers
+from LiverAILib.jobs.batch.case_worker import peak_bytes
+from LiverAILib.jobs.batch.processors import default_threads
+from LiverAILib.jobs.batch.run import assess_all
+from LiverAILib.jobs.batch.workers import Workers
 from LiverAILib.results.files import write_assessment
 from LiverAILib.simulation.t2_mr import simulate_t2_mr
 

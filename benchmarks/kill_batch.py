@@ -32,7 +32,7 @@ import LiverAILib.methods.byra2021.method
 import LiverAILib.results.pictures
 import LiverAILib.results.report  # noqa: F401  (loaded before the fork)
 from LiverAILib.cli import main as main_of_liverai
-from LiverAILib.jobs.batch import assess_all
+from LiverAILib.jobs.batch.run import assess_all
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 

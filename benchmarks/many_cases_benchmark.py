@@ -25,8 +25,8 @@ import numpy as np
 from LiverAILib.data.assessment import Assessment
 from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.image import Image
-from LiverAILib.jobs.batch import assess_all
-from LiverAILib.jobs.processors import resident_bytes
+from LiverAILib.jobs.batch.processors import resident_bytes
+from LiverAILib.jobs.batch.run import assess_all
 from LiverAILib.results.files import write_assessment
 
 MOST_GROWTH_BYTES = 100_000_000

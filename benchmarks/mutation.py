@@ -40,7 +40,7 @@ from mutation_operators import mutate, possible_mutations
 
 ROOT = Path(__file__).resolve().parent.parent
 MASK_TESTS = ("Testing/data/masks",)
-CASE_TESTS = ("Testing/jobs/test_find_cases.py", "Testing/jobs/test_folder_files.py")
+CASE_TESTS = ("Testing/jobs/case_search/test_find_cases.py", "Testing/jobs/case_search/test_folder_files.py")
 TESTS: dict[str, tuple[str, ...]] = {
     "data/fingerprint.py": ("Testing/data/test_fingerprint.py",),
     "data/case_names.py": ("Testing/data/test_case_names.py",),
@@ -57,9 +57,9 @@ TESTS: dict[str, tuple[str, ...]] = {
     "data/masks/slicer_segmentation.py": MASK_TESTS,
     "imaging/geometry.py": ("Testing/imaging/test_geometry.py",),
     "jobs/case_loop.py": ("Testing/jobs/test_case_loop.py",),
-    "jobs/find_cases.py": CASE_TESTS,
-    "jobs/folder_files.py": CASE_TESTS,
-    "jobs/not_a_case.py": ("Testing/jobs/test_not_a_case.py",),
+    "jobs/case_search/find_cases.py": CASE_TESTS,
+    "jobs/case_search/folder_files.py": CASE_TESTS,
+    "jobs/case_search/not_a_case.py": ("Testing/jobs/case_search/test_not_a_case.py",),
 }
 """Modules below `LiverAILib/` and the tests that are theirs. `data/label_kinds.py` holds two names and nothing to mutate."""
 

@@ -36,7 +36,7 @@ from LiverAILib.console import print_any_character
 
 if TYPE_CHECKING:
     from LiverAILib.data.assessment import Assessment
-    from LiverAILib.jobs.case_job import Writer
+    from LiverAILib.jobs.batch.case_job import Writer
 
 WORKER = Path(__file__).resolve().parent / "liverai_batch_worker.py"
 

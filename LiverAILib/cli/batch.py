@@ -12,7 +12,7 @@ from LiverAILib.cli.assess import DEFAULT_MODEL
 from LiverAILib.errors import UserError
 
 if TYPE_CHECKING:
-    from LiverAILib.jobs.case_job import Writer
+    from LiverAILib.jobs.batch.case_job import Writer
 
 INPUT_HELP = (
     "image files and DICOM files, searched in all subfolders, one case an image; or a cohort manifest, whose masks replace "
@@ -113,10 +113,10 @@ def run_batch(args: argparse.Namespace, write: Writer | None = None) -> int:
         UserError: Nothing could be started.
     """
     from LiverAILib.data.model import load_model
-    from LiverAILib.jobs.batch import assess_all
-    from LiverAILib.jobs.batch_tables import SUMMARY
-    from LiverAILib.jobs.case_job import ResultWriter
-    from LiverAILib.jobs.workers import Workers
+    from LiverAILib.jobs.batch.case_job import ResultWriter
+    from LiverAILib.jobs.batch.run import assess_all
+    from LiverAILib.jobs.batch.tables import SUMMARY
+    from LiverAILib.jobs.batch.workers import Workers
     from LiverAILib.methods import method_of
 
     refused = ("--dicom", "--keep-identifiers", "--pseudonymize", "--no-pictures")

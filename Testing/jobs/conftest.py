@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from LiverAILib.imaging.files import write_image
-from LiverAILib.jobs.batch import assess_all
+from LiverAILib.jobs.batch.run import assess_all
 from LiverAILib.simulation.t2_mr import simulate_t2_mr
 
 SIMULATED = {"size": (64, 64, 8), "spacing": (5.0, 5.0, 25.0)}

@@ -16,7 +16,7 @@ from LiverAILib.data.seen_cases import seen_cases
 from LiverAILib.imaging.files import read_image, write_image
 from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.assess import Assessor
-from LiverAILib.jobs.batch import assess_all
+from LiverAILib.jobs.batch.run import assess_all
 from LiverAILib.jobs.cohort_evaluation.case_results import CaseSettings, assess_case, case_of, kept_case
 from LiverAILib.jobs.cohort_evaluation.subject import read_subject
 from Testing.models import untrained_nowak2021, untrained_segmentation

@@ -12,7 +12,7 @@ import numpy as np
 from LiverAILib.data.case import Case
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.geometry import to_canonical
-from LiverAILib.jobs.find_cases import FoundCase
+from LiverAILib.jobs.case_search.find_cases import FoundCase
 
 LABEL_VALUES = 256
 """A label map has at most so many values."""

@@ -11,9 +11,9 @@ from typing import Any
 
 from LiverAILib.data.case import Case
 from LiverAILib.jobs.assess import Assessor
-from LiverAILib.jobs.case_job import CaseJob, assess_one
+from LiverAILib.jobs.batch.case_job import CaseJob, assess_one
 from LiverAILib.jobs.case_loop import attempt
-from LiverAILib.jobs.not_a_case import Duplicates, NotACaseError, check_is_image, image_key
+from LiverAILib.jobs.case_search.not_a_case import Duplicates, NotACaseError, check_is_image, image_key
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from LiverAILib.data.case import Case
 from LiverAILib.data.cohort import CohortRow
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import Image
-from LiverAILib.jobs.find_cases import FoundCase
-from LiverAILib.jobs.not_a_case import (
+from LiverAILib.jobs.case_search.find_cases import FoundCase
+from LiverAILib.jobs.case_search.not_a_case import (
     Duplicates,
     ImageOwner,
     NotACaseError,

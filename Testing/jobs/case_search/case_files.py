@@ -10,7 +10,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage, 
 
 from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.image import Image
-from LiverAILib.jobs.find_cases import FoundCases, find_cases
+from LiverAILib.jobs.case_search.find_cases import FoundCases, find_cases
 from LiverAILib.methods import method_named
 
 SHAPE = (4, 12, 16)

@@ -12,7 +12,7 @@ from LiverAILib.errors import UserError
 from LiverAILib.imaging.dicom import DicomFolder, DicomVolume, read_volume, scan_dicom
 from LiverAILib.imaging.files import check_values
 from LiverAILib.imaging.image import Image
-from LiverAILib.jobs.folder_files import DICOM_SUFFIXES, FolderFiles, SetAside, stem
+from LiverAILib.jobs.case_search.folder_files import DICOM_SUFFIXES, FolderFiles, SetAside, stem
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,9 +21,9 @@ from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.assess import Assessor
-from LiverAILib.jobs.batch import assess_all
-from LiverAILib.jobs.case_job import CaseJob, ResultWriter, Writer, assess_one
-from LiverAILib.jobs.find_cases import find_cases
+from LiverAILib.jobs.batch.case_job import CaseJob, ResultWriter, Writer, assess_one
+from LiverAILib.jobs.batch.run import assess_all
+from LiverAILib.jobs.case_search.find_cases import find_cases
 from LiverAILib.methods import method_named
 from Testing.batch_files import comparable_files
 from Testing.models import untrained_segmentation, untrained_yin2021

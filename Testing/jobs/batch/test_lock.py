@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from LiverAILib.errors import UserError
-from LiverAILib.jobs.batch_lock import batch_lock
+from LiverAILib.jobs.batch.lock import batch_lock
 
 HOLDS = """
 import sys, time
 from pathlib import Path
-from LiverAILib.jobs.batch_lock import batch_lock
+from LiverAILib.jobs.batch.lock import batch_lock
 with batch_lock(Path(sys.argv[1])):
     print("locked", flush=True)
     time.sleep(600)

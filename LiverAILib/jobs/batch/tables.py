@@ -11,12 +11,12 @@ from typing import Any
 
 from LiverAILib.atomic_write import atomic_csv, atomic_text, atomic_write
 from LiverAILib.errors import UserError
-from LiverAILib.jobs.case_job import CaseJob, remove_result
+from LiverAILib.jobs.batch.case_job import CaseJob, remove_result
+from LiverAILib.jobs.batch.case_worker import CaseOutcome
 from LiverAILib.jobs.case_loop import attempt
-from LiverAILib.jobs.case_worker import CaseOutcome
-from LiverAILib.jobs.find_cases import FoundCase
-from LiverAILib.jobs.folder_files import SetAside
-from LiverAILib.jobs.not_a_case import Duplicates, ImageOwner, NotACaseError
+from LiverAILib.jobs.case_search.find_cases import FoundCase
+from LiverAILib.jobs.case_search.folder_files import SetAside
+from LiverAILib.jobs.case_search.not_a_case import Duplicates, ImageOwner, NotACaseError
 from LiverAILib.results.batch_report import ReportRow, batch_report
 from LiverAILib.results.files import REPORT
 

@@ -17,9 +17,9 @@ from LiverAILib.data.structures import LIVER
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import PICTURES, read_image
 from LiverAILib.imaging.image import Image, with_modality
-from LiverAILib.jobs.dicom_cases import DicomCase, find_dicom_cases
-from LiverAILib.jobs.folder_files import ARCHIVES, IMAGE_SUFFIXES, SetAside, list_files, stem
-from LiverAILib.jobs.hidden_names import HiddenNames
+from LiverAILib.jobs.batch.hidden_names import HiddenNames
+from LiverAILib.jobs.case_search.dicom_cases import DicomCase, find_dicom_cases
+from LiverAILib.jobs.case_search.folder_files import ARCHIVES, IMAGE_SUFFIXES, SetAside, list_files, stem
 from LiverAILib.methods import MethodSpec
 
 SHOWN = 3

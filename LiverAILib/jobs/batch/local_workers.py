@@ -14,10 +14,10 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from LiverAILib.errors import UserError
-from LiverAILib.jobs.case_job import CaseJob, remove_result
-from LiverAILib.jobs.case_worker import CaseOutcome, CaseWorker
-from LiverAILib.jobs.not_a_case import ImageOwner
-from LiverAILib.jobs.processors import resident_bytes, thread_limit
+from LiverAILib.jobs.batch.case_job import CaseJob, remove_result
+from LiverAILib.jobs.batch.case_worker import CaseOutcome, CaseWorker
+from LiverAILib.jobs.batch.processors import resident_bytes, thread_limit
+from LiverAILib.jobs.case_search.not_a_case import ImageOwner
 
 ATTEMPTS = 2
 """How often a case is begun that ends the process of its worker."""

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from LiverAILib.errors import UserError
-from LiverAILib.jobs.batch import assess_all
-from LiverAILib.jobs.workers import Workers
+from LiverAILib.jobs.batch.run import assess_all
+from LiverAILib.jobs.batch.workers import Workers
 from Testing.batch_files import comparable_files, unfinished_files
-from Testing.jobs.killing_writer import KillingWriter
+from Testing.jobs.batch.killing_writer import KillingWriter
 
 
 def table(output: Path, name: str = "summary.csv") -> dict[str, dict[str, str]]:

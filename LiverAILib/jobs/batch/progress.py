@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from LiverAILib.jobs.case_worker import CaseOutcome
+from LiverAILib.jobs.batch.case_worker import CaseOutcome
 
 Progress = Callable[[float, str], None]
 """Called with a share 0..1 and a sentence."""

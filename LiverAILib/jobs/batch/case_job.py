@@ -17,8 +17,8 @@ from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.image import IDENTIFIERS
 from LiverAILib.jobs.assess import Assessor
-from LiverAILib.jobs.find_cases import FoundCase
-from LiverAILib.jobs.not_a_case import ImageOwner, NotACaseError
+from LiverAILib.jobs.case_search.find_cases import FoundCase
+from LiverAILib.jobs.case_search.not_a_case import ImageOwner, NotACaseError
 from LiverAILib.results.files import (
     DICOM_FOLDER,
     DICOM_REPORT,

@@ -8,11 +8,11 @@ import distributed
 import pytest
 
 from LiverAILib.errors import UserError
-from LiverAILib.jobs.batch import assess_all
-from LiverAILib.jobs.dask_workers import slurm_cluster
-from LiverAILib.jobs.workers import Workers
+from LiverAILib.jobs.batch.dask_workers import slurm_cluster
+from LiverAILib.jobs.batch.run import assess_all
+from LiverAILib.jobs.batch.workers import Workers
 from Testing.batch_files import comparable_files, unfinished_files
-from Testing.jobs.killing_writer import KillingWriter
+from Testing.jobs.batch.killing_writer import KillingWriter
 
 
 def test_three_workers_one_of_which_is_killed_give_the_bytes_of_one_process(scans, one_worker, tmp_path):
@@ -38,7 +38,7 @@ def test_the_script_of_a_slurm_job_starts_a_worker_with_its_memory_cores_and_res
 
 
 def test_a_scheduler_that_does_not_answer_is_said_in_one_line(scans: Path, tmp_path, monkeypatch):
-    monkeypatch.setattr("LiverAILib.jobs.dask_workers.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("LiverAILib.jobs.batch.dask_workers.CONNECT_SECONDS", 1)
     for address, text in (("tcp://127.0.0.1:9", "no Dask scheduler answers"), ("dusk", "no Dask scheduler answers")):
         with pytest.raises(UserError, match=f"--scheduler {address}: {text}"):
             assess_all(scans, tmp_path / "out", "nowak2021-simulated", workers=Workers(1, scheduler=address))

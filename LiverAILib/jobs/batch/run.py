@@ -10,14 +10,14 @@ from LiverAILib.data.model import load_model
 from LiverAILib.data.pseudonyms import KeyFile
 from LiverAILib.data.request import AssessmentRequest
 from LiverAILib.errors import UserError
-from LiverAILib.jobs.batch_lock import batch_lock
-from LiverAILib.jobs.batch_progress import BatchProgress, Progress
-from LiverAILib.jobs.batch_tables import TABLES, BatchTables, check_parquet
-from LiverAILib.jobs.case_job import CaseJob, ResultWriter, Writer
+from LiverAILib.jobs.batch.case_job import CaseJob, ResultWriter, Writer
+from LiverAILib.jobs.batch.lock import batch_lock
+from LiverAILib.jobs.batch.progress import BatchProgress, Progress
+from LiverAILib.jobs.batch.pseudonymous_cases import pseudonymous_cases
+from LiverAILib.jobs.batch.tables import TABLES, BatchTables, check_parquet
+from LiverAILib.jobs.batch.workers import Workers
+from LiverAILib.jobs.case_search.find_cases import FoundCases, find_cases
 from LiverAILib.jobs.checked_case import check_request, request_for_row
-from LiverAILib.jobs.find_cases import FoundCases, find_cases
-from LiverAILib.jobs.pseudonymous_cases import pseudonymous_cases
-from LiverAILib.jobs.workers import Workers
 from LiverAILib.methods import method_of
 from LiverAILib.output_paths import check_keeps_inputs, check_output_folder
 from LiverAILib.results.files import remove_unfinished, written_files

@@ -13,9 +13,9 @@ from LiverAILib.data.pseudonyms import KeyFile
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import image_name
 from LiverAILib.imaging.image import READ_WARNINGS, Image
-from LiverAILib.jobs.find_cases import FoundCase, FoundCases
-from LiverAILib.jobs.folder_files import SetAside
-from LiverAILib.jobs.hidden_names import HiddenNames
+from LiverAILib.jobs.batch.hidden_names import HiddenNames
+from LiverAILib.jobs.case_search.find_cases import FoundCase, FoundCases
+from LiverAILib.jobs.case_search.folder_files import SetAside
 
 
 def pseudonymous_cases(found: FoundCases, key: KeyFile, output: Path) -> FoundCases:

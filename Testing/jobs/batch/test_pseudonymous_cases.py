@@ -16,7 +16,7 @@ from LiverAILib.data.pseudonyms import KeyFile
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.image import Image
-from LiverAILib.jobs.hidden_names import HiddenNames
+from LiverAILib.jobs.batch.hidden_names import HiddenNames
 from LiverAILib.results.files import read_assessment
 from Testing.imaging.dicom_files import write_series
 from Testing.models import untrained_nowak2021, untrained_segmentation

@@ -10,11 +10,11 @@ import pytest
 
 from LiverAILib.data.case import Case
 from LiverAILib.data.cohort import CohortRow
-from LiverAILib.jobs.batch_tables import BatchTables
-from LiverAILib.jobs.case_job import CaseJob
-from LiverAILib.jobs.case_worker import CaseOutcome
-from LiverAILib.jobs.find_cases import FoundCase
-from LiverAILib.jobs.folder_files import SetAside
+from LiverAILib.jobs.batch.case_job import CaseJob
+from LiverAILib.jobs.batch.case_worker import CaseOutcome
+from LiverAILib.jobs.batch.tables import BatchTables
+from LiverAILib.jobs.case_search.find_cases import FoundCase
+from LiverAILib.jobs.case_search.folder_files import SetAside
 
 RECORD = {
     "predicted": "F2",

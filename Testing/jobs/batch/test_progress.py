@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from LiverAILib.jobs.batch_progress import BatchProgress, duration
-from LiverAILib.jobs.case_worker import CaseOutcome
+from LiverAILib.jobs.batch.case_worker import CaseOutcome
+from LiverAILib.jobs.batch.progress import BatchProgress, duration
 
 
 def test_the_speed_is_that_of_the_last_cases_so_that_kept_ones_are_soon_forgotten():

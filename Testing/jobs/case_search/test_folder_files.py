@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from LiverAILib.errors import UserError
-from LiverAILib.jobs.folder_files import FolderFiles, list_files, stem
+from LiverAILib.jobs.case_search.folder_files import FolderFiles, list_files, stem
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -15,9 +15,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from LiverAILib.errors import UserError
-from LiverAILib.jobs.case_job import CaseJob, remove_result
-from LiverAILib.jobs.case_worker import CaseOutcome, CaseWorker, ReadCase
-from LiverAILib.jobs.processors import thread_limit
+from LiverAILib.jobs.batch.case_job import CaseJob, remove_result
+from LiverAILib.jobs.batch.case_worker import CaseOutcome, CaseWorker, ReadCase
+from LiverAILib.jobs.batch.processors import thread_limit
 
 if TYPE_CHECKING:
     from dask_jobqueue import SLURMCluster

@@ -12,11 +12,11 @@ import SimpleITK as sitk
 
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
-from LiverAILib.jobs.find_cases import _Candidate, _unique_names, find_cases, find_mask
+from LiverAILib.jobs.case_search.find_cases import _Candidate, _unique_names, find_cases, find_mask
 from LiverAILib.methods import method_named
 from LiverAILib.methods.spec import Answer, ImageRole, MethodSpec
 from Testing.imaging.dicom_files import save, ultrasound
-from Testing.jobs.case_files import SHAPE, aside, find, image, names, write, write_series
+from Testing.jobs.case_search.case_files import SHAPE, aside, find, image, names, write, write_series
 from Testing.toy_method import SPEC as TOY
 
 

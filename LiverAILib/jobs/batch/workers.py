@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from LiverAILib.jobs.case_job import CaseJob
-from LiverAILib.jobs.case_worker import CaseOutcome
-from LiverAILib.jobs.local_workers import run_in_process, run_in_processes
-from LiverAILib.jobs.processors import WORKER_BYTES, default_threads, default_workers
+from LiverAILib.jobs.batch.case_job import CaseJob
+from LiverAILib.jobs.batch.case_worker import CaseOutcome
+from LiverAILib.jobs.batch.local_workers import run_in_process, run_in_processes
+from LiverAILib.jobs.batch.processors import WORKER_BYTES, default_threads, default_workers
 
 CASES_PER_WORKER = 2
 """For fewer cases the start of another process, which loads libraries and models, takes longer than it saves."""
@@ -48,7 +48,7 @@ class Workers:
         threads = self.threads or default_threads(device)
         count = self.count or min(default_workers(device), len(jobs) // CASES_PER_WORKER)
         if self.scheduler != "local":
-            from LiverAILib.jobs.dask_workers import run_on_dask
+            from LiverAILib.jobs.batch.dask_workers import run_on_dask
 
             return run_on_dask(
                 jobs,

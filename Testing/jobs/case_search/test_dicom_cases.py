@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from LiverAILib.errors import UserError
-from Testing.jobs.case_files import SHAPE, aside, find, names, write_series
+from Testing.jobs.case_search.case_files import SHAPE, aside, find, names, write_series
 
 
 def test_loose_slices_are_one_case_named_like_the_folder(tmp_path):

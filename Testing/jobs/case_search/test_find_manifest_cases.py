@@ -9,7 +9,7 @@ import pytest
 
 from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import write_image
-from Testing.jobs.case_files import SHAPE, find, image, names, write
+from Testing.jobs.case_search.case_files import SHAPE, find, image, names, write
 
 
 def manifest(folder: Path, *rows: str) -> Path:
