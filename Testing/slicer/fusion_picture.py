@@ -21,6 +21,8 @@ MODEL = "nowak2021-simulated"
 def main(target: str) -> None:
     """Assess the sample, show each pipeline's map over it, and put both pictures side by side."""
     import slicer
+    from LiverAISlicer.logic import AssessmentLogic
+    from LiverAISlicer.nodes import imageFromVolumeNode, volumeNodeFromImage
 
     from LiverAILib.data.case import Case
     from LiverAILib.data.model import load_model
@@ -28,8 +30,6 @@ def main(target: str) -> None:
     from LiverAILib.jobs.assess import Assessor
     from LiverAILib.jobs.demo import sample_files
     from LiverAILib.methods import method_of
-    from LiverAISlicer.logic import AssessmentLogic
-    from LiverAISlicer.nodes import imageFromVolumeNode, volumeNodeFromImage
 
     view_scenario.SIZE = SIZE
     scene = slicer.mrmlScene = slicer.vtkMRMLScene()
