@@ -51,8 +51,11 @@ def context_disputes(
     final, other = most_probable(probabilities), most_probable(context).numpy()
     found = {}
     for number, structure in enumerate(structures, 1):
-        share = F.interpolate((final == number).float()[:, None], size=(rows, columns), mode="area")[:, 0]
-        own, opposed = share.numpy() >= 0.5, other == number
+        mask, opposed = final == number, other == number
+        with_organ = mask.any((1, 2))
+        share = F.interpolate(mask[with_organ].float()[:, None], size=(rows, columns), mode="area")[:, 0]
+        own = np.zeros(opposed.shape, bool)
+        own[with_organ.numpy()] = share.numpy() >= 0.5
         found[structure.name] = Dispute(
             _largest_ball_mm(own & ~opposed, coarse_mm), _largest_ball_mm(opposed & ~own, coarse_mm)
         )
@@ -63,4 +66,5 @@ def _largest_ball_mm(region: np.ndarray, voxel_mm: tuple[float, float, float]) -
     """Radius of the largest ball inside of a region (slices, rows, columns); outside of the volume is outside of it."""
     if not region.any():
         return 0.0
-    return round(float(ndimage.distance_transform_edt(np.pad(region, 1), sampling=voxel_mm).max()), 1)
+    (box,) = ndimage.find_objects(region.astype(np.uint8))
+    return round(float(ndimage.distance_transform_edt(np.pad(region[box], 1), sampling=voxel_mm).max()), 1)
