@@ -16,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from LiverAILib.errors import UserError
 from LiverAILib.imaging.color import color_array
 from LiverAILib.imaging.image import DICOM_MODALITY, MODALITY_SOURCE, Image
 from LiverAILib.imaging.placement import HeaderReading, placed_image, volume_shape
-from LiverAILib.imaging.stored_bytes import beside, check_expansion, damaged, read_exactly
+from LiverAILib.imaging.stored_bytes import beside, check_expansion, damaged, read_exactly, read_to_the_end
 
 MAGIC = b"NRRD"
 LONGEST_HEADER = 1 << 24
@@ -333,7 +334,12 @@ def _unpacked_bzip2(stream: io.BufferedReader, count: int, path: Path) -> bytes:
     """The first `count` bytes of a bzip2 stream, and not more."""
     check_expansion(count, path.stat().st_size, path)
     try:
-        return bz2.BZ2Decompressor().decompress(stream.read(), count)
+        with bz2.open(stream) as unpacked:
+            content = unpacked.read(count)
+            read_to_the_end(unpacked, path)
+            return content
+    except UserError:
+        raise
     except (OSError, ValueError, EOFError):
         raise damaged(path) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import os
@@ -73,11 +74,16 @@ def read_exactly(stream: Stream, count: int, path: Path) -> np.ndarray:
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise damaged(path) from None
     if packed:
-        _read_to_the_end(stream, path)
+        read_to_the_end(stream, path)
     return content
 
 
-def _read_to_the_end(stream: Stream, path: Path) -> None:
+def read_to_the_end(stream: Stream | bz2.BZ2File, path: Path) -> None:
+    """Unpack what follows the image in a compressed stream, whose checksum and end show whether all of it is there.
+
+    Raises:
+        UserError: It is cut off or damaged, or more follows than any writer leaves there.
+    """
     rest = 0
     try:
         while read := stream.read(BLOCK):
@@ -112,6 +118,10 @@ def beside(header: Path, name: str) -> Path:
     Raises:
         UserError: It lies elsewhere: a header from elsewhere must not have other files of this computer read.
     """
+    if not name.isprintable():
+        raise UserError(
+            f"{header}: the name of its data file has control characters ({name[:80]!r}). Export the image again."
+        )
     path = header.parent / name
     outside = Path(name).is_absolute() or ".." in Path(name).parts or "\\" in name
     linked = header.parent.resolve() not in path.resolve().parents and not header.is_symlink()

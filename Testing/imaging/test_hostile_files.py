@@ -123,22 +123,10 @@ def test_a_compressed_stream_that_goes_on_behind_the_image_is_refused(tmp_path, 
     assert "go on far behind the image" in refused(path)
 
 
-def test_of_a_bzip2_bomb_only_the_image_is_unpacked(tmp_path, monkeypatch):
+def test_a_bzip2_stream_that_goes_on_behind_the_image_is_refused(tmp_path):
     packed = zeros(1 << 28, bz2.BZ2Compressor)
     assert len(packed) < 10_000
-    largest = []
-
-    original = bz2.BZ2Decompressor
-
-    class Counting:
-        def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-            largest.append(max_length)
-            return original().decompress(data, max_length)
-
-    monkeypatch.setattr("LiverAILib.imaging.nrrd_file.bz2.BZ2Decompressor", Counting)
-    image = read_image(nrrd(tmp_path / "a.nrrd", packed, encoding="bzip2"), constant_allowed=True)
-    assert image.array.sum() == 0
-    assert largest == [1000]
+    assert "go on far behind the image" in refused(nrrd(tmp_path / "a.nrrd", packed, encoding="bzip2"))
 
 
 def test_a_picture_bomb_is_refused(tmp_path, monkeypatch):
