@@ -81,6 +81,12 @@ def untrained_segmentation(folder: Path, *, modality: tuple[str, ...] = ("MR", "
     return save_model(folder, card, network.state_dict())
 
 
+def untrained_models(folder: Path) -> None:
+    """The models "segmenter", for MR, and "classifier", which names it, in a folder for `LIVERAI_MODELS`."""
+    untrained_segmentation(folder / "segmenter", modality=("MR",))
+    untrained_nowak2021(folder / "classifier", segmentation_model="segmenter")
+
+
 def untrained_yin2021(
     folder: Path, *, image_size: int = 32, segmentation_model: str | None = None, **settings
 ) -> Model:

@@ -12,7 +12,8 @@ import pytest
 
 from LiverAILib.imaging.files import write_image
 from LiverAILib.imaging.image import Image
-from Testing.models import untrained_nowak2021, untrained_segmentation
+from Testing.models import untrained_models
+from Testing.phantom import SPACING_MM, phantom_liver, phantom_values
 
 HOOK = """
 import os, sys
@@ -39,14 +40,12 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("offline")
     (folder / "hook").mkdir()
     (folder / "hook" / "sitecustomize.py").write_text(HOOK)
-    untrained_segmentation(folder / "models" / "segmenter", modality=("MR",))
-    untrained_nowak2021(folder / "models" / "classifier", segmentation_model="segmenter")
-    k, j, i = np.indices((9, 40, 50))
-    liver = ((k - 4) / 4) ** 2 + ((j - 18) / 12) ** 2 + ((i - 20) / 14) ** 2 < 1
+    untrained_models(folder / "models")
+    liver = phantom_liver()
     (folder / "scans").mkdir()
     for number in range(2):
-        values = np.random.default_rng(number).normal(60, 5, liver.shape) + 90 * liver
-        image = Image(values.astype(np.float32), (1.5, 1.5, 7.0))
+        values = phantom_values(number)
+        image = Image(values.astype(np.float32), SPACING_MM)
         write_image(image, folder / "scans" / f"case{number}.nii.gz")
     write_image(image.with_array(liver.astype(np.uint8)), folder / "mask.nrrd")
     return folder

@@ -20,7 +20,8 @@ from LiverAILib.errors import UserError
 from LiverAILib.imaging.files import read_image, write_image
 from LiverAILib.results.files import read_assessment, write_assessment
 from Testing.imaging.dicom_files import write_series
-from Testing.models import untrained_nowak2021, untrained_segmentation
+from Testing.models import untrained_models
+from Testing.phantom import phantom_liver, phantom_values
 
 IDENTIFYING = (
     "AccessionNumber", "AcquisitionDate", "AcquisitionDateTime", "AcquisitionTime", "AdditionalPatientHistory",
@@ -80,12 +81,10 @@ def plant(number: int):
 def folder(tmp_path_factory) -> Path:
     """Untrained models and a folder with two series of planted identifiers."""
     folder = tmp_path_factory.mktemp("privacy")
-    untrained_segmentation(folder / "models" / "segmenter", modality=("MR",))
-    untrained_nowak2021(folder / "models" / "classifier", segmentation_model="segmenter")
-    k, j, i = np.indices((9, 40, 50))
-    liver = ((k - 4) / 4) ** 2 + ((j - 18) / 12) ** 2 + ((i - 20) / 14) ** 2 < 1
+    untrained_models(folder / "models")
+    liver = phantom_liver()
     for number in (1, 2):
-        values = np.random.default_rng(number).normal(60, 5, liver.shape) + 90 * liver
+        values = phantom_values(number)
         write_series(
             folder / "export", values.astype(np.int16), name=f"{number}_{{}}.dcm", each=plant(number), Modality="MR"
         )

@@ -20,21 +20,19 @@ from LiverAILib.cli import build_parser, main
 from LiverAILib.data.assessment import SIMULATED
 from LiverAILib.imaging.files import read_image, write_image
 from LiverAILib.imaging.image import Image
-from Testing.models import untrained_nowak2021, untrained_segmentation
+from Testing.models import untrained_models
+from Testing.phantom import SPACING_MM, phantom_liver, phantom_values
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Two untrained models, two images with a mask, and a CT."""
     folder = tmp_path_factory.mktemp("cli")
-    untrained_segmentation(folder / "models" / "segmenter", modality=("MR",))
-    untrained_nowak2021(folder / "models" / "classifier", segmentation_model="segmenter")
-    k, j, i = np.indices((9, 40, 50))
-    liver = ((k - 4) / 4) ** 2 + ((j - 18) / 12) ** 2 + ((i - 20) / 14) ** 2 < 1
+    untrained_models(folder / "models")
+    liver = phantom_liver()
     (folder / "images").mkdir()
     for number in range(2):
-        noise = np.random.default_rng(number).normal(60, 5, liver.shape)
-        image = Image((noise + 90 * liver).astype(np.float32), (1.5, 1.5, 7.0))
+        image = Image(phantom_values(number).astype(np.float32), SPACING_MM)
         write_image(image, folder / "images" / f"case{number}.nii.gz")
     write_image(image.with_array(liver.astype(np.uint8)), folder / "mask.nrrd")
     write_image(image.with_array(np.where(liver, 60, -1000).astype(np.int16)), folder / "ct.nii.gz")

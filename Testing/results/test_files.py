@@ -22,6 +22,7 @@ from LiverAILib.jobs.assess import assess
 from LiverAILib.results import pictures
 from LiverAILib.results.files import read_assessment, remove_assessment, write_assessment
 from Testing.models import untrained_nowak2021
+from Testing.phantom import SPACING_MM, phantom_liver, phantom_values
 from Testing.records import as_version_1
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,10 +31,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def assessment(tmp_path_factory):
     model = untrained_nowak2021(tmp_path_factory.mktemp("models") / "untrained")
-    rng = np.random.default_rng(0)
-    k, j, i = np.indices((9, 40, 50))
-    liver = ((k - 4) / 4) ** 2 + ((j - 18) / 12) ** 2 + ((i - 20) / 14) ** 2 < 1
-    image = Image((rng.normal(60, 5, liver.shape) + 90 * liver).astype(np.float32), (1.5, 1.5, 7.0), modality="MR")
+    liver = phantom_liver()
+    image = Image(phantom_values().astype(np.float32), SPACING_MM, modality="MR")
     case = Case({"t2": image}, case_id="<phantom & more>", masks={"liver": image.with_array(liver.astype(np.uint8))})
     return assess(case, model, device="cpu")
 

@@ -13,6 +13,7 @@ import pytest
 from LiverAILib import Case, __version__, assess
 from LiverAILib.imaging.files import read_image, write_image
 from LiverAILib.imaging.image import Image
+from Testing.phantom import SPACING_MM, phantom_liver, phantom_values
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "LiverAIAssess" / "LiverAIAssess.py"
@@ -80,10 +81,8 @@ def test_flags_of_the_description_are_those_of_the_script(description):
 
 def test_script_gives_what_the_library_gives(description, untrained_model, tmp_path):
     """With a liver mask, so that nothing depends on the segmentation network."""
-    k, j, i = np.indices((9, 40, 50))
-    liver = ((k - 4) / 4) ** 2 + ((j - 18) / 12) ** 2 + ((i - 20) / 14) ** 2 < 1
-    noise = np.random.default_rng(0).normal(60, 5, liver.shape)
-    image = Image((noise + 90 * liver).astype(np.float32), (1.5, 1.5, 7.0), (10, -20, 30))
+    liver = phantom_liver()
+    image = Image(phantom_values().astype(np.float32), SPACING_MM, (10, -20, 30))
     write_image(image, tmp_path / "in.nrrd")
     write_image(image.with_array(liver.astype(np.uint8)), tmp_path / "mask.nrrd")
     done = run(

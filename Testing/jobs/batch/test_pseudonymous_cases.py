@@ -19,7 +19,8 @@ from LiverAILib.imaging.image import Image
 from LiverAILib.jobs.batch.hidden_names import HiddenNames
 from LiverAILib.results.files import read_assessment
 from Testing.imaging.dicom_files import write_series
-from Testing.models import untrained_nowak2021, untrained_segmentation
+from Testing.models import untrained_models
+from Testing.phantom import SPACING_MM, phantom_liver, phantom_values
 from Testing.test_privacy import contents
 
 NAMES = ("qxmeier", "qxschmidt", "qxsecretfolder", "qxmask", "qxbroken", "qxnote")
@@ -29,14 +30,12 @@ NAMES = ("qxmeier", "qxschmidt", "qxsecretfolder", "qxmask", "qxbroken", "qxnote
 def folder(tmp_path_factory) -> Path:
     """Models; scans, DICOM, a broken file, a mask beside its scan and a note, all with names of persons."""
     folder = tmp_path_factory.mktemp("pseudonyms")
-    untrained_segmentation(folder / "models" / "segmenter", modality=("MR",))
-    untrained_nowak2021(folder / "models" / "classifier", segmentation_model="segmenter")
-    k, j, i = np.indices((9, 40, 50))
-    liver = ((k - 4) / 4) ** 2 + ((j - 18) / 12) ** 2 + ((i - 20) / 14) ** 2 < 1
+    untrained_models(folder / "models")
+    liver = phantom_liver()
     place = folder / "qxsecretfolder"
     place.mkdir()
-    values = np.random.default_rng(0).normal(60, 5, liver.shape) + 90 * liver
-    image = Image(values.astype(np.float32), (1.5, 1.5, 7.0))
+    values = phantom_values()
+    image = Image(values.astype(np.float32), SPACING_MM)
     write_image(image, place / "QxMeier.nii.gz")
     write_image(image.with_array(liver.astype(np.uint8)), place / "QxMeier_mask.nii.gz")
     write_series(place / "QxSchmidt", (values + 3).astype(np.int16), Modality="MR", PatientName="Qxschmidt^A")

@@ -13,6 +13,7 @@ from LiverAILib.cli import main
 from LiverAILib.imaging.files import read_image, write_image
 from Testing.imaging.dicom_files import write_series
 from Testing.models import untrained_nowak2021
+from Testing.phantom import phantom_liver, phantom_values
 from Testing.results.dicom.assessed import PATIENT, violations
 
 
@@ -21,9 +22,8 @@ def folder(tmp_path_factory) -> Path:
     """An untrained model, a DICOM series, the same scan as NIfTI, and a mask."""
     folder = tmp_path_factory.mktemp("command")
     untrained_nowak2021(folder / "classifier")
-    k, j, i = np.indices((9, 40, 50))
-    liver = ((k - 4) / 4) ** 2 + ((j - 18) / 12) ** 2 + ((i - 20) / 14) ** 2 < 1
-    values = np.random.default_rng(0).normal(60, 5, liver.shape) + 90 * liver
+    liver = phantom_liver()
+    values = phantom_values()
     write_series(folder / "series", values.astype(np.int16), Modality="MR", **PATIENT)
     image = read_image(folder / "series")
     write_image(image, folder / "scan.nii.gz")
